@@ -1,0 +1,145 @@
+"""What a failure says: which member, which tensor, by how much, of how much allowed."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from conformance.models import state_of
+from conformance.numerics import Answer, Budget, budgets, error, is_inexact, record_share
+from conformance.trees import leaves, outline
+
+REFUSALS = (RuntimeError, ValueError, TypeError)
+
+
+def assert_members_close(actual: Any, expected: Answer, what: str = "output") -> None:
+    """Slice i of every tensor in `actual` is what member i's plain loop answers, within the budget of `numerics`.
+
+    `actual` is one tree of tensors with the members in front, (members, *shape); `expected` is `numerics.loop`'s.
+    Shape, dtype, device and structure have to be the loop's too; integers and booleans have to be equal.
+    """
+    first = expected.values[0]
+    assert outline(actual) == outline(first), f"{what} has the structure {outline(actual)}, the loop's {outline(first)}"
+    columns = zip(
+        leaves(actual, what),
+        *(
+            zip(*([leaf for _, leaf in leaves(tree, what)] for tree in trees), strict=True)
+            for trees in (expected.values, expected.truth, expected.sample)
+        ),
+        strict=True,
+    )
+    for (name, stacked), values, truths, samples in columns:
+        _assert_kind(stacked, values, name)
+        if is_inexact(values[0]):
+            _assert_budget(stacked, truths, budgets(samples, truths, values[0].dtype), name)
+        else:
+            for i, value in enumerate(values):
+                assert torch.equal(stacked[i], value), _message(i, name, f"is {stacked[i]}, and has to be {value}")
+
+
+def _assert_kind(stacked: Any, values: Sequence[Tensor], name: str) -> None:
+    assert isinstance(stacked, Tensor), f"{name} is a {type(stacked).__name__}, and has to be a tensor"
+    shape = (len(values), *values[0].shape)
+    assert tuple(stacked.shape) == shape, f"{name} has shape {tuple(stacked.shape)}, and has to have {shape}"
+    for fact in ("dtype", "device"):
+        actual, expected = getattr(stacked, fact), getattr(values[0], fact)
+        assert actual == expected, f"{name} has {fact} {actual}, and has to have {expected}"
+
+
+def _assert_budget(stacked: Tensor, truths: Sequence[Tensor], allowed: Sequence[Budget], name: str) -> None:
+    for i, (truth, budget) in enumerate(zip(truths, allowed, strict=True)):
+        off = error(stacked[i], truth)
+        record_share(off, budget)
+        if off <= budget.allowed:
+            continue
+        twins = [j for j, other in enumerate(truths) if j != i and error(stacked[i], other) <= allowed[j].allowed]
+        hint = f"; it is what member {twins[0]} should have" if twins else ""
+        detail = f"differs by {off:.3g} from the float64 loop (budget {budget.allowed:.3g}){hint}"
+        raise AssertionError(_message(i, name, detail))
+
+
+def assert_close(actual: Tensor, truth: Tensor, budget: Budget, what: str) -> None:
+    """One tensor against its truth."""
+    off = error(actual, truth)
+    record_share(off, budget)
+    assert off <= budget.allowed, f"{what} differs by {off:.3g} from the truth (budget {budget.allowed:.3g})"
+
+
+def assert_same(actual: Any, expected: Any, what: str = "tensor") -> None:
+    """Bitwise the same: structure, shape, dtype, device and values, with NaN equal to NaN."""
+    assert outline(actual) == outline(expected), f"{what} has the structure {outline(actual)}, not {outline(expected)}"
+    for (name, ours), (_, theirs) in zip(leaves(actual, what), leaves(expected, what), strict=True):
+        for fact in ("shape", "dtype", "device"):
+            found, wanted = getattr(ours, fact), getattr(theirs, fact)
+            assert found == wanted, f"{name} has {fact} {found}, and has to have {wanted}"
+        if ours.device.type == "meta":
+            continue
+        same = ours == theirs
+        if is_inexact(ours):
+            same |= ours.isnan() & theirs.isnan()
+        assert bool(same.all()), f"{name} is {ours}, and has to be {theirs}"
+
+
+def assert_slices(stacked: dict[str, Tensor], expected: Sequence[dict[str, Tensor]]) -> None:
+    """Slice i of every stacked tensor is bitwise member i's tensor of that name."""
+    names, wanted = list(stacked), list(expected[0])
+    assert sorted(names) == sorted(wanted), f"stacked {sorted(names)}, and the members have {sorted(wanted)}"
+    for name, tensor in stacked.items():
+        size = tuple(tensor.shape)
+        assert size[:1] == (len(expected),), f"{name} has shape {size}, and has to have {len(expected)} in front"
+        for i, state in enumerate(expected):
+            assert_same(tensor.select(0, i), state[name].detach(), _message(i, name, "stacked"))
+
+
+def assert_distinct(*tensors: Tensor) -> None:
+    """No two are equal: a comparison between members that agree would prove nothing."""
+    for i, tensor in enumerate(tensors):
+        for j, other in enumerate(tensors[:i]):
+            assert not torch.equal(tensor, other), f"an empty victory: {j} and {i} are the same"
+
+
+@contextmanager
+def refuses(word: str) -> Iterator[None]:
+    """The body is refused: a RuntimeError, ValueError or TypeError whose message has `word` in it, a regex."""
+    try:
+        yield
+    except REFUSALS as refusal:
+        said = f"{type(refusal).__name__}: {refusal}"
+        assert re.search(word, str(refusal), re.IGNORECASE), f"refused without naming {word!r}: {said}"
+    else:
+        raise AssertionError(f"accepted silently; a refusal that names {word!r} was due")
+
+
+@contextmanager
+def unchanged(*models: nn.Module) -> Iterator[None]:
+    """Through the body the modules keep the very same tensors, their values, gradients, flags and modes."""
+    before = [_snapshot(model) for model in models]
+    try:
+        yield
+    finally:
+        for i, (model, (facts, values)) in enumerate(zip(models, before, strict=True)):
+            facts_now, values_now = _snapshot(model)
+            assert facts_now.keys() == facts.keys(), f"model {i} has {sorted(facts_now.keys() ^ facts.keys())} changed"
+            for what, fact in facts.items():
+                assert facts_now[what] == fact, f"model {i}: {what} was {fact} and is {facts_now[what]}"
+            assert_same(values_now, values, f"model {i}")
+
+
+def _snapshot(model: nn.Module) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    facts: dict[str, Any] = {f"mode of {path!r}": module.training for path, module in model.named_modules()}
+    named = [*model.named_parameters(remove_duplicate=False), *model.named_buffers(remove_duplicate=False)]
+    for name, tensor in named:
+        facts[f"identity of {name}"] = id(tensor)
+        facts[f"class of {name}"] = type(tensor)
+        facts[f"requires_grad of {name}"] = tensor.requires_grad
+        facts[f"gradient of {name}"] = id(tensor.grad) if tensor.is_leaf else None
+    values = {name: tensor.detach().clone() for name, tensor in state_of(model).items()}
+    gradients = {f"gradient of {n}": t.grad.clone() for n, t in named if t.is_leaf and t.grad is not None}
+    return facts, values | gradients
+
+
+def _message(member: int, name: str, detail: str) -> str:
+    return f"member {member}: {name} {detail}"

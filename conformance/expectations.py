@@ -1,0 +1,114 @@
+"""Loads and matches known failures: one file for all releases, devices and implementations.
+
+The file is data from outside: parsed strictly, never evaluated. An entry excuses a test only if everything that it
+names matches, and the test must then fail, with that error.
+"""
+
+import builtins
+import re
+import tomllib
+from collections.abc import Collection
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import Version
+
+KINDS = ("bug", "limitation")
+DEFAULT = Path(__file__).parent.parent / "fixtures" / "expectations.toml"
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """A failure known upstream.
+
+    `requirement`: its id. `test`: a pattern (``*`` and ``?``) for the names of the tests with their parameters,
+    to excuse only some of the requirement's tests. `torch`: a version range, such as ``>=2.0,<2.6``.
+    `device`: a device type. `implementation`: its name. Without the last three it matches any; the built-in reference
+    and other people's implementations are excused only by name.
+    `raises`: the builtin exception type that the test fails with. `reason`, `kind` (bug or limitation), `url`.
+    """
+
+    requirement: str
+    torch: str
+    raises: str
+    reason: str
+    kind: str
+    implementation: str
+    test: str = "*"
+    device: str = "*"
+    url: str = ""
+
+    @property
+    def error(self) -> type[BaseException]:
+        return getattr(builtins, self.raises)
+
+    def covers_environment(self, *, torch: str, device: str, implementation: str) -> bool:
+        """Is it about this release, device type and implementation?"""
+        return (
+            SpecifierSet(self.torch).contains(release(torch), prereleases=True)
+            and fnmatchcase(device, self.device)
+            and implementation == self.implementation
+        )
+
+    def covers_test(self, requirement: str, test: str) -> bool:
+        """Is it about this test? `test` is the test's name with its parameters, ``test_name[a-b]``."""
+        return requirement == self.requirement and fnmatchcase(test.replace("[", "("), self.test.replace("[", "("))
+
+
+def release(version: str) -> Version:
+    """The release that a version of torch belongs to: 2.16.0 for 2.16.0.dev20270101+cpu and 2.16.0a0+git1234."""
+    digits = re.match(r"\d+(\.\d+)*", version)
+    if digits is None:
+        raise ValueError(f"torch calls its version {version!r}")
+    return Version(digits.group())
+
+
+def load(path: Path, requirements: Collection[str]) -> list[Expectation]:
+    """The entries of the file. Raises ValueError with one line that names the file, the entry and the mistake."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ValueError(f"{path}: {error}") from error
+    entries = content.pop("expectation", [])
+    if content or not isinstance(entries, list):
+        raise ValueError(f"{path}: expected [[expectation]] tables and nothing else, found {sorted(content)}")
+    loaded: list[Expectation] = []
+    for number, entry in enumerate(entries, start=1):
+        mistake = _mistake(entry, requirements)
+        if mistake:
+            raise ValueError(f"{path}: expectation {number}: {mistake}")
+        if Expectation(**entry) in loaded:
+            raise ValueError(f"{path}: expectation {number}: stands twice")
+        loaded.append(Expectation(**entry))
+    return loaded
+
+
+def _mistake(entry: Any, requirements: Collection[str]) -> str | None:
+    """What is wrong with one entry, or None."""
+    if not isinstance(entry, dict):
+        return "is no table"
+    fields = Expectation.__dataclass_fields__
+    optional = {"test", "device", "url"}
+    for key, value in entry.items():
+        if key not in fields:
+            return f"unknown key {key!r}"
+        if not isinstance(value, str):
+            return f"{key} is {value!r}, and has to be a string"
+    for key in fields:
+        if key not in optional and not entry.get(key, "").strip():
+            return f"has no {key}"
+    if entry["requirement"] not in requirements:
+        return f"unknown requirement {entry['requirement']!r}"
+    if entry["kind"] not in KINDS:
+        return f"kind {entry['kind']!r} is none of {', '.join(KINDS)}"
+    error = getattr(builtins, entry["raises"], None)
+    if not (isinstance(error, type) and issubclass(error, Exception) and error is not Exception):
+        return f"raises {entry['raises']!r}, which is no builtin exception type of its own"
+    try:
+        SpecifierSet(entry["torch"])
+    except InvalidSpecifier:
+        return f"torch {entry['torch']!r} is no version range"
+    return None

@@ -1,0 +1,156 @@
+"""How close is close enough: an error against the float64 truth, measured in what the plain loop itself loses.
+
+The truth is the plain loop in float64 on the CPU. The error of a tensor is the largest |actual - truth| in it, and its
+unit is eps(dtype) * max|truth|: what one rounding of its largest element may cost. The loop's own error in those units
+says how much rounding the computation suffers, and an ensemble may suffer
+
+    budget = FACTOR * (the loop's error) + UNITS * eps(dtype) * max|truth|
+
+- The loop's error is the worst over the members, tensor by tensor: one tiny tensor can be exact by luck, all of them
+  rarely, and members run the same arithmetic on other numbers.
+- In float64 the loop is the truth and has no error to measure. Rounding scales with eps, so the same loop in float32
+  shows it: its error in float32's units is used as float64's.
+- FACTOR. An ensemble sums the same terms in another order and in other blocks, so its error is another draw from the
+  loop's distribution. Over SimpleCNN, NormNet and TiedNet, forward and gradients, 300 seeds each (torch 2.13.0, CPU),
+  `tests/meta/derive_budget.py` finds the largest (ensemble - UNITS) / loop: float32 {f32}, float64 {f64},
+  bfloat16 {bf16}, float16 {f16}. FACTOR is the next power of two with room for another machine.
+- UNITS. Where the loop is exact by luck the ensemble may still round its last operation once.
+"""
+
+import copy
+import math
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from conformance.models import state_of
+from conformance.trees import leaves, tree_map
+
+FACTOR = 8.0
+UNITS = 1.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the plain loop answers, one tree of tensors a member.
+
+    `values` are the loop's as asked, `truth` float64 on the CPU, `sample` what to measure the loop's error on: the
+    values themselves, or for float64 the same loop in float32.
+    """
+
+    values: Sequence[Any]
+    truth: Sequence[Any]
+    sample: Sequence[Any]
+
+
+def loop(func: Callable[..., Any], models: Sequence[nn.Module], inputs: Sequence[Any]) -> Answer:
+    """`func(model, input)` for each member in turn, on copies: as asked, and in float64 on the CPU."""
+    values = _run(func, models, inputs, None)
+    tensors = [leaf for _, leaf in leaves([[state_of(model) for model in models], inputs, values], "") if is_inexact(leaf)]
+    doubles = [leaf.dtype in (torch.float64, torch.complex128) for leaf in tensors]
+    if all(doubles) and all(leaf.device.type == "cpu" for leaf in tensors):
+        return Answer(values, truth=values, sample=_run(func, models, inputs, torch.float32))
+    truth = _run(func, models, inputs, torch.float64)
+    return Answer(values, truth, sample=_run(func, models, inputs, torch.float32) if any(doubles) else values)
+
+
+def _run(func: Callable[..., Any], models: Sequence[nn.Module], inputs: Sequence[Any], dtype: Any) -> list[Any]:
+    copies = [copy.deepcopy(model) for model in models]
+    if dtype is None:
+        return [func(model, copy.deepcopy(x)) for model, x in zip(copies, inputs, strict=True)]
+    return [
+        func(_module_in(dtype, model), tree_map(lambda leaf: _tensor_in(dtype, leaf), x))
+        for model, x in zip(copies, inputs, strict=True)
+    ]
+
+
+def _module_in(dtype: torch.dtype, module: nn.Module) -> nn.Module:
+    """`module`, changed in place to this precision on the CPU; tied parameters stay tied."""
+    for parameter in module.parameters():
+        parameter.data = _tensor_in(dtype, parameter.data)
+    for owner in module.modules():
+        for name, buffer in owner.named_buffers(recurse=False):
+            setattr(owner, name, _tensor_in(dtype, buffer))
+    return module
+
+
+def _tensor_in(dtype: torch.dtype, leaf: Any) -> Any:
+    """A floating or complex tensor in this precision on the CPU; integers as they are, on the CPU; the rest untouched."""
+    if not isinstance(leaf, Tensor):
+        return leaf
+    if not is_inexact(leaf):
+        return leaf.detach().to("cpu")
+    target = dtype.to_complex() if leaf.is_complex() else dtype
+    return leaf.detach().to("cpu", target).requires_grad_(leaf.requires_grad)
+
+
+def is_inexact(leaf: Any) -> bool:
+    """Is it a tensor of floating or complex numbers?"""
+    return isinstance(leaf, Tensor) and (leaf.is_floating_point() or leaf.is_complex())
+
+
+def error(actual: Tensor, truth: Tensor) -> float:
+    """The largest |actual - truth|; infinite where one of the two is not finite and the other is not the same."""
+    if not truth.numel():
+        return 0.0
+    actual = actual.detach().to("cpu", truth.dtype)
+    truth = truth.detach()
+    same = (actual == truth) | (actual.isnan() & truth.isnan())
+    gap = (actual - truth).abs()
+    return float(torch.where(same, 0.0, torch.where(gap.isfinite(), gap, math.inf)).max())
+
+
+def unit(truth: Tensor, dtype: torch.dtype) -> float:
+    """One rounding of the largest finite element of `truth` in `dtype`."""
+    size = truth.detach().abs()
+    size = size[size.isfinite()]
+    return float(size.max()) * torch.finfo(dtype).eps if size.numel() else 0.0
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The error that one member's tensor may have: `allowed`, made of the loop's error and the unit."""
+
+    loop: float
+    unit: float
+
+    @property
+    def allowed(self) -> float:
+        return FACTOR * self.loop + UNITS * self.unit
+
+
+def budgets(samples: Sequence[Tensor], truths: Sequence[Tensor], dtype: torch.dtype) -> list[Budget]:
+    """For one tensor of each member: its budget in `dtype`, from the loop's worst error over the members."""
+    measured = [
+        (error(sample, truth), unit(truth, sample.dtype), unit(truth, dtype))
+        for sample, truth in zip(samples, truths, strict=True)
+    ]
+    worst = max((own / sample_unit for own, sample_unit, _ in measured if sample_unit and own < math.inf), default=0.0)
+    scale = torch.finfo(dtype).eps / torch.finfo(samples[0].dtype).eps
+    return [Budget(max(worst * own_unit, own * scale if own < math.inf else 0.0), own_unit) for own, _, own_unit in measured]
+
+
+_shares: ContextVar[list[float] | None] = ContextVar("shares", default=None)
+
+
+@contextmanager
+def recorded_shares() -> Any:
+    """Collect the share of its budget that each comparison within uses, as a list that grows."""
+    shares: list[float] = []
+    token = _shares.set(shares)
+    try:
+        yield shares
+    finally:
+        _shares.reset(token)
+
+
+def record_share(off: float, budget: Budget) -> None:
+    """One comparison was off by this much of its budget; a share above 1 failed, and a billion stands for more."""
+    shares = _shares.get()
+    if shares is not None:
+        shares.append(min(off / budget.allowed if budget.allowed else math.inf if off else 0.0, 1e9))

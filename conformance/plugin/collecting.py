@@ -1,0 +1,149 @@
+"""Where tests are collected and run: selection, known failures, and what each test came to."""
+
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from conformance import environment, suite
+from conformance.plugin.run import Run
+from conformance.report.results import Status
+
+NOT_APPLICABLE = pytest.StashKey[str]()
+SHARES = pytest.StashKey[list[float]]()
+
+
+class Collector:
+    """Hooks of the process that runs tests: the only one, or each worker of pytest-xdist."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Before -k and -m deselect anything: what there is to run is the denominator."""
+        ours = [item for item in items if item.path.parent == suite.SUITE]
+        selected = [item for item in ours if self._select(item)]
+        self._check_expectations(config, ours)
+        dropped = [item for item in ours if item not in selected]
+        if self.run.problems:
+            dropped = list(items)
+        if dropped:
+            config.hook.pytest_deselected(items=dropped)
+            items[:] = [item for item in items if item not in dropped]
+
+    def _select(self, item: pytest.Item) -> bool:
+        """Enter the test into the run, unless its requirement is not asked for."""
+        marks = [mark.args[0] for mark in item.iter_markers("requirement")]
+        if len(marks) != 1 or marks[0] not in self.run.requirements:
+            self.run.problems.append(f"{item.nodeid} has to ask for one requirement of the spec, and asks for {marks}")
+            return False
+        requirement = self.run.requirements[marks[0]]
+        asked = self.run.options["requirements"]
+        if (asked and requirement.id not in asked) or (self.run.options["profile"] == "core" and not requirement.core):
+            return False
+        name = item.callspec.params["implementation"]  # type: ignore[attr-defined]
+        self.run.collected[item.nodeid] = {"requirement": requirement.id, "implementation": name}
+        reason = self._not_applicable(item, requirement.not_about(self.run.implementations[name]), name)
+        if reason:
+            item.stash[NOT_APPLICABLE] = reason
+            item.add_marker(pytest.mark.skip(reason=reason))
+            return True
+        for known in self._known_failures(name):
+            if known.covers_test(requirement.id, item.name):
+                reason = f"{known.reason} ({known.url})" if known.url else known.reason
+                item.add_marker(pytest.mark.xfail(reason=reason, raises=known.error, strict=True))
+        return True
+
+    def _not_applicable(self, item: pytest.Item, not_about: str | None, name: str) -> str | None:
+        import torch
+
+        from conformance.devices import lacks
+        from conformance.implementations import unavailable
+
+        dtype = item.callspec.params.get("dtype")  # type: ignore[attr-defined]
+        return (
+            unavailable(self.run.implementations[name])
+            or not_about
+            or (lacks(self.run.device, getattr(torch, dtype)) if dtype else None)
+        )
+
+    def _known_failures(self, implementation: str) -> list[Any]:
+        import torch
+
+        where = {"torch": torch.__version__, "device": self.run.device.type, "implementation": implementation}
+        return [known for known in self.run.expectations if known.covers_environment(**where)]
+
+    def _check_expectations(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """An entry for this environment that matches no test is stale; only whole files can tell."""
+        if any("::" in argument for argument in config.args):
+            return
+        found = {f"{item.path.name}::{item.originalname}" for item in items}  # type: ignore[attr-defined]
+        for name in self.run.implementations:
+            for known in self._known_failures(name):
+                complete = found.issuperset(suite.tests_by_requirement()[known.requirement])
+                tests = [item.name for item in items if item.callspec.params["implementation"] == name]  # type: ignore[attr-defined]
+                asking = [item for item in items if known.covers_test(_requirement(item), item.name)]
+                if complete and not any(item.name in tests for item in asking):
+                    self.run.problems.append(f"the expectation for {known.requirement}, test {known.test!r}, is stale")
+
+    def pytest_deselected(self, items: list[pytest.Item]) -> None:
+        for item in items:
+            self.run.collected.get(item.nodeid, {})["deselected"] = True
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None]:
+        import torch
+
+        from conformance.numerics import recorded_shares
+
+        if item.nodeid in self.run.collected:
+            torch.manual_seed(self.run.options["seed"])
+        with recorded_shares() as shares:
+            item.stash[SHARES] = shares
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if item.nodeid in self.run.collected and (report.when == "call" or not report.passed):
+            report.conformance = _finding(item, call, report)  # type: ignore[attr-defined]
+        return report
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """A worker tells the controller what it collected, whether it ran or not."""
+        output = getattr(session.config, "workeroutput", None)
+        if output is not None:
+            facts = environment.facts(self.run.device)
+            output["conformance"] = {"collected": self.run.collected, "problems": self.run.problems, "facts": facts}
+
+
+def _requirement(item: pytest.Item) -> Any:
+    mark = item.get_closest_marker("requirement")
+    return mark.args[0] if mark else None
+
+
+def _finding(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> dict[str, Any]:
+    """What this phase of the test says about its requirement, in types that xdist can send."""
+    shares = item.stash.get(SHARES, [])
+    finding: dict[str, Any] = {"budget_share": max(shares) if shares else None, "lost": False, "message": ""}
+    if report.passed:
+        return finding | {"status": Status.CONFORMS.value}
+    if NOT_APPLICABLE in item.stash:
+        return finding | {"status": Status.NOT_APPLICABLE.value, "message": item.stash[NOT_APPLICABLE]}
+    if hasattr(report, "wasxfail"):
+        return finding | {"status": Status.KNOWN_FAILURE.value, "message": report.wasxfail}
+    message = _message(call, report)
+    if report.skipped:
+        return finding | {"status": Status.NOT_RUN.value, "message": message, "lost": True}
+    return finding | {"status": Status.FAILS.value, "message": message}
+
+
+def _message(call: pytest.CallInfo[None], report: pytest.TestReport) -> str:
+    if call.excinfo is None:
+        return str(report.longrepr)  # an unexpected pass
+    kind = call.excinfo.type.__name__
+    said = " ".join(str(call.excinfo.value).split())
+    return said if kind == "AssertionError" else f"{kind}: {said}"

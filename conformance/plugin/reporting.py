@@ -1,0 +1,100 @@
+"""Where results come together: the controller of pytest-xdist, or the only process."""
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from conformance import environment, suite
+from conformance.plugin.run import Run
+from conformance.report import files, terminal
+from conformance.report.results import Case, Row, Status, Verdict, rows, verdict
+
+
+class Reporter:
+    """Collects what the tests report, and ends the run with the verdict and the result file."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.started = time.perf_counter()
+        self.findings: dict[str, dict[str, Any]] = {}
+        self.facts: dict[str, Any] | None = None
+        self.screen: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        finding: dict[str, Any] | None = getattr(report, "conformance", None)
+        if finding is None and report.failed:
+            # A worker that dies takes its finding with it: what is left is its name and that it crashed.
+            finding = {"status": Status.FAILS.value, "message": f"crashed: {' '.join(str(report.longrepr).split())}"}
+        earlier = self.findings.get(report.nodeid)
+        if finding is not None and (earlier is None or finding["status"] == Status.FAILS):
+            self.findings[report.nodeid] = finding | {"duration": round(report.duration, 4)}
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        output = getattr(node, "workeroutput", {}).get("conformance")
+        if output:
+            self.facts = output["facts"]
+            self.run.collected.update(output["collected"])
+            self.run.problems += [each for each in output["problems"] if each not in self.run.problems]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self.run.problems:
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+            return
+        cases = list(self._cases())
+        if not cases or session.config.option.collectonly:
+            return
+        table = rows(self.run.requirements, list(self.run.implementations), cases)
+        answer = verdict(table, certify=self.run.options["profile"] == "certify")
+        if not answer.conforms and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        self._finish(table, answer)
+
+    def _finish(self, table: list[Row], answer: Verdict) -> None:
+        facts = self.facts or environment.facts(self.run.device)
+        duration = time.perf_counter() - self.started
+        files.write(self.run.result, files.document(facts, self.run.options, table, answer, duration))
+        self.screen = [*terminal.lines(facts, self.run.options, table, answer), f"results: {self.run.result}"]
+
+    def _cases(self) -> Iterator[Case]:
+        """Everything that was to run and everything that reported, also where only one of the two is known."""
+        for test in {**self.run.collected, **self.findings}:
+            known = self.run.collected.get(test) or self._from_name(test)
+            if known is None:
+                continue
+            unreported = {
+                "status": Status.NOT_RUN.value,
+                "lost": not known.get("deselected", False),
+                "message": "deselected" if known.get("deselected") else "selected, but never reported",
+            }
+            finding = self.findings.get(test, unreported)
+            yield Case(
+                test=test,
+                requirement=known["requirement"],
+                implementation=known["implementation"],
+                status=Status(finding["status"]),
+                message=finding["message"],
+                duration=finding.get("duration", 0.0),
+                budget_share=finding.get("budget_share"),
+                lost=finding.get("lost", False),
+            )
+
+    def _from_name(self, test: str) -> Mapping[str, Any] | None:
+        """Requirement and implementation of a test of which only the node id is left; None if it is not the suite's."""
+        function, _, parameters = test.rpartition("/")[2].partition("[")
+        for requirement, tests in suite.tests_by_requirement().items():
+            for name in self.run.implementations:
+                if function in tests and name in parameters:
+                    return {"requirement": requirement, "implementation": name}
+        return None
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        for problem in self.run.problems:
+            terminalreporter.write_line(f"ERROR: {problem}", red=True)
+        if self.screen:
+            terminalreporter.section("verdict")
+        for line in self.screen:
+            terminalreporter.write_line(line)

@@ -1,0 +1,32 @@
+"""One run: what was asked, what was selected."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance.expectations import Expectation
+from conformance.spec import Requirement
+
+
+@dataclass
+class Run:
+    """What the options came to. `collected` and `problems` are filled by whoever collects: this process, or workers.
+
+    `collected` maps a test's node id to what the controller must know of it even if it never reports:
+    requirement, implementation, and whether the user deselected it.
+    """
+
+    requirements: Mapping[str, Requirement]
+    expectations: Sequence[Expectation]
+    device: Any
+    implementations: Mapping[str, Any]
+    result: Path
+    options: Mapping[str, Any]
+    collected: dict[str, dict[str, Any]] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+RUN = pytest.StashKey[Run]()

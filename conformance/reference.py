@@ -1,0 +1,165 @@
+"""The reference: what an ensemble has to compute, as slices, loops and stacks.
+
+No vmap, no batching, no functional_call of torch's: short enough to be checked by eye. Slow on purpose.
+"""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from conformance.alike import difference
+from conformance.trees import children, outline, rebuild, tree_map
+
+State = Mapping[str, Tensor]
+
+
+def vmap(func: Callable[..., Any], in_dims: Any = 0, out_dims: Any = 0) -> Callable[..., Any]:
+    """Call `func` once per slice of its mapped arguments and stack what it returns.
+
+    `in_dims`: an int for all arguments, or a tuple with an entry for each: an int, None for "not mapped", or a
+    container that matches the argument. `out_dims` likewise for what `func` returns. Keyword arguments are not mapped.
+    """
+
+    def mapped(*args: Any, **kwargs: Any) -> Any:
+        dims = spread(in_dims if isinstance(in_dims, tuple) else (in_dims,) * len(args), args, "in_dims")
+        outputs = [func(*slices(args, dims, i), **kwargs) for i in range(_mapped_size(args, dims))]
+        if not outputs:
+            raise ValueError("the mapped dimension has size 0: the loop runs nothing, so nothing can be stacked")
+        return tree_map(_stack, spread(out_dims, outputs[0], "out_dims"), *outputs)
+
+    return mapped
+
+
+def spread(dims: Any, tree: Any, name: str) -> Any:
+    """`dims` with one entry for each leaf of `tree`: an entry that stands over a container counts for all its leaves."""
+    pairs, dim_pairs = children(tree), children(dims)
+    if pairs is None and dim_pairs is None:
+        return _Dim(dims)
+    if pairs is not None and dim_pairs is None:
+        return rebuild(tree, [spread(dims, child, name) for _, child in pairs])
+    if pairs is None or dim_pairs is None or [label for label, _ in pairs] != [label for label, _ in dim_pairs]:
+        raise ValueError(f"{name} {dims!r} does not match the structure {outline(tree)}")
+    return rebuild(tree, [spread(dim, child, name) for (_, dim), (_, child) in zip(dim_pairs, pairs, strict=True)])
+
+
+class _Dim:
+    """One dimension or None, wrapped so that a tree of them keeps the structure that it was spread over."""
+
+    def __init__(self, value: int | None) -> None:
+        self.value = value
+
+
+def slices(args: Any, dims: Any, i: int) -> Any:
+    """`args` with slice `i` of every mapped leaf; slices are views, so that a write reaches the caller's tensor."""
+    return tree_map(lambda dim, leaf: leaf if dim.value is None else leaf.select(dim.value, i), dims, args)
+
+
+def _mapped_size(args: Any, dims: Any) -> int:
+    sizes = set[int]()
+
+    def visit(dim: _Dim, leaf: Any) -> None:
+        if dim.value is not None and not isinstance(leaf, Tensor):
+            raise ValueError(f"in_dims {dim.value} is for {leaf!r}, which is no tensor")
+        if dim.value is not None:
+            sizes.add(leaf.shape[dim.value])
+
+    tree_map(visit, dims, args)
+    if len(sizes) != 1:
+        raise ValueError(f"the mapped dimensions must have one size, and have {sorted(sizes)}")
+    return sizes.pop()
+
+
+def _stack(dim: _Dim, *outputs: Any) -> Any:
+    return outputs[0] if dim.value is None else torch.stack(outputs, dim.value)
+
+
+def combine(
+    models: Sequence[nn.Module],
+) -> tuple[Callable[..., Any], dict[str, Tensor], dict[str, Tensor]]:
+    """Stack the members' parameters and buffers by name; `fmodel(params, buffers, *args)` runs one member's slice.
+
+    Raises ValueError if there is no member, or if two differ in anything but the values of their tensors.
+    """
+    models = list(models)
+    if not models:
+        raise ValueError("expected at least one model, got 0")
+    differs = difference(models)
+    if differs is not None:
+        raise ValueError(f"the members are not alike: {differs}")
+    base = copy.deepcopy(models[0])
+
+    def fmodel(params: State, buffers: State, *args: Any, **kwargs: Any) -> Any:
+        return functional_call(base, (params, buffers), args, kwargs)
+
+    params = {
+        name: torch.stack([model.get_parameter(name) for model in models]).detach().requires_grad_(first.requires_grad)
+        for name, first in base.named_parameters()
+    }
+    buffers = {
+        name: torch.stack([model.get_buffer(name) for model in models]).detach() for name, _ in base.named_buffers()
+    }
+    return fmodel, params, buffers
+
+
+def ensemble(models: Sequence[nn.Module], inputs: Sequence[Any]) -> list[Any]:
+    """The for-loop that an ensemble replaces: member i on input i."""
+    return [model(x) for model, x in zip(models, inputs, strict=True)]
+
+
+def functional_call(
+    module: nn.Module,
+    state: State | Sequence[State],
+    args: Any = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    tie_weights: bool = True,
+    strict: bool = False,
+) -> Any:
+    """Run a copy of `module` that holds `state`: what torch.func.functional_call promises, without swapping anything.
+
+    A buffer that the module replaces shows in the dict that holds it.
+    Raises ValueError for a name in two dicts, names of one tied tensor with different values, and, if `strict`, for
+    unknown and missing names; for a name without a value, since the module holds it on meta; TypeError for no tensor.
+    """
+    dicts: Sequence[Any] = [state] if isinstance(state, Mapping) else state
+    given = {name: tensor for one in dicts for name, tensor in one.items()}
+    if len(given) < sum(map(len, dicts)):
+        raise ValueError("a name appeared in multiple dictionaries")
+    for name, tensor in given.items():
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"{name}: {tensor!r} is not an instance of torch.Tensor")
+    module = copy.deepcopy(module)
+    owners = _names(module)
+    groups = [{n for n in owners if owners[n] is owners[name]} if tie_weights else {name} for name in owners]
+    filled = {tied: given[name] for group in groups for name in sorted(group & given.keys()) for tied in group}
+    for name, tensor in given.items():
+        if filled.get(name, tensor) is not tensor:
+            raise ValueError(f"multiple values for {name!r} and a name that is tied to it")
+    if strict and given.keys() - owners.keys():
+        raise ValueError(f"Unexpected key(s): {sorted(given.keys() - owners.keys())}")
+    if strict and owners.keys() - filled.keys():
+        raise ValueError(f"Missing key(s): {sorted(owners.keys() - filled.keys())}")
+    for name in owners.keys() - filled.keys():
+        if owners[name].device.type == "meta" and any(tensor.device.type != "meta" for tensor in filled.values()):
+            raise ValueError(f"{name!r} has no value: it is on the meta device and was not given")
+    for name, tensor in filled.items():
+        path, _, attribute = name.rpartition(".")
+        delattr(module.get_submodule(path), attribute)
+        setattr(module.get_submodule(path), attribute, tensor)
+    result = module(*(args if isinstance(args, tuple) else (args,)), **(kwargs or {}))
+    for one in dicts:
+        for name in one.keys() & owners.keys():
+            path, _, attribute = name.rpartition(".")
+            one[name] = getattr(module.get_submodule(path), attribute)
+    return result
+
+
+def _names(module: nn.Module) -> dict[str, Tensor]:
+    """Every name of every parameter and buffer; tied names hold the same tensor."""
+    return {
+        **dict(module.named_parameters(remove_duplicate=False)),
+        **dict(module.named_buffers(remove_duplicate=False)),
+    }

@@ -1,0 +1,96 @@
+"""The result model: cases fold into one status per requirement and implementation, and these into the verdict."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from conformance.spec import Requirement
+
+
+class Status(StrEnum):
+    """What is known about a requirement, or about one of its cases."""
+
+    CONFORMS = "conforms"
+    KNOWN_FAILURE = "known failure"
+    NOT_APPLICABLE = "not applicable"
+    NOT_RUN = "not run"
+    FAILS = "fails"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One test with its parameters. `lost`: it was selected, and ended without an answer."""
+
+    test: str
+    requirement: str
+    implementation: str
+    status: Status
+    message: str = ""
+    duration: float = 0.0
+    budget_share: float | None = None
+    lost: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """One requirement under one implementation."""
+
+    requirement: Requirement
+    implementation: str
+    status: Status
+    cases: Sequence[Case]
+
+
+def fold(cases: Sequence[Case]) -> Status:
+    """The status of a requirement: the worst that any case knows, and "not run" as long as a case is missing."""
+    found = {case.status for case in cases}
+    if any(case.lost for case in cases) and Status.FAILS not in found:
+        return Status.NOT_RUN
+    for status in (Status.FAILS, Status.KNOWN_FAILURE, Status.NOT_RUN, Status.CONFORMS, Status.NOT_APPLICABLE):
+        if status in found:
+            return status
+    return Status.NOT_RUN
+
+
+def rows(
+    requirements: Mapping[str, Requirement], implementations: Sequence[str], cases: Iterable[Case]
+) -> list[Row]:
+    """A row for every requirement and implementation, run or not: the denominator."""
+    by_key: dict[tuple[str, str], list[Case]] = {}
+    for case in sorted(cases, key=lambda case: case.test):
+        by_key.setdefault((case.requirement, case.implementation), []).append(case)
+    return [
+        Row(requirement, name, fold(found := by_key.get((requirement.id, name), [])), found)
+        for name in implementations
+        for requirement in requirements.values()
+    ]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer to the question that the suite was run for."""
+
+    conforms: bool
+    sentence: str
+
+
+def verdict(table: Sequence[Row], *, certify: bool) -> Verdict:
+    """Fails on any failure, on a case that got lost, and to certify also on a "must" that was not run."""
+    count = Counter(row.status for row in table)
+    total = len(table)
+    lost = sum(case.lost for row in table for case in row.cases)
+    unrun_musts = sum(row.status is Status.NOT_RUN and row.requirement.level == "must" for row in table)
+    known = f"{count[Status.KNOWN_FAILURE]} known failures"
+    run = f"{count[Status.NOT_RUN]} not run" if count[Status.NOT_RUN] else "everything was run"
+    if count[Status.FAILS]:
+        return Verdict(False, f"DOES NOT CONFORM: {count[Status.FAILS]} of {total} requirements fail; {known}; {run}")
+    if lost:
+        return Verdict(False, f"NO VERDICT: {lost} selected tests ended without an answer; {known}; {run}")
+    if certify and unrun_musts:
+        return Verdict(False, f"NOT CERTIFIED: {unrun_musts} requirements of level must were not run; {known}")
+    if not count[Status.CONFORMS]:
+        return Verdict(False, f"NO VERDICT: none of {total} requirements could be judged; {known}; {run}")
+    if count[Status.NOT_RUN]:
+        return Verdict(True, f"CONFORMS AS FAR AS RUN: {run} of {total} requirements; {known}")
+    return Verdict(True, f"CONFORMS: {total} requirements; {known}; {run}")

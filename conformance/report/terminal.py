@@ -1,0 +1,71 @@
+"""The verdict on the terminal: one screen."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from conformance.report.results import Case, Row, Status, Verdict
+from conformance.spec import CHAPTERS
+
+COLUMNS = tuple(Status)
+WIDTH = 160
+
+
+def lines(facts: Mapping[str, Any], options: Mapping[str, Any], table: Sequence[Row], answer: Verdict) -> Iterator[str]:
+    """The facts that the answer depends on, the counts per chapter, what failed by name, and the answer."""
+    threads = f"{facts['threads']} thread{'s' * (facts['threads'] != 1)}"
+    yield (
+        f"ensemble conformance   torch {facts['torch']}   {facts['device']}, {facts['cpu_capability']}, {threads}   "
+        f"profile {options['profile']}   seed {options['seed']}" + (f"   fault {options['fault']}" * bool(options["fault"]))
+    )
+    for name in dict.fromkeys(row.implementation for row in table):
+        yield from _counts(name, [row for row in table if row.implementation == name])
+    yield from _known_failures(table)
+    for row in table:
+        if row.status is Status.FAILS:
+            yield from _failure(row, options)
+    yield from (f"NO ANSWER  {case.test}: {case.message}" for row in table for case in row.cases if case.lost)
+    yield f"VERDICT: {answer.sentence}"
+
+
+def _counts(name: str, table: Sequence[Row]) -> Iterator[str]:
+    yield f"{name:14}" + "".join(f"{_heading(status):>16}" for status in COLUMNS)
+    for chapter in CHAPTERS:
+        count = Counter(row.status for row in table if row.requirement.chapter == chapter)
+        yield f"  {chapter:12}" + "".join(f"{count[status]:16}" for status in COLUMNS)
+
+
+def _heading(status: Status) -> str:
+    return "FAILS" if status is Status.FAILS else str(status)
+
+
+def _known_failures(table: Sequence[Row]) -> Iterator[str]:
+    """One line a requirement: who has it, and why."""
+    found: dict[str, dict[str, str]] = {}
+    for row in table:
+        if row.status is Status.KNOWN_FAILURE:
+            reasons = [case.message for case in row.cases if case.status is Status.KNOWN_FAILURE]
+            found.setdefault(row.requirement.id, {})[row.implementation] = reasons[0]
+    for identifier, reasons_by_name in found.items():
+        yield cut(f"known failure  {identifier} ({', '.join(reasons_by_name)}): {next(iter(reasons_by_name.values()))}")
+
+
+def _failure(row: Row, options: Mapping[str, Any]) -> Iterator[str]:
+    failed = [case for case in row.cases if case.status is Status.FAILS]
+    more = f" (and {len(failed) - 1} more cases)" if len(failed) > 1 else ""
+    yield cut(f"FAILS  {row.requirement.id} ({row.implementation}): {failed[0].message}{more}")
+    yield f"       rerun: {rerun(failed[0], options)}"
+
+
+def rerun(case: Case, options: Mapping[str, Any]) -> str:
+    """The command that runs this one case again."""
+    parts = [f'pytest "{case.test}" --implementation {case.implementation} --seed {options["seed"]}']
+    parts += [f"--device {options['device']}"] * (options["device"] != "cpu")
+    parts += [f"--fault {options['fault']}"] * bool(options["fault"])
+    return " ".join(parts)
+
+
+def cut(line: str) -> str:
+    """At most `WIDTH` characters, on one line."""
+    flat = " ".join(line.split())
+    return flat if len(flat) <= WIDTH else flat[: WIDTH - 3] + "..."

@@ -1,0 +1,82 @@
+"""Loads the requirements. Their wording lives in spec/*.toml, one file a chapter, and nowhere else."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+SPEC = Path(__file__).parent / "spec"
+LEVELS = ("must", "should", "limitation")
+# The chapters in the order in which a reader meets them; a file of spec/ that is missing here is an error.
+CHAPTERS = ("forward", "stacking", "calling")
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """One sentence that an implementation is held to.
+
+    `level`: must, should, or limitation (what is known not to work, and how it has to show).
+    `core`: part of the must-pass minimum for a new device.
+    `needs`: optional parts of an implementation that it is about, such as functional_call.
+    `only` and `not_for`: names of implementations that it is, or is not, about, with the reason.
+    """
+
+    id: str
+    level: str
+    text: str
+    source: str
+    core: bool = False
+    needs: tuple[str, ...] = ()
+    only: Mapping[str, str] = field(default_factory=dict)
+    not_for: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def chapter(self) -> str:
+        return self.id.partition(".")[0]
+
+    def not_about(self, implementation: Any) -> str | None:
+        """Why it is not applicable to this implementation, or None if it is."""
+        name = implementation.name
+        if name in self.not_for:
+            return self.not_for[name]
+        if self.only and name not in self.only:
+            return "; ".join(f"only for {other}: {reason}" for other, reason in self.only.items())
+        missing = [need for need in self.needs if not callable(getattr(implementation, need, None))]
+        return f"{name} has no {', '.join(missing)}" if missing else None
+
+
+@cache
+def load(folder: Path = SPEC) -> Mapping[str, Requirement]:
+    """All requirements by id, chapter by chapter. Raises ValueError with one line that names file and mistake."""
+    files = {path.stem: path for path in folder.glob("*.toml")}
+    if files.keys() != set(CHAPTERS):
+        raise ValueError(f"spec/: the files {sorted(files)} are not the chapters {sorted(CHAPTERS)}")
+    return {each.id: each for chapter in CHAPTERS for each in _chapter(files[chapter])}
+
+
+def _chapter(path: Path) -> list[Requirement]:
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8"))
+        return [_requirement(f"{path.stem}.{name}", entry) for name, entry in entries.items()]
+    except (tomllib.TOMLDecodeError, TypeError, ValueError) as error:
+        # Two requirements of one id are two tables of one name, which TOML itself refuses.
+        raise ValueError(f"spec/{path.name}: {error}") from error
+
+
+def _requirement(identifier: str, entry: Any) -> Requirement:
+    if not isinstance(entry, dict):
+        raise ValueError(f"{identifier} is no table")
+    unknown = entry.keys() - Requirement.__dataclass_fields__.keys() | entry.keys() & {"id"}
+    if unknown:
+        raise ValueError(f"{identifier} has the unknown key {min(unknown)!r}")
+    for key in ("text", "source"):
+        if not isinstance(entry.get(key), str) or not entry[key].strip():
+            raise ValueError(f"{identifier} has no {key}")
+    if entry.get("level") not in LEVELS:
+        raise ValueError(f"{identifier} has the level {entry.get('level')!r}, which is none of {', '.join(LEVELS)}")
+    for key in ("only", "not_for"):
+        if not all(isinstance(reason, str) and reason for reason in entry.get(key, {}).values()):
+            raise ValueError(f"{identifier}: {key} needs a reason for each implementation")
+    return Requirement(identifier, **{**entry, "needs": tuple(entry.get("needs", ()))})

@@ -1,0 +1,47 @@
+"""Which tests ask for which requirement: read off the source of the suite, so that it is known before anything runs.
+
+A run of a part of the suite, or of workers that die, still knows what there was to run.
+"""
+
+import ast
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+from conformance.spec import CHAPTERS
+
+SUITE = Path(__file__).parent.parent / "tests"
+
+
+@cache
+def tests_by_requirement(folder: Path = SUITE) -> Mapping[str, tuple[str, ...]]:
+    """Requirement id to the tests that carry its mark, as ``test_forward.py::test_name``."""
+    found: dict[str, tuple[str, ...]] = {}
+    for chapter in CHAPTERS:
+        path = folder / f"test_{chapter}.py"
+        if path.exists():
+            for identifier, test in _marks(path):
+                found[identifier] = (*found.get(identifier, ()), test)
+    return found
+
+
+def _marks(path: Path) -> Iterator[tuple[str, str]]:
+    for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(function, ast.FunctionDef):
+            for decorator in function.decorator_list:
+                if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.requirement":
+                    yield ast.literal_eval(decorator.args[0]), f"{path.name}::{function.name}"
+
+
+def problem(requirements: Mapping[str, object], folder: Path = SUITE) -> str | None:
+    """A mark with an unknown id, or a requirement without a test, as a sentence; None if all is well."""
+    tests = tests_by_requirement(folder)
+    for identifier in tests.keys() - requirements.keys():
+        return f"{tests[identifier][0]} asks for the unknown requirement {identifier!r}"
+    for identifier in requirements.keys() - tests.keys():
+        return f"no test asks for the requirement {identifier!r}"
+    for identifier, names in tests.items():
+        strays = [name for name in names if not name.startswith(f"test_{identifier.partition('.')[0]}.py")]
+        if strays:
+            return f"{strays[0]} asks for {identifier!r}, which is of another chapter"
+    return None
