@@ -4,6 +4,7 @@ Two members may differ in the values of their tensors and in nothing else.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -46,15 +47,35 @@ def _facts(model: nn.Module) -> Iterator[tuple[str, Any]]:
 
 
 def _equal(a: Any, b: Any) -> bool:
-    """Equal as configuration: by value, and for objects without an equality of their own, by what they hold."""
+    """Equal as configuration: by value, and what has no equality of its own, by what it holds."""
     if type(a) is not type(b):
         return False
-    if isinstance(a, Tensor):
-        return a.shape == b.shape and a.dtype == b.dtype and torch.equal(a, b)
-    if isinstance(a, Mapping):
-        return a.keys() == b.keys() and all(_equal(a[key], b[key]) for key in a)
-    if isinstance(a, list | tuple):
-        return len(a) == len(b) and all(map(_equal, a, b))
-    if type(a).__eq__ is object.__eq__ and hasattr(a, "__dict__") and not isinstance(a, nn.Module):
-        return a is b or _equal(vars(a), vars(b))
-    return isinstance(a, nn.Module) or bool(a == b)
+    match a:
+        case nn.Module():
+            same = True  # its own facts are compared where it is registered
+        case Tensor():
+            same = a.shape == b.shape and a.dtype == b.dtype and torch.equal(a, b)
+        case Mapping():
+            same = a.keys() == b.keys() and all(_equal(a[key], b[key]) for key in a)
+        case list() | tuple():
+            same = len(a) == len(b) and all(map(_equal, a, b))
+        case FunctionType():
+            same = a.__code__ == b.__code__ and _equal(_held(a), _held(b))
+        case _:
+            same = bool(a == b) or (_without_equality(a) and _equal(vars(a), vars(b)))
+    return same
+
+
+def _without_equality(value: Any) -> bool:
+    """Is it an object that equals nothing but itself, and shows what it holds?"""
+    inherited = type(value).__eq__ is object.__eq__  # type: ignore[comparison-overlap]
+    return inherited and hasattr(value, "__dict__") and not isinstance(value, type)
+
+
+def _held(function: FunctionType) -> list[Any]:
+    """What a function has beside its code: two lambdas of one line may hold different values."""
+    return [
+        function.__defaults__,
+        function.__kwdefaults__,
+        *(cell.cell_contents for cell in function.__closure__ or ()),
+    ]

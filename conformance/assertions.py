@@ -104,13 +104,14 @@ def assert_distinct(*tensors: Tensor) -> None:
 @contextmanager
 def refuses(word: str) -> Iterator[None]:
     """The body is refused: a RuntimeError, ValueError or TypeError whose message has `word` in it, a regex."""
+    refusal = None
     try:
         yield
-    except REFUSALS as refusal:
-        said = f"{type(refusal).__name__}: {refusal}"
-        assert re.search(word, str(refusal), re.IGNORECASE), f"refused without naming {word!r}: {said}"
-    else:
-        raise AssertionError(f"accepted silently; a refusal that names {word!r} was due")
+    except REFUSALS as error:
+        refusal = error
+    assert refusal is not None, f"accepted silently; a refusal that names {word!r} was due"
+    said = f"{type(refusal).__name__}: {refusal}"
+    assert re.search(word, str(refusal), re.IGNORECASE), f"refused without naming {word!r}: {said}"
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 from importlib import metadata
 from typing import Any
 
@@ -19,7 +20,7 @@ def facts(device: Any) -> dict[str, Any]:
         "cuda": torch.version.cuda,
         "hip": torch.version.hip,
         "device": str(device),
-        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "cpu_capability": _cpu_capability(torch.__config__.show()),
         "threads": torch.get_num_threads(),
         "accelerators": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
         "python": platform.python_version(),
@@ -28,6 +29,12 @@ def facts(device: Any) -> dict[str, Any]:
         "processors": os.cpu_count(),
         "packages": {name: _version(name) for name in PACKAGES},
     }
+
+
+def _cpu_capability(config: str) -> str:
+    """The instruction set that torch's kernels use, as torch's configuration says it."""
+    found = re.search(r"CPU capability usage: (\w+)", config)
+    return found.group(1) if found else "unknown CPU capability"
 
 
 def _version(name: str) -> str | None:

@@ -43,7 +43,8 @@ class Expectation:
 
     @property
     def error(self) -> type[BaseException]:
-        return getattr(builtins, self.raises)
+        error: type[BaseException] = getattr(builtins, self.raises)
+        return error
 
     def covers_environment(self, *, torch: str, device: str, implementation: str) -> bool:
         """Is it about this release, device type and implementation?"""
@@ -92,23 +93,22 @@ def _mistake(entry: Any, requirements: Collection[str]) -> str | None:
         return "is no table"
     fields = Expectation.__dataclass_fields__
     optional = {"test", "device", "url"}
-    for key, value in entry.items():
-        if key not in fields:
-            return f"unknown key {key!r}"
-        if not isinstance(value, str):
-            return f"{key} is {value!r}, and has to be a string"
-    for key in fields:
-        if key not in optional and not entry.get(key, "").strip():
-            return f"has no {key}"
-    if entry["requirement"] not in requirements:
-        return f"unknown requirement {entry['requirement']!r}"
-    if entry["kind"] not in KINDS:
-        return f"kind {entry['kind']!r} is none of {', '.join(KINDS)}"
+    mistakes = [f"unknown key {key!r}" for key in entry if key not in fields]
+    mistakes += [
+        f"{key} is {value!r}, and has to be a string" for key, value in entry.items() if not isinstance(value, str)
+    ]
+    mistakes += [f"has no {key}" for key in fields if key not in optional and not str(entry.get(key, "")).strip()]
+    if mistakes:
+        return mistakes[0]
     error = getattr(builtins, entry["raises"], None)
     if not (isinstance(error, type) and issubclass(error, Exception) and error is not Exception):
-        return f"raises {entry['raises']!r}, which is no builtin exception type of its own"
+        mistakes.append(f"raises {entry['raises']!r}, which is no builtin exception type of its own")
+    if entry["requirement"] not in requirements:
+        mistakes.append(f"unknown requirement {entry['requirement']!r}")
+    if entry["kind"] not in KINDS:
+        mistakes.append(f"kind {entry['kind']!r} is none of {', '.join(KINDS)}")
     try:
         SpecifierSet(entry["torch"])
     except InvalidSpecifier:
-        return f"torch {entry['torch']!r} is no version range"
-    return None
+        mistakes.append(f"torch {entry['torch']!r} is no version range")
+    return mistakes[0] if mistakes else None

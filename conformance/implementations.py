@@ -3,7 +3,8 @@
 import copy
 import importlib
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
@@ -79,14 +80,11 @@ class Functorch:
         return _lacks("functorch", "combine_state_for_ensemble")
 
     def combine(self, models: Sequence[nn.Module]) -> tuple[Callable[..., Any], Any, Any]:
-        with warnings.catch_warnings():
-            # That the legacy API is deprecated is known; whether it still works is the question here.
-            warnings.simplefilter("ignore", FutureWarning)
+        with _without_deprecation():
             return importlib.import_module("functorch").combine_state_for_ensemble(models)
 
     def vmap(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Callable[..., Any]:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
+        with _without_deprecation():
             return importlib.import_module("functorch").vmap(func, *args, **kwargs)
 
 
@@ -103,9 +101,9 @@ class Reference:
         func: Callable[..., Any],
         in_dims: Any = 0,
         out_dims: Any = 0,
-        randomness: str = "error",  # noqa: ARG002: a loop draws as its members draw
+        randomness: str = "error",  # noqa: ARG002 - a loop draws as its members draw
         *,
-        chunk_size: int | None = None,  # noqa: ARG002: a loop is already in chunks of one
+        chunk_size: int | None = None,  # noqa: ARG002 - a loop is already in chunks of one
     ) -> Callable[..., Any]:
         return reference.vmap(func, in_dims, out_dims)
 
@@ -150,6 +148,14 @@ def by_name(stacked: Any, named: Sequence[tuple[str, Tensor]]) -> dict[str, Tens
     if isinstance(stacked, Mapping):
         return dict(stacked)
     return dict(zip([name for name, _ in named], stacked, strict=True))
+
+
+@contextmanager
+def _without_deprecation() -> Iterator[None]:
+    """That the legacy API is deprecated is known; whether it still works is the question."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="We've integrated functorch into PyTorch")
+        yield
 
 
 def _lacks(module_name: str, attribute: str) -> str | None:

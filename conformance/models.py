@@ -93,7 +93,7 @@ class TiedNet(nn.Module):
 
 
 class Assorted(nn.Module):
-    """State of every kind: shapes, layouts, dtypes, frozen, nested, non-persistent, and registered but absent."""
+    """State of every kind: shapes, layouts, dtypes, frozen, nested, equal in all members, non-persistent, absent."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -108,9 +108,10 @@ class Assorted(nn.Module):
         self.complex64 = nn.Parameter(torch.randn(3, dtype=torch.complex64))
         self.register_parameter("absent", None)
         self.register_buffer("mean", torch.randn(3))
+        self.register_buffer("ones", torch.ones(3))
         self.register_buffer("count", torch.randint(2**60, ()))
         self.register_buffer("codes", torch.randint(256, (3,), dtype=torch.uint8))
-        self.register_buffer("mask", torch.rand(23) < 0.5)
+        self.register_buffer("mask", torch.randint(2, (23,), dtype=torch.bool))
         self.register_buffer("scratch", torch.randn(2), persistent=False)
         self.register_buffer("nothing", None)
         self.blocks = nn.ModuleDict({"inner": nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))})

@@ -51,12 +51,23 @@ class Answer:
 def loop(func: Callable[..., Any], models: Sequence[nn.Module], inputs: Sequence[Any]) -> Answer:
     """`func(model, input)` for each member in turn, on copies: as asked, and in float64 on the CPU."""
     values = _run(func, models, inputs, None)
-    tensors = [leaf for _, leaf in leaves([[state_of(model) for model in models], inputs, values], "") if is_inexact(leaf)]
+    tensors = [
+        leaf for _, leaf in leaves([[state_of(model) for model in models], inputs, values], "") if is_inexact(leaf)
+    ]
     doubles = [leaf.dtype in (torch.float64, torch.complex128) for leaf in tensors]
     if all(doubles) and all(leaf.device.type == "cpu" for leaf in tensors):
         return Answer(values, truth=values, sample=_run(func, models, inputs, torch.float32))
     truth = _run(func, models, inputs, torch.float64)
     return Answer(values, truth, sample=_run(func, models, inputs, torch.float32) if any(doubles) else values)
+
+
+def in_float64(answer: Answer) -> Answer:
+    """What `loop` would answer in float64 to what it answered in float32: the truth, moved to the device."""
+    moved = [
+        tree_map(lambda leaf, value: leaf.to(value.device), *pair)
+        for pair in zip(answer.truth, answer.values, strict=True)
+    ]
+    return Answer(moved, truth=answer.truth, sample=answer.values)
 
 
 def _run(func: Callable[..., Any], models: Sequence[nn.Module], inputs: Sequence[Any], dtype: Any) -> list[Any]:
@@ -80,13 +91,13 @@ def _module_in(dtype: torch.dtype, module: nn.Module) -> nn.Module:
 
 
 def _tensor_in(dtype: torch.dtype, leaf: Any) -> Any:
-    """A floating or complex tensor in this precision on the CPU; integers as they are, on the CPU; the rest untouched."""
+    """A floating or complex tensor in this precision on the CPU; integers stay as they are."""
     if not isinstance(leaf, Tensor):
         return leaf
     if not is_inexact(leaf):
-        return leaf.detach().to("cpu")
+        return leaf.detach().to("cpu", copy=True)
     target = dtype.to_complex() if leaf.is_complex() else dtype
-    return leaf.detach().to("cpu", target).requires_grad_(leaf.requires_grad)
+    return leaf.detach().to("cpu", target, copy=True).requires_grad_(leaf.requires_grad)
 
 
 def is_inexact(leaf: Any) -> bool:
@@ -132,7 +143,9 @@ def budgets(samples: Sequence[Tensor], truths: Sequence[Tensor], dtype: torch.dt
     ]
     worst = max((own / sample_unit for own, sample_unit, _ in measured if sample_unit and own < math.inf), default=0.0)
     scale = torch.finfo(dtype).eps / torch.finfo(samples[0].dtype).eps
-    return [Budget(max(worst * own_unit, own * scale if own < math.inf else 0.0), own_unit) for own, _, own_unit in measured]
+    return [
+        Budget(max(worst * own_unit, own * scale if own < math.inf else 0.0), own_unit) for own, _, own_unit in measured
+    ]
 
 
 _shares: ContextVar[list[float] | None] = ContextVar("shares", default=None)

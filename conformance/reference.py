@@ -20,7 +20,7 @@ def vmap(func: Callable[..., Any], in_dims: Any = 0, out_dims: Any = 0) -> Calla
     """Call `func` once per slice of its mapped arguments and stack what it returns.
 
     `in_dims`: an int for all arguments, or a tuple with an entry for each: an int, None for "not mapped", or a
-    container that matches the argument. `out_dims` likewise for what `func` returns. Keyword arguments are not mapped.
+    container that matches it. `out_dims` likewise for what `func` returns. Keyword arguments are not mapped.
     """
 
     def mapped(*args: Any, **kwargs: Any) -> Any:
@@ -34,7 +34,7 @@ def vmap(func: Callable[..., Any], in_dims: Any = 0, out_dims: Any = 0) -> Calla
 
 
 def spread(dims: Any, tree: Any, name: str) -> Any:
-    """`dims` with one entry for each leaf of `tree`: an entry that stands over a container counts for all its leaves."""
+    """`dims` with an entry for each leaf of `tree`: one that stands over a container counts for all its leaves."""
     pairs, dim_pairs = children(tree), children(dims)
     if pairs is None and dim_pairs is None:
         return _Dim(dims)
@@ -128,33 +128,45 @@ def functional_call(
     given = {name: tensor for one in dicts for name, tensor in one.items()}
     if len(given) < sum(map(len, dicts)):
         raise ValueError("a name appeared in multiple dictionaries")
+    module = copy.deepcopy(module)
+    values = _values(_names(module), given, tie_weights=tie_weights, strict=strict)
+    for name, tensor in values.items():
+        owner, attribute = _place(module, name)
+        delattr(owner, attribute)
+        setattr(owner, attribute, tensor)
+    result = module(*(args if isinstance(args, tuple) else (args,)), **(kwargs or {}))
+    for one in dicts:
+        for name in one.keys() & values.keys():
+            one[name] = getattr(*_place(module, name))
+    return result
+
+
+def _values(own: State, given: State, *, tie_weights: bool, strict: bool) -> State:
+    """The tensor for each of the module's names that gets one."""
     for name, tensor in given.items():
         if not isinstance(tensor, Tensor):
             raise TypeError(f"{name}: {tensor!r} is not an instance of torch.Tensor")
-    module = copy.deepcopy(module)
-    owners = _names(module)
-    groups = [{n for n in owners if owners[n] is owners[name]} if tie_weights else {name} for name in owners]
-    filled = {tied: given[name] for group in groups for name in sorted(group & given.keys()) for tied in group}
-    for name, tensor in given.items():
-        if filled.get(name, tensor) is not tensor:
-            raise ValueError(f"multiple values for {name!r} and a name that is tied to it")
-    if strict and given.keys() - owners.keys():
-        raise ValueError(f"Unexpected key(s): {sorted(given.keys() - owners.keys())}")
-    if strict and owners.keys() - filled.keys():
-        raise ValueError(f"Missing key(s): {sorted(owners.keys() - filled.keys())}")
-    for name in owners.keys() - filled.keys():
-        if owners[name].device.type == "meta" and any(tensor.device.type != "meta" for tensor in filled.values()):
-            raise ValueError(f"{name!r} has no value: it is on the meta device and was not given")
-    for name, tensor in filled.items():
-        path, _, attribute = name.rpartition(".")
-        delattr(module.get_submodule(path), attribute)
-        setattr(module.get_submodule(path), attribute, tensor)
-    result = module(*(args if isinstance(args, tuple) else (args,)), **(kwargs or {}))
-    for one in dicts:
-        for name in one.keys() & owners.keys():
-            path, _, attribute = name.rpartition(".")
-            one[name] = getattr(module.get_submodule(path), attribute)
-    return result
+    values: dict[str, Tensor] = {}
+    for name in own:
+        ties = [tied for tied in own if own[tied] is own[name]] if tie_weights else [name]
+        found = [given[tied] for tied in ties if tied in given]
+        if any(tensor is not found[0] for tensor in found):
+            raise ValueError(f"multiple values for {ties}, which are tied")
+        if found:
+            values[name] = found[0]
+    unknown, missing = given.keys() - own.keys(), own.keys() - values.keys()
+    unwritten = [name for name in missing if own[name].is_meta and not all(t.is_meta for t in values.values())]
+    if strict and (unknown or missing):
+        raise ValueError(f"Unexpected key(s): {sorted(unknown)}. Missing key(s): {sorted(missing)}")
+    if unwritten:
+        raise ValueError(f"{unwritten} are on the meta device and were not given: they have no values")
+    return values
+
+
+def _place(module: nn.Module, name: str) -> tuple[nn.Module, str]:
+    """The submodule that a dotted name lies in, and its attribute there."""
+    path, _, attribute = name.rpartition(".")
+    return module.get_submodule(path), attribute
 
 
 def _names(module: nn.Module) -> dict[str, Tensor]:

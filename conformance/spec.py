@@ -60,14 +60,12 @@ def _chapter(path: Path) -> list[Requirement]:
     try:
         entries = tomllib.loads(path.read_text(encoding="utf-8"))
         return [_requirement(f"{path.stem}.{name}", entry) for name, entry in entries.items()]
-    except (tomllib.TOMLDecodeError, TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError) as error:
         # Two requirements of one id are two tables of one name, which TOML itself refuses.
         raise ValueError(f"spec/{path.name}: {error}") from error
 
 
 def _requirement(identifier: str, entry: Any) -> Requirement:
-    if not isinstance(entry, dict):
-        raise ValueError(f"{identifier} is no table")
     unknown = entry.keys() - Requirement.__dataclass_fields__.keys() | entry.keys() & {"id"}
     if unknown:
         raise ValueError(f"{identifier} has the unknown key {min(unknown)!r}")

@@ -14,7 +14,7 @@ SUITE = Path(__file__).parent.parent / "tests"
 
 
 @cache
-def tests_by_requirement(folder: Path = SUITE) -> Mapping[str, tuple[str, ...]]:
+def asking(folder: Path = SUITE) -> Mapping[str, tuple[str, ...]]:
     """Requirement id to the tests that carry its mark, as ``test_forward.py::test_name``."""
     found: dict[str, tuple[str, ...]] = {}
     for chapter in CHAPTERS:
@@ -35,7 +35,7 @@ def _marks(path: Path) -> Iterator[tuple[str, str]]:
 
 def problem(requirements: Mapping[str, object], folder: Path = SUITE) -> str | None:
     """A mark with an unknown id, or a requirement without a test, as a sentence; None if all is well."""
-    tests = tests_by_requirement(folder)
+    tests = asking(folder)
     for identifier in tests.keys() - requirements.keys():
         return f"{tests[identifier][0]} asks for the unknown requirement {identifier!r}"
     for identifier in requirements.keys() - tests.keys():

@@ -350,7 +350,9 @@ def test_a_value_for_one_tied_name_counts_for_all(implementation, device, name):
 
 
 @pytest.mark.requirement("calling.tie_weights_off")
-@pytest.mark.parametrize("names", [["embedding.weight"], ["head.weight"], ["embedding.weight", "head.weight"]], ids="+".join)
+@pytest.mark.parametrize(
+    "names", [["embedding.weight"], ["head.weight"], ["embedding.weight", "head.weight"]], ids="+".join
+)
 def test_without_ties_a_value_counts_for_its_name_alone(implementation, device, names):
     module, other = two(TiedNet, device=device)
     x = tokens(SAMPLES, device=device)

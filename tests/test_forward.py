@@ -1,5 +1,6 @@
 """Does the ensemble compute what its members compute?"""
 
+import copy
 import math
 from dataclasses import replace
 from functools import cache
@@ -13,7 +14,7 @@ from conformance import golden
 from conformance.assertions import assert_distinct, assert_members_close, assert_same, unchanged
 from conformance.implementations import by_name
 from conformance.models import MEMBERS, SAMPLES, NormNet, SimpleCNN, colour_cnn, draw, members, small_cnn
-from conformance.numerics import loop
+from conformance.numerics import in_float64, loop
 from conformance.trees import tree_map
 
 
@@ -58,9 +59,13 @@ def test_every_member_answers_for_the_shared_minibatch(implementation, device, d
 @cache
 def original_example(device, dtype, *, shared):
     """The tutorial's ten models, their minibatches and the loop's answer, from the tutorial's seed."""
+    if dtype == torch.float64:
+        models, minibatches, answer = original_example(device, torch.float32, shared=shared)
+        doubled = [copy.deepcopy(model).double() for model in models]
+        return doubled, minibatches.double(), in_float64(answer)
     torch.manual_seed(0)
-    models = [SimpleCNN().to(device, dtype) for _ in range(10)]
-    minibatches = torch.randn(100, 64, 1, 28, 28)[:10].to(device, dtype)
+    models = [SimpleCNN().to(device) for _ in range(10)]
+    minibatches = torch.randn(100, 64, 1, 28, 28)[:10].to(device)
     return models, minibatches, loop(forward, models, [minibatches[0]] * 10 if shared else list(minibatches))
 
 
@@ -114,7 +119,7 @@ def test_what_one_member_holds_reaches_no_other(implementation, device, where, v
     after = ensemble(implementation, models, minibatches)
 
     assert_distinct(before[2], after[2])
-    for i in {0, 1, 3, 4}:
+    for i in (0, 1, 3, 4):
         assert_same(after[i], before[i], f"output of member {i}")
 
 

@@ -1,5 +1,27 @@
-"""Defects to inject, each naming the requirement it breaks."""
+"""Defects to inject, each naming the requirement that it breaks: what a suite can't see, it can't vouch for.
+
+``pytest --fault MembersReversed`` runs the suite on a faulty implementation; tests/meta/test_kill_matrix.py does so for
+every fault and checks which requirements go red.
+"""
+
+from types import MappingProxyType
+from typing import Any
+
+from conformance.faults import calling, forward, stacking
+from conformance.faults.fault import Fault
+
+FAULTS = MappingProxyType(
+    {
+        each.__name__: each
+        for chapter in (forward, stacking, calling)
+        for each in vars(chapter).values()
+        if isinstance(each, type) and issubclass(each, Fault) and each.breaks
+    }
+)
 
 
-def inject(name, implementation):
-    raise ValueError(name)
+def inject(name: str, implementation: Any) -> Fault:
+    """The implementation with that fault in it. Raises ValueError for a fault that does not exist."""
+    if name not in FAULTS:
+        raise ValueError(f"--fault: there is no fault {name!r}; there are {', '.join(FAULTS)}")
+    return FAULTS[name](implementation)

@@ -1,5 +1,6 @@
 """The pytest side: options, fixtures, marks and the verdict. It imports torch only when a run starts."""
 
+import importlib
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -10,7 +11,7 @@ import hypothesis
 import pytest
 
 from conformance import expectations, spec, suite
-from conformance.devices import CANNOT_ANSWER, UnknownDevice, Unusable, resolve
+from conformance.devices import CANNOT_ANSWER, UnknownDeviceError, UnusableDeviceError, resolve
 from conformance.plugin.collecting import Collector
 from conformance.plugin.reporting import Reporter
 from conformance.plugin.run import RUN, Run
@@ -98,14 +99,14 @@ def _prepare(config: pytest.Config) -> Run:
 
 def _usable(name: str) -> Any:
     try:
-        import torch  # noqa: F401: whether it imports at all is the first question
-    except Exception as error:
+        importlib.import_module("torch")
+    except Exception as error:  # noqa: BLE001 - a broken build fails to import in any way it likes
         _cannot_answer(f"torch does not import: {type(error).__name__}: {error}")
     try:
         return resolve(name)
-    except UnknownDevice as error:
+    except UnknownDeviceError as error:
         raise ValueError(f"--device: {error}") from error
-    except Unusable as error:
+    except UnusableDeviceError as error:
         _cannot_answer(str(error))
 
 

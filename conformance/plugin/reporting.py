@@ -85,7 +85,7 @@ class Reporter:
     def _from_name(self, test: str) -> Mapping[str, Any] | None:
         """Requirement and implementation of a test of which only the node id is left; None if it is not the suite's."""
         function, _, parameters = test.rpartition("/")[2].partition("[")
-        for requirement, tests in suite.tests_by_requirement().items():
+        for requirement, tests in suite.asking().items():
             for name in self.run.implementations:
                 if function in tests and name in parameters:
                     return {"requirement": requirement, "implementation": name}

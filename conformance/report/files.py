@@ -33,7 +33,11 @@ def document(
                 "status": row.status,
                 "cases": [
                     {
-                        **{key: value for key, value in asdict(case).items() if key not in ("requirement", "implementation")},
+                        **{
+                            key: value
+                            for key, value in asdict(case).items()
+                            if key not in ("requirement", "implementation")
+                        },
                         "rerun": rerun(case, options),
                     }
                     for case in row.cases
@@ -51,8 +55,8 @@ def write(path: Path, content: Mapping[str, Any]) -> None:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             json.dump(content, file, indent=1, allow_nan=False)
             file.write("\n")
-        os.chmod(scratch, 0o644)
-        os.replace(scratch, path)
+        Path(scratch).chmod(0o644)
+        Path(scratch).replace(path)
     except BaseException:
-        os.unlink(scratch)
+        Path(scratch).unlink()
         raise

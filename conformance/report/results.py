@@ -53,9 +53,7 @@ def fold(cases: Sequence[Case]) -> Status:
     return Status.NOT_RUN
 
 
-def rows(
-    requirements: Mapping[str, Requirement], implementations: Sequence[str], cases: Iterable[Case]
-) -> list[Row]:
+def rows(requirements: Mapping[str, Requirement], implementations: Sequence[str], cases: Iterable[Case]) -> list[Row]:
     """A row for every requirement and implementation, run or not: the denominator."""
     by_key: dict[tuple[str, str], list[Case]] = {}
     for case in sorted(cases, key=lambda case: case.test):

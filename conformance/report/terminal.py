@@ -16,7 +16,8 @@ def lines(facts: Mapping[str, Any], options: Mapping[str, Any], table: Sequence[
     threads = f"{facts['threads']} thread{'s' * (facts['threads'] != 1)}"
     yield (
         f"ensemble conformance   torch {facts['torch']}   {facts['device']}, {facts['cpu_capability']}, {threads}   "
-        f"profile {options['profile']}   seed {options['seed']}" + (f"   fault {options['fault']}" * bool(options["fault"]))
+        f"profile {options['profile']}   seed {options['seed']}"
+        + (f"   fault {options['fault']}" * bool(options["fault"]))
     )
     for name in dict.fromkeys(row.implementation for row in table):
         yield from _counts(name, [row for row in table if row.implementation == name])

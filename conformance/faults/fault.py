@@ -1,0 +1,80 @@
+"""What faults are made of: an implementation that passes everything on, to be overridden in one place."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from torch import Tensor, nn
+
+
+class Fault:
+    """An implementation around another one; the docstring says what is wrong with it.
+
+    `breaks`: the requirement that must go red. `also`: others that may, as patterns, since they rest on the same
+    behaviour; everything else has to stay green. `judged_on`: the implementation that the kill matrix injects it into.
+    """
+
+    breaks: str = ""
+    also: tuple[str, ...] = ()
+    judged_on: str = "torch.func"
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+        self.name = inner.name
+
+    def __getattr__(self, name: str) -> Any:
+        """What only some implementations have, such as functional_call."""
+        return getattr(self.inner, name)
+
+    def fault_active(self) -> AbstractContextManager[Any]:
+        """For faults that are in torch itself: what is patched for as long as this implementation is judged."""
+        return nullcontext()
+
+    def combine(self, models: Sequence[nn.Module]) -> tuple[Callable[..., Any], Any, Any]:
+        return self.inner.combine(models)
+
+    def vmap(self, func: Callable[..., Any], in_dims: Any = 0, *options: Any, **more: Any) -> Callable[..., Any]:
+        """vmap, with `given` before it and `returned` after it."""
+
+        def spoiled(*args: Any, **kwargs: Any) -> Any:
+            dims, taken = self.given(in_dims, args)
+            return self.returned(self.inner.vmap(func, dims, *options, **more)(*taken, **kwargs), args)
+
+        return spoiled
+
+    def given(self, in_dims: Any, args: Any) -> tuple[Any, Any]:
+        return in_dims, args
+
+    def returned(self, out: Any, args: Any) -> Any:  # noqa: ARG002 - for those who override it
+        return out
+
+
+class StackFault(Fault):
+    """A fault in the stacked state: `stacked` sees each tensor with its name and the members' tensors."""
+
+    def combine(self, models: Sequence[nn.Module]) -> tuple[Callable[..., Any], Any, Any]:
+        fmodel, params, buffers = self.inner.combine(models)
+        if not isinstance(params, dict):
+            return fmodel, tuple(map(self.stacked_parameter, params)), tuple(map(self.stacked_buffer, buffers))
+        params = {name: self.stacked_parameter(tensor) for name, tensor in params.items()}
+        return fmodel, params, {name: self.stacked_buffer(tensor) for name, tensor in buffers.items()}
+
+    def stacked_parameter(self, tensor: Tensor) -> Tensor:
+        changed = self.stacked(tensor)
+        return changed if changed is tensor else changed.detach().requires_grad_(tensor.requires_grad)
+
+    def stacked_buffer(self, tensor: Tensor) -> Tensor:
+        return self.stacked(tensor)
+
+    def stacked(self, tensor: Tensor) -> Tensor:
+        return tensor
+
+
+class CallFault(Fault):
+    """A fault in functional_call: `call` gets what it was called with."""
+
+    def functional_call(self, module: nn.Module, state: Any, args: Any = (), kwargs: Any = None, **options: Any) -> Any:
+        return self.call(module, state, args, kwargs, options)
+
+    def call(self, module: nn.Module, state: Any, args: Any, kwargs: Any, options: dict[str, Any]) -> Any:
+        return self.inner.functional_call(module, state, args, kwargs, **options)
