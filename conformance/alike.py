@@ -52,7 +52,7 @@ def _equal(a: Any, b: Any) -> bool:
         return False
     match a:
         case nn.Module():
-            same = True  # its own facts are compared where it is registered
+            same = difference([a, b]) is None  # a module that is not registered, in a list or a dict
         case Tensor():
             same = a.shape == b.shape and a.dtype == b.dtype and torch.equal(a, b)
         case Mapping():
@@ -73,9 +73,10 @@ def _without_equality(value: Any) -> bool:
 
 
 def _held(function: FunctionType) -> list[Any]:
-    """What a function has beside its code: two lambdas of one line may hold different values."""
-    return [
-        function.__defaults__,
-        function.__kwdefaults__,
-        *(cell.cell_contents for cell in function.__closure__ or ()),
-    ]
+    """What a function has beside its code: two lambdas of one line may hold different values.
+
+    Not the modules that it holds: its own module is compared already, and would go round in circles.
+    """
+    closure = [cell.cell_contents for cell in function.__closure__ or ()]
+    held = [function.__defaults__, function.__kwdefaults__, *closure]
+    return [value for value in held if not isinstance(value, nn.Module)]

@@ -61,13 +61,6 @@ def _assert_budget(stacked: Tensor, truths: Sequence[Tensor], allowed: Sequence[
         raise AssertionError(_message(i, name, detail))
 
 
-def assert_close(actual: Tensor, truth: Tensor, budget: Budget, what: str) -> None:
-    """One tensor against its truth."""
-    off = error(actual, truth)
-    record_share(off, budget)
-    assert off <= budget.allowed, f"{what} differs by {off:.3g} from the truth (budget {budget.allowed:.3g})"
-
-
 def assert_same(actual: Any, expected: Any, what: str = "tensor") -> None:
     """Bitwise the same: structure, shape, dtype, device and values, with NaN equal to NaN."""
     assert outline(actual) == outline(expected), f"{what} has the structure {outline(actual)}, not {outline(expected)}"

@@ -24,11 +24,10 @@ DEFAULT = Path(__file__).parent.parent / "fixtures" / "expectations.toml"
 class Expectation:
     """A failure known upstream.
 
-    `requirement`: its id. `test`: a pattern (``*`` and ``?``) for the names of the tests with their parameters,
-    to excuse only some of the requirement's tests. `torch`: a version range, such as ``>=2.0,<2.6``.
-    `device`: a device type. `implementation`: its name. Without the last three it matches any; the built-in reference
-    and other people's implementations are excused only by name.
-    `raises`: the builtin exception type that the test fails with. `reason`, `kind` (bug or limitation), `url`.
+    `requirement`: its id. `torch`: a version range, such as ``>=2.0,<2.6``. `raises`: the builtin exception type that
+    the test fails with. `reason`. `kind`: bug or limitation. `implementation`: its name; nobody is excused by default.
+    Optional: `test`, a pattern (``*`` and ``?``) for names of tests with their parameters, to excuse only some;
+    `device`, a device type; `url`, where upstream knows of it.
     """
 
     requirement: str

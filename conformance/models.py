@@ -117,7 +117,7 @@ class Assorted(nn.Module):
         self.blocks = nn.ModuleDict({"inner": nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))})
         for tensor in (*self.blocks.parameters(), *self.blocks.buffers()):
             with torch.no_grad():
-                tensor.copy_(torch.randn(tensor.shape) * 100)
+                tensor.copy_(torch.rand(tensor.shape) * 100)
 
     def forward(self, x: Tensor) -> Tensor:
         """Input (samples, 2), output (samples, 3)."""

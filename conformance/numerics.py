@@ -11,9 +11,11 @@ says how much rounding the computation suffers, and an ensemble may suffer
 - In float64 the loop is the truth and has no error to measure. Rounding scales with eps, so the same loop in float32
   shows it: its error in float32's units is used as float64's.
 - FACTOR. An ensemble sums the same terms in another order and in other blocks, so its error is another draw from the
-  loop's distribution. Over SimpleCNN, NormNet and TiedNet, forward and gradients, 300 seeds each (torch 2.13.0, CPU),
-  `tests/meta/derive_budget.py` finds the largest (ensemble - UNITS) / loop: float32 {f32}, float64 {f64},
-  bfloat16 {bf16}, float16 {f16}. FACTOR is the next power of two with room for another machine.
+  loop's distribution. tests/meta/derive_budget.py measures the largest (ensemble - UNITS) / loop over SimpleCNN,
+  NormNet and TiedNet and 300 seeds each (torch 2.13.0, CPU): outputs 2.20 in float32, 1.99 in float64, 3.65 in
+  bfloat16, 2.75 in float16 (4,500 comparisons each), gradients 3.82 in float32 and 6.65 in float64 (25,500 each; 99 %
+  stay below 1). FACTOR is the next power of two. Gradients in half precision are outside of it: there rounding carries
+  activations over the kink of a ReLU, and a gradient jumps.
 - UNITS. Where the loop is exact by luck the ensemble may still round its last operation once.
 """
 

@@ -40,7 +40,8 @@ def spread(dims: Any, tree: Any, name: str) -> Any:
         return _Dim(dims)
     if pairs is not None and dim_pairs is None:
         return rebuild(tree, [spread(dims, child, name) for _, child in pairs])
-    if pairs is None or dim_pairs is None or [label for label, _ in pairs] != [label for label, _ in dim_pairs]:
+    labels, dim_labels = ([label for label, _ in each or []] for each in (pairs, dim_pairs))
+    if pairs is None or dim_pairs is None or type(dims) is not type(tree) or labels != dim_labels:
         raise ValueError(f"{name} {dims!r} does not match the structure {outline(tree)}")
     return rebuild(tree, [spread(dim, child, name) for (_, dim), (_, child) in zip(dim_pairs, pairs, strict=True)])
 

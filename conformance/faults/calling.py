@@ -1,6 +1,7 @@
 """Faults for the chapter `calling`."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 import torch
@@ -144,10 +145,8 @@ class StateStaysAfterARefusal(CallFault):
         try:
             return self.inner.functional_call(module, state, args, kwargs, **options)
         except TypeError:
-            for name, tensor in one_dict(state).items():
-                if not isinstance(tensor, torch.Tensor):
-                    break
-                module.load_state_dict({name: tensor}, strict=False)
+            before = takewhile(lambda entry: isinstance(entry[1], torch.Tensor), one_dict(state).items())
+            module.load_state_dict(dict(before), strict=False)
             raise
 
 

@@ -73,8 +73,7 @@ class StackFault(Fault):
 class CallFault(Fault):
     """A fault in functional_call: `call` gets what it was called with."""
 
+    call: Callable[..., Any]
+
     def functional_call(self, module: nn.Module, state: Any, args: Any = (), kwargs: Any = None, **options: Any) -> Any:
         return self.call(module, state, args, kwargs, options)
-
-    def call(self, module: nn.Module, state: Any, args: Any, kwargs: Any, options: dict[str, Any]) -> Any:
-        return self.inner.functional_call(module, state, args, kwargs, **options)

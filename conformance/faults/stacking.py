@@ -325,12 +325,11 @@ class StrictForgotten(CallFault):
 class Lenient(Fault):
     """Members that should be refused are made alike first, on copies; `alike` changes one to be like the first."""
 
+    alike: Callable[[nn.Module, nn.Module], nn.Module]
+
     def combine(self, models: Sequence[nn.Module]) -> Combined:
         copies = copy.deepcopy(list(models))
         return self.inner.combine([self.alike(model, copies[0]) for model in copies])
-
-    def alike(self, model: nn.Module, first: nn.Module) -> nn.Module:  # noqa: ARG002 - for those who override it
-        return model
 
 
 class AcceptsNoModel(Fault):

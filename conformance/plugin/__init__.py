@@ -1,6 +1,7 @@
 """The pytest side: options, fixtures, marks and the verdict. It imports torch only when a run starts."""
 
 import importlib
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -75,10 +76,9 @@ def _prepare(config: pytest.Config) -> Run:
     known = expectations.load(option.expectations, requirements.keys())
     option.implementation = list(dict.fromkeys(option.implementation or IMPLEMENTATIONS))
     device = _usable(option.device)
-    if hasattr(config, "workerinput"):
-        import torch
-
-        torch.set_num_threads(1)  # a worker per core: more threads would only get in each other's way
+    if "OMP_NUM_THREADS" not in os.environ:
+        # The same with any number of workers; and with one a core, more threads only get in each other's way.
+        importlib.import_module("torch").set_num_threads(1)
     sys.path.insert(0, str(config.invocation_params.dir))
     return Run(
         requirements=requirements,
@@ -132,10 +132,11 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "implementation" in metafunc.fixturenames:
+    own = {mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")}
+    if "implementation" in metafunc.fixturenames and "implementation" not in own:
         names = metafunc.config.option.implementation
         metafunc.parametrize("implementation", names, indirect=True, scope="session", ids=names)
-    if "dtype" in metafunc.fixturenames:
+    if "dtype" in metafunc.fixturenames and "dtype" not in own:
         metafunc.parametrize("dtype", ["float32", "float64"], indirect=True, scope="session")
 
 

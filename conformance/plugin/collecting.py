@@ -97,8 +97,9 @@ class Collector:
 
         from conformance.numerics import recorded_shares
 
-        if item.nodeid in self.run.collected:
-            torch.manual_seed(self.run.options["seed"])
+        if item.nodeid not in self.run.collected:
+            return (yield)
+        torch.manual_seed(self.run.options["seed"])
         with recorded_shares() as shares:
             item.stash[SHARES] = shares
             return (yield)

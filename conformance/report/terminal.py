@@ -25,7 +25,7 @@ def lines(facts: Mapping[str, Any], options: Mapping[str, Any], table: Sequence[
     for row in table:
         if row.status is Status.FAILS:
             yield from _failure(row, options)
-    yield from (f"NO ANSWER  {case.test}: {case.message}" for row in table for case in row.cases if case.lost)
+    yield from (f"NO ANSWER {case.test}: {case.message}" for row in table for case in row.cases if case.lost)
     yield f"VERDICT: {answer.sentence}"
 
 
@@ -48,13 +48,13 @@ def _known_failures(table: Sequence[Row]) -> Iterator[str]:
             reasons = [case.message for case in row.cases if case.status is Status.KNOWN_FAILURE]
             found.setdefault(row.requirement.id, {})[row.implementation] = reasons[0]
     for identifier, reasons_by_name in found.items():
-        yield cut(f"known failure  {identifier} ({', '.join(reasons_by_name)}): {next(iter(reasons_by_name.values()))}")
+        yield cut(f"known failure {identifier} ({', '.join(reasons_by_name)}): {next(iter(reasons_by_name.values()))}")
 
 
 def _failure(row: Row, options: Mapping[str, Any]) -> Iterator[str]:
     failed = [case for case in row.cases if case.status is Status.FAILS]
     more = f" (and {len(failed) - 1} more cases)" if len(failed) > 1 else ""
-    yield cut(f"FAILS  {row.requirement.id} ({row.implementation}): {failed[0].message}{more}")
+    yield cut(f"FAILS {row.requirement.id} ({row.implementation}): {failed[0].message}{more}")
     yield f"       rerun: {rerun(failed[0], options)}"
 
 

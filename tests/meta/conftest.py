@@ -1,0 +1,62 @@
+"""What the tests of the suite share: runs of the suite inside this process, and the kill matrix as a table."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from conformance.suite import SUITE
+
+ROOT = SUITE.parent
+CHAPTERS = sorted(str(path) for path in SUITE.glob("test_*.py"))
+# A nested run keeps its hands off what belongs to the outer one: its cache, its coverage, its alarm clock.
+NESTED = ["-p", "no:cacheprovider", "-p", "no:cov", "-p", "no:xdist", "-p", "no:randomly", "-o", "timeout=0", "-q"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A run of the suite: exit code, the result file's content (None if there is none), and what it printed."""
+
+    code: int
+    result: dict | None
+    printed: str
+
+    def statuses(self):
+        return {(row["id"], row["implementation"]): row["status"] for row in self.result["requirements"]}
+
+    def red(self):
+        return {row["id"] for row in self.result["requirements"] if row["status"] == "fails"}
+
+
+@pytest.fixture
+def run_suite(tmp_path, capfd, monkeypatch):
+    """Run the suite in this process with more arguments."""
+    # A worker of the outer run must not look like a worker of the inner one.
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+
+    def run(*arguments, paths=CHAPTERS):
+        result = tmp_path / "result.json"
+        result.unlink(missing_ok=True)
+        code = pytest.main([*paths, *NESTED, f"--rootdir={ROOT}", f"--result={result}", *arguments])
+        printed = capfd.readouterr()
+        return Outcome(int(code), load(result), printed.out + printed.err)
+
+    return run
+
+
+def load(result: Path):
+    return json.loads(result.read_text(encoding="utf-8")) if result.exists() else None
+
+
+def pytest_terminal_summary(terminalreporter):
+    """The kill matrix, from what its tests reported, from whichever worker."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
+    rows = sorted(value for report in reports for key, value in report.user_properties if key == "kill")
+    if rows:
+        terminalreporter.section("kill matrix: what goes red under each fault")
+    for requirement, fault, red in rows:
+        others = len(red) - (requirement in red)
+        killed = "killed" if requirement in red else "SURVIVED"
+        terminalreporter.write_line(f"{killed:9}{requirement:40}{fault:30}{f'and {others} others' if others else ''}")

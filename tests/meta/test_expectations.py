@@ -1,0 +1,133 @@
+"""Are known failures matched exactly, and does every mistake in their file stop a run with a sentence?"""
+
+import pytest
+
+from conformance import expectations, spec
+from conformance.expectations import DEFAULT, Expectation, load, release
+
+GOOD = {
+    "requirement": "stacking.order",
+    "torch": ">=2.0,<2.6",
+    "raises": "AssertionError",
+    "reason": "known",
+    "kind": "bug",
+    "implementation": "torch.func",
+}
+
+
+def write(tmp_path, entry):
+    path = tmp_path / "expectations.toml"
+    path.write_text(
+        "[[expectation]]\n" + "".join(f"{key} = {value!r}\n" for key, value in entry.items()), encoding="utf-8"
+    )
+    return path
+
+
+def without(key):
+    return {name: value for name, value in GOOD.items() if name != key}
+
+
+def test_the_file_of_the_repository_is_sound():
+    loaded = load(DEFAULT, spec.load().keys())
+
+    assert len(loaded) > 10
+    assert all(each.error is not None for each in loaded)
+
+
+def test_an_entry_is_loaded_as_it_is_written(tmp_path):
+    (loaded,) = load(write(tmp_path, GOOD | {"test": "test_a*", "device": "cuda", "url": "there"}), spec.load().keys())
+
+    assert loaded == Expectation(**GOOD, test="test_a*", device="cuda", url="there")
+    assert loaded.error is AssertionError
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        *[pytest.param(without(key), f"expectation 1: has no {key}", id=f"no-{key}") for key in GOOD],
+        pytest.param(GOOD | {"reason": "  "}, "has no reason", id="empty-reason"),
+        pytest.param(GOOD | {"requirement": "stacking.ordre"}, "unknown requirement 'stacking.ordre'", id="misspelt"),
+        pytest.param(GOOD | {"reasn": "x"}, "unknown key 'reasn'", id="misspelt-key"),
+        pytest.param(GOOD | {"kind": "feature"}, "kind 'feature' is none of bug, limitation", id="kind"),
+        pytest.param(GOOD | {"torch": "new"}, "torch 'new' is no version range", id="range"),
+        pytest.param(GOOD | {"torch": 2}, "torch is 2, and has to be a string", id="number"),
+        pytest.param(GOOD | {"raises": "NoSuchError"}, "raises 'NoSuchError', which is no builtin", id="error"),
+        pytest.param(GOOD | {"raises": "print"}, "raises 'print', which is no builtin", id="no-error"),
+        pytest.param(GOOD | {"raises": "Exception"}, "raises 'Exception', which is no builtin", id="any-error"),
+    ],
+)
+def test_every_mistake_in_an_entry_is_a_sentence(tmp_path, entry, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        load(write(tmp_path, entry), spec.load().keys())
+
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[[expectation]", "expectations.toml: "),
+        ('title = "x"', r"expected \[\[expectation\]\] tables and nothing else, found \['title'\]"),
+        ("expectation = 3", r"expected \[\[expectation\]\] tables and nothing else"),
+        ("expectation = [3]", "expectation 1: is no table"),
+        ("\ud800", "expectations.toml: "),
+    ],
+    ids=["no-toml", "other-key", "no-list", "no-table", "no-text"],
+)
+def test_every_mistake_in_the_file_is_a_sentence(tmp_path, text, message):
+    path = tmp_path / "expectations.toml"
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+
+    with pytest.raises(ValueError, match=message):
+        load(path, spec.load().keys())
+
+
+def test_a_file_that_is_not_there_and_an_entry_that_stands_twice(tmp_path):
+    with pytest.raises(ValueError, match="No such file"):
+        load(tmp_path / "nowhere.toml", spec.load().keys())
+    path = write(tmp_path, GOOD)
+    path.write_text(2 * path.read_text(encoding="utf-8"), encoding="utf-8")
+    with pytest.raises(ValueError, match="expectation 2: stands twice"):
+        load(path, spec.load().keys())
+
+
+@pytest.mark.parametrize(
+    ("where", "covered"),
+    [
+        ({}, True),
+        ({"torch": "2.5.1+cu124"}, True),
+        ({"torch": "2.5.0a0+git1234"}, True),
+        ({"torch": "2.6.0.dev20270101+cpu"}, False),
+        ({"torch": "1.13.1"}, False),
+        ({"device": "cuda"}, True),
+        ({"implementation": "functorch"}, False),
+        ({"implementation": "broken:Minimal"}, False),
+    ],
+    ids=str,
+)
+def test_release_device_and_implementation_have_to_match(where, covered):
+    somewhere = {"torch": "2.0.1", "device": "cpu", "implementation": "torch.func"} | where
+
+    assert Expectation(**GOOD).covers_environment(**somewhere) is covered
+
+
+def test_a_device_can_be_named():
+    assert not Expectation(**GOOD, device="cuda").covers_environment(
+        torch="2.1.0", device="cpu", implementation="torch.func"
+    )
+
+
+def test_a_pattern_narrows_the_tests():
+    narrow = Expectation(**GOOD, test="test_a[*float32]")
+
+    assert narrow.covers_test("stacking.order", "test_a[torch.func-float32]")
+    assert not narrow.covers_test("stacking.order", "test_a[torch.func-float64]")
+    assert not narrow.covers_test("stacking.names", "test_a[torch.func-float32]")
+    assert Expectation(**GOOD).covers_test("stacking.order", "test_anything")
+
+
+def test_a_version_that_is_none_is_said():
+    assert str(release("2.13.0+cpu")) == "2.13.0"
+    with pytest.raises(ValueError, match="torch calls its version 'mine'"):
+        release("mine")
+    assert expectations.KINDS == ("bug", "limitation")

@@ -1,0 +1,55 @@
+"""Does every requirement notice the defect that it exists for, and does everything unrelated stay green?"""
+
+from fnmatch import fnmatchcase
+
+import pytest
+
+from conformance import spec
+from conformance.faults import FAULTS, inject
+from conformance.implementations import TorchFunc
+from conformance.suite import SUITE
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_fault_is_seen_by_its_requirement_and_by_no_unrelated_one(run_suite, record_property, fault):
+    breaks, also, judged_on = FAULTS[fault].breaks, FAULTS[fault].also, FAULTS[fault].judged_on
+
+    chapters = {pattern.partition(".")[0] for pattern in (breaks, *also)}
+    paths = [f"{SUITE}/test_{chapter}.py" for chapter in sorted(chapters)]
+
+    outcome = run_suite(f"--fault={fault}", f"--implementation={judged_on}", "-m", "not original", paths=paths)
+
+    red = outcome.red()
+    record_property("kill", [breaks, fault, sorted(red)])
+    assert breaks in red
+    unrelated = {each for each in red if not any(fnmatchcase(each, pattern) for pattern in (breaks, *also))}
+    assert not unrelated
+    assert outcome.code == pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.mark.parametrize("implementation", ["torch.func", "functorch", "reference"])
+def test_without_a_fault_nothing_goes_red(run_suite, implementation):
+    outcome = run_suite(f"--implementation={implementation}", "-m", "not original")
+
+    assert outcome.red() == set()
+    assert outcome.code == pytest.ExitCode.OK
+
+
+def test_every_must_has_a_fault():
+    musts = {each.id for each in spec.load().values() if each.level == "must"}
+
+    assert musts - {fault.breaks for fault in FAULTS.values()} == set()
+
+
+def test_every_fault_names_requirements_that_exist():
+    ids = spec.load().keys()
+
+    for name, fault in FAULTS.items():
+        assert fault.breaks in ids, name
+        assert all(any(fnmatchcase(each, pattern) for each in ids) for pattern in fault.also), name
+        assert fault.__doc__, name
+
+
+def test_an_unknown_fault_is_a_mistake_of_the_caller():
+    with pytest.raises(ValueError, match="there is no fault 'Nope'"):
+        inject("Nope", TorchFunc())

@@ -1,0 +1,333 @@
+"""Does a run end with the right verdict, exit code and file, whatever happens to it?"""
+
+import importlib
+import json
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from conformance import spec, suite
+from conformance.devices import CANNOT_ANSWER
+from conformance.expectations import DEFAULT
+from conftest import ROOT
+
+ONE = ["--implementation=torch.func", "--requirement=stacking.sequences"]
+USAGE = pytest.ExitCode.USAGE_ERROR
+
+
+def last_line(printed):
+    return next(line for line in reversed(printed.splitlines()) if line.startswith("VERDICT"))
+
+
+def test_a_run_ends_with_a_verdict_and_a_result_file(run_suite):
+    outcome = run_suite("--implementation=torch.func", "--implementation=functorch", "-m", "not original")
+
+    assert outcome.code == pytest.ExitCode.OK
+    assert outcome.result["conforms"]
+    assert outcome.result["verdict"] in last_line(outcome.printed)
+    assert len(outcome.result["requirements"]) == 2 * len(spec.load())
+    statuses = outcome.statuses()
+    assert statuses["stacking.order", "torch.func"] == "conforms"
+    assert statuses["stacking.refuses_extra_parameters", "torch.func"] == "known failure"
+    assert statuses["stacking.tuples", "torch.func"] == "not applicable"
+    # Its cases at full size were deselected.
+    assert statuses["forward.own_minibatch", "torch.func"] == "not run"
+    shares = [case["budget_share"] for row in outcome.result["requirements"] for case in row["cases"]]
+    assert max(share for share in shares if share is not None) > 0
+    environment = outcome.result["environment"]
+    assert environment["torch"] == importlib.import_module("torch").__version__
+    assert outcome.result["options"]["seed"] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--device=abacus"], "--device: torch knows no device 'abacus'"),
+        (["--implementation=nope"], "--implementation: 'nope' is none of torch.func, functorch, reference"),
+        (["--implementation=broken:Incomplete"], "--implementation: 'broken:Incomplete' has no combine and vmap"),
+        (["--requirement=forward.nope"], "--requirement: there is no requirement 'forward.nope'"),
+        (["--profile=quick"], "--profile: 'quick' is none of core, full, certify"),
+        (["--fault=Nope"], "--fault: there is no fault 'Nope'"),
+        (["--expectations=nowhere.toml"], "nowhere.toml: [Errno 2] No such file or directory"),
+        (["--expectations=pyproject.toml"], "pyproject.toml: expected [[expectation]] tables and nothing else"),
+        (["--result=no/such/folder/result.json"], "--result: no/such/folder/result.json can't be written"),
+        (["--result=."], "--result: . can't be written"),
+    ],
+    ids=lambda each: each[0] if isinstance(each, list) else None,
+)
+def test_a_mistake_of_the_caller_is_one_line(run_suite, arguments, message):
+    outcome = run_suite(*arguments)
+
+    assert outcome.code == USAGE
+    assert outcome.printed.count("ERROR: ") == 1
+    assert f"ERROR: {message}" in outcome.printed
+    assert "Traceback" not in outcome.printed
+    assert outcome.result is None
+
+
+def test_a_device_that_does_not_work_has_its_own_exit_code(run_suite):
+    outcome = run_suite("--device=meta")
+
+    assert outcome.code == CANNOT_ANSWER
+    assert "environment can't answer: device 'meta' does not work here" in outcome.printed
+    assert "Traceback" not in outcome.printed
+    assert outcome.result is None
+
+
+def test_a_torch_that_does_not_import_has_it_too(run_suite, monkeypatch):
+    real = importlib.import_module
+
+    def broken(name, *package):
+        if name == "torch":
+            raise ImportError("libtorch.so: undefined symbol\nand more")
+        return real(name, *package)
+
+    monkeypatch.setattr(importlib, "import_module", broken)
+
+    outcome = run_suite()
+
+    assert outcome.code == CANNOT_ANSWER
+    assert "can't answer: torch does not import: ImportError: libtorch.so: undefined symbol and more" in outcome.printed
+
+
+def test_implementations_that_this_torch_has_not_are_not_applicable(run_suite):
+    alone = run_suite("--implementation=broken:Absent")
+    beside = run_suite("--implementation=broken:Absent", *ONE)
+
+    assert alone.code == CANNOT_ANSWER
+    assert "broken:Absent: this torch has no such thing" in alone.printed
+    assert beside.code == pytest.ExitCode.OK
+    assert beside.statuses()["stacking.sequences", "broken:Absent"] == "not applicable"
+    assert beside.statuses()["stacking.sequences", "torch.func"] == "conforms"
+
+
+@pytest.mark.parametrize(("set_to", "calls"), [(None, [1]), ("2", [])], ids=["by-default", "as-asked"])
+def test_torch_has_one_thread_unless_the_environment_says_otherwise(run_suite, monkeypatch, set_to, calls):
+    called = []
+    monkeypatch.setattr("torch.set_num_threads", called.append)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if set_to:
+        monkeypatch.setenv("OMP_NUM_THREADS", set_to)
+
+    run_suite(*ONE, "--collect-only")
+
+    assert called == calls
+
+
+def test_python_without_assertions_is_refused(run_suite, monkeypatch):
+    monkeypatch.setattr("conformance.plugin.sys", SimpleNamespace(flags=SimpleNamespace(optimize=1)))
+
+    assert "python -O strips the assertions" in run_suite().printed
+
+
+def test_a_gap_between_spec_and_suite_stops_the_run(run_suite, monkeypatch):
+    monkeypatch.setattr(suite, "problem", lambda _: "no test asks for the requirement 'forward.nope'")
+
+    outcome = run_suite()
+
+    assert outcome.code == USAGE
+    assert "ERROR: no test asks for the requirement 'forward.nope'" in outcome.printed
+
+
+def test_what_is_not_run_is_said(run_suite):
+    part = run_suite("--implementation=torch.func", "-k", "no_model_is_refused")
+    certified = run_suite("--implementation=torch.func", "-k", "no_model_is_refused", "--profile=certify")
+
+    assert part.code == pytest.ExitCode.OK
+    assert "CONFORMS AS FAR AS RUN" in last_line(part.printed)
+    assert part.statuses()["stacking.refuses_no_model", "torch.func"] == "conforms"
+    assert part.statuses()["stacking.order", "torch.func"] == "not run"
+    assert certified.code == pytest.ExitCode.TESTS_FAILED
+    assert "NOT CERTIFIED" in last_line(certified.printed)
+
+
+def test_the_core_profile_runs_the_core(run_suite):
+    outcome = run_suite("--implementation=torch.func", "--profile=core", "-m", "not original")
+
+    run = {identifier for (identifier, _), status in outcome.statuses().items() if status != "not run"}
+    core = {each.id for each in spec.load().values() if each.core}
+    assert core - run == {"forward.own_minibatch", "forward.shared_minibatch"}  # their full-size cases were left out
+    assert run <= core
+
+
+def test_nobody_is_excused_who_is_not_named(run_suite):
+    outcome = run_suite("--implementation=broken:minimal", "--requirement=stacking.refuses_extra_parameters")
+
+    assert outcome.code == pytest.ExitCode.TESTS_FAILED
+    assert outcome.red() == {"stacking.refuses_extra_parameters"}
+    assert "FAILS stacking.refuses_extra_parameters (broken:Minimal): accepted silently" in outcome.printed.replace(
+        "minimal", "Minimal"
+    )
+    assert "rerun: pytest" in outcome.printed
+
+
+def expectations(tmp_path, **entry):
+    entry = {
+        "requirement": "stacking.sequences",
+        "torch": ">=2.0",
+        "raises": "AssertionError",
+        "reason": "made up",
+        "kind": "bug",
+        "implementation": "torch.func",
+    } | entry
+    path = tmp_path / "more.toml"
+    lines = "".join(f"{key} = {value!r}\n" for key, value in entry.items())
+    path.write_text(f"{DEFAULT.read_text(encoding='utf-8')}\n[[expectation]]\n{lines}", encoding="utf-8")
+    return f"--expectations={path}"
+
+
+def test_a_known_failure_that_passes_fails(run_suite, tmp_path):
+    outcome = run_suite(*ONE, expectations(tmp_path))
+
+    assert outcome.code == pytest.ExitCode.TESTS_FAILED
+    assert "FAILS stacking.sequences (torch.func): [XPASS(strict)] made up" in outcome.printed
+
+
+def test_a_known_failure_that_fails_differently_fails(run_suite, tmp_path):
+    entry = expectations(tmp_path, requirement="stacking.refuses_no_model", raises="KeyError")
+
+    outcome = run_suite("--fault=AcceptsNoModel", "--implementation=torch.func", entry)
+
+    assert "FAILS stacking.refuses_no_model (torch.func): accepted silently" in outcome.printed
+
+
+def test_a_known_failure_shows_its_link(run_suite, tmp_path):
+    entry = expectations(tmp_path, requirement="stacking.refuses_no_model", url="there")
+
+    outcome = run_suite("--fault=AcceptsNoModel", "--implementation=torch.func", entry)
+
+    assert "known failure stacking.refuses_no_model (torch.func): made up (there)" in outcome.printed
+
+
+@pytest.mark.parametrize("entry", [{"test": "test_nope*"}, {"test": "*[[]nope[]]"}], ids=["test", "parameter"])
+def test_a_stale_entry_stops_the_run(run_suite, tmp_path, entry):
+    outcome = run_suite("--implementation=torch.func", expectations(tmp_path, **entry))
+    part = run_suite(
+        *ONE, expectations(tmp_path, **entry), paths=[f"{suite.SUITE}/test_stacking.py::test_slice_i_is_member_i"]
+    )
+    elsewhere = run_suite(
+        "--implementation=torch.func", expectations(tmp_path, **entry), paths=[f"{suite.SUITE}/test_calling.py"]
+    )
+
+    assert outcome.code == USAGE
+    assert f"ERROR: the expectation for stacking.sequences, test {entry['test']!r}, is stale" in outcome.printed
+    assert outcome.result is None
+    assert "is stale" not in part.printed + elsewhere.printed
+
+
+def test_a_skip_is_no_answer(run_suite):
+    outcome = run_suite("--implementation=broken:Skipping", "--requirement=stacking.sequences")
+
+    assert outcome.code == pytest.ExitCode.TESTS_FAILED
+    assert "NO ANSWER" in outcome.printed
+    assert "not today" in outcome.printed
+    assert last_line(outcome.printed).startswith("VERDICT: NO VERDICT: 3 selected tests ended without an answer")
+
+
+def test_an_interrupted_run_is_no_answer(run_suite):
+    outcome = run_suite("--implementation=torch.func", "--requirement=stacking.order", "--fault=MembersReversed", "-x")
+
+    statuses = [case["status"] for row in outcome.result["requirements"] for case in row["cases"]]
+    assert sorted(statuses) == ["fails", "not run", "not run", "not run"]
+
+
+def test_collecting_alone_says_nothing(run_suite):
+    outcome = run_suite(*ONE, "--collect-only")
+
+    assert outcome.code == pytest.ExitCode.OK
+    assert "VERDICT" not in outcome.printed
+    assert outcome.result is None
+
+
+@pytest.mark.parametrize("asks", ["", "forward.nope"], ids=["nothing", "unknown"])
+def test_a_test_of_the_suite_asks_for_one_requirement(run_suite, tmp_path, monkeypatch, asks):
+    mark = f"@pytest.mark.requirement('{asks}')\n" if asks else ""
+    test = tmp_path / f"test_asks{len(asks)}.py"  # a module of one name is imported once
+    test.write_text(f"import pytest\n\n\n{mark}def test_it(implementation):\n    pass\n", encoding="utf-8")
+    monkeypatch.setattr(suite, "SUITE", tmp_path)
+
+    outcome = run_suite("-p", "conformance.plugin", "-c", str(ROOT / "pyproject.toml"), paths=[str(test)])
+
+    assert outcome.code == USAGE
+    assert f"has to ask for one requirement of the spec, and asks for {[asks] if asks else []}" in outcome.printed
+    assert outcome.result is None
+
+
+def test_a_test_outside_the_suite_is_only_a_test(run_suite, tmp_path):
+    test = tmp_path / "test_mine.py"
+    test.write_text("def test_it(implementation, device):\n    assert False, device\n", encoding="utf-8")
+
+    outcome = run_suite("-p", "conformance.plugin", "-c", str(ROOT / "pyproject.toml"), paths=[str(test)])
+
+    assert outcome.code == pytest.ExitCode.TESTS_FAILED
+    assert "VERDICT" not in outcome.printed
+
+
+def in_a_process(tmp_path, *arguments):
+    """The suite as a user runs it, workers and all."""
+    result = tmp_path / "result.json"
+    result.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--result={result}", *arguments]
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    return SimpleNamespace(
+        code=done.returncode,
+        printed=done.stdout + done.stderr,
+        result=json.loads(result.read_text(encoding="utf-8")) if result.exists() else None,
+    )
+
+
+def findings(result):
+    return [
+        (
+            row["id"],
+            row["implementation"],
+            row["status"],
+            case["test"],
+            case["status"],
+            case["message"],
+            case["budget_share"],
+        )
+        for row in result["requirements"]
+        for case in row["cases"]
+    ]
+
+
+def test_workers_come_to_the_same_findings(tmp_path):
+    chapter = ["tests/test_calling.py", "--implementation=torch.func", "--implementation=functorch"]
+
+    alone, shared = (in_a_process(tmp_path, *chapter, "-n", n) for n in ("0", "2"))
+
+    assert alone.code == shared.code == pytest.ExitCode.OK
+    assert findings(alone.result) == findings(shared.result)
+    assert last_line(alone.printed) == last_line(shared.printed)
+    assert shared.result["environment"]["threads"] == 1
+
+
+def test_a_worker_that_dies_is_a_failed_test_with_a_name(tmp_path):
+    outcome = in_a_process(
+        tmp_path,
+        "tests/test_stacking.py",
+        "tests/test_calling.py",
+        "--implementation=tests.meta.broken:Crashing",
+        "--requirement=stacking.names",
+        *("-n", "1", "--max-worker-restart=0", "--hypothesis-profile=default"),
+    )
+
+    assert outcome.code == pytest.ExitCode.TESTS_FAILED
+    assert [row["id"] for row in outcome.result["requirements"] if row["status"] == "fails"] == ["stacking.names"]
+    assert (
+        "FAILS stacking.names (tests.meta.broken:Crashing): crashed: worker 'gw0' crashed while running"
+        in outcome.printed
+    )
+
+
+def test_a_stale_entry_stops_workers_too(tmp_path):
+    entry = expectations(tmp_path, test="test_nope*")
+
+    outcome = in_a_process(tmp_path, "--implementation=torch.func", entry, "-n", "2")
+
+    assert outcome.code == USAGE
+    assert outcome.printed.count("ERROR: the expectation for stacking.sequences, test 'test_nope*', is stale") == 1
+    assert outcome.result is None

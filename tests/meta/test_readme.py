@@ -1,0 +1,51 @@
+"""Does the README say what is there?"""
+
+import configparser
+import re
+
+from conformance import spec
+from conformance.devices import CANNOT_ANSWER
+from conformance.expectations import DEFAULT
+from conformance.expectations import load as load_expectations
+from conformance.implementations import Functorch, TorchFunc
+from conftest import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_environment_that_it_names_exists():
+    tox = configparser.ConfigParser()
+    tox.read(ROOT / "tox.ini")
+    named = {name for names in re.findall(r"tox -e ([a-z,]+)", README) for name in names.split(",")}
+
+    assert {"cpu", "current", "cuda", "meta", "lint", "type"} <= named
+    assert {f"testenv:{name}" for name in named} <= set(tox.sections())
+    assert "tox run -e lint,type,cpu,meta" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_every_option_that_it_names_exists(run_suite):
+    printed = run_suite("--help").printed
+
+    assert set(re.findall(r"(--[a-z]+)=", README)) <= set(re.findall(r"--[a-z]+", printed))
+
+
+def test_every_file_that_it_names_exists():
+    named = set(re.findall(r"`((?:conformance|tests|fixtures)/[\w./*]+)`", README))
+
+    assert len(named) > 10
+    assert [name for name in named if not list(ROOT.glob(name.replace("CHAPTER", "forward").rstrip("/")))] == []
+
+
+def test_the_verdict_that_it_shows_is_this_ones():
+    requirements = spec.load()
+    known = load_expectations(DEFAULT, requirements.keys())
+    here = {"torch": "2.13.0", "device": "cpu"}
+    for name, each in (("torch.func", TorchFunc()), ("functorch", Functorch())):
+        expected = {e.requirement for e in known if e.covers_environment(**here, implementation=name)}
+        for chapter in spec.CHAPTERS:
+            rows = [row for row in requirements.values() if row.chapter == chapter]
+            absent = sum(row.not_about(each) is not None for row in rows)
+            failing = sum(row.id in expected for row in rows)
+            line = f"{chapter:12}{len(rows) - absent - failing:16}{failing:16}{absent:16}{0:16}{0:16}"
+            assert line in README.split(name, maxsplit=1)[1], (name, chapter)
+    assert f"| {CANNOT_ANSWER} | this environment can't answer" in README

@@ -1,0 +1,147 @@
+"""Do cases fold into the right status, statuses into the right verdict, and is the result file whole?"""
+
+import json
+
+import pytest
+
+from conformance.report import files, terminal
+from conformance.report.results import Case, Status, fold, rows, verdict
+from conformance.spec import Requirement
+
+MUST = Requirement("forward.a", "must", "It works.", "docs")
+SHOULD = Requirement("stacking.b", "should", "It helps.", "docs")
+SPEC = {each.id: each for each in (MUST, SHOULD)}
+FACTS = {"torch": "2.13.0", "device": "cpu", "cpu_capability": "AVX2", "threads": 1}
+OPTIONS = {"device": "cpu", "profile": "full", "seed": 0, "fault": None}
+
+
+def case(status, requirement=MUST, test="test_a[x]", **facts):
+    return Case(test, requirement.id, "torch.func", status, **facts)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "expected"),
+    [
+        ([], Status.NOT_RUN),
+        ([Status.CONFORMS, Status.CONFORMS], Status.CONFORMS),
+        ([Status.CONFORMS, Status.NOT_APPLICABLE], Status.CONFORMS),
+        ([Status.NOT_APPLICABLE], Status.NOT_APPLICABLE),
+        ([Status.CONFORMS, Status.NOT_RUN], Status.NOT_RUN),
+        ([Status.KNOWN_FAILURE, Status.NOT_RUN, Status.CONFORMS], Status.KNOWN_FAILURE),
+        ([Status.FAILS, Status.KNOWN_FAILURE, Status.NOT_RUN], Status.FAILS),
+    ],
+    ids=str,
+)
+def test_the_worst_that_is_known_counts(statuses, expected):
+    assert fold([case(status) for status in statuses]) is expected
+
+
+def test_a_case_that_got_lost_leaves_its_requirement_without_an_answer():
+    lost = case(Status.NOT_RUN, lost=True)
+
+    assert fold([lost, case(Status.KNOWN_FAILURE)]) is Status.NOT_RUN
+    assert fold([lost, case(Status.FAILS)]) is Status.FAILS
+
+
+def judge(*cases, certify=False):
+    return verdict(rows(SPEC, ["torch.func"], cases), certify=certify)
+
+
+@pytest.mark.parametrize(
+    ("cases", "conforms", "sentence"),
+    [
+        (
+            [case(Status.CONFORMS), case(Status.KNOWN_FAILURE, SHOULD)],
+            True,
+            "CONFORMS: 2 requirements; 1 known failures; everything was run",
+        ),
+        (
+            [case(Status.FAILS), case(Status.CONFORMS, SHOULD)],
+            False,
+            "DOES NOT CONFORM: 1 of 2 requirements fail; 0 known failures; everything was run",
+        ),
+        ([case(Status.CONFORMS)], True, "CONFORMS AS FAR AS RUN: 1 not run of 2 requirements; 0 known failures"),
+        ([case(Status.CONFORMS), case(Status.NOT_RUN, SHOULD, lost=True)], False, "NO VERDICT: 1 selected tests ended"),
+        ([case(Status.NOT_APPLICABLE)], False, "NO VERDICT: none of 2 requirements could be judged"),
+        ([], False, "NO VERDICT: none of 2 requirements could be judged"),
+    ],
+    ids=["conforms", "fails", "in-part", "lost", "not-applicable", "nothing"],
+)
+def test_the_verdict_says_what_is_known(cases, conforms, sentence):
+    answer = judge(*cases)
+
+    assert answer.conforms is conforms
+    assert answer.sentence.startswith(sentence)
+
+
+def test_a_certificate_needs_every_must():
+    assert judge(case(Status.CONFORMS), certify=True).conforms
+    answer = judge(case(Status.CONFORMS, SHOULD), certify=True)
+    assert (answer.conforms, answer.sentence) == (
+        False,
+        "NOT CERTIFIED: 1 requirements of level must were not run; 0 known failures",
+    )
+
+
+def screen(*cases, **options):
+    table = rows(SPEC, ["torch.func", "functorch"], cases)
+    return list(terminal.lines(FACTS, OPTIONS | options, table, verdict(table, certify=False)))
+
+
+def test_the_screen_shows_facts_counts_names_and_verdict():
+    lines = screen(
+        case(Status.FAILS, message="member 1: " + "off " * 80, test="tests/test_forward.py::test_a[x]"),
+        case(Status.FAILS, test="tests/test_forward.py::test_b[x]"),
+        case(Status.KNOWN_FAILURE, SHOULD, message="for a reason"),
+        Case("test_c", SHOULD.id, "functorch", Status.KNOWN_FAILURE, message="for another"),
+        Case("test_d", MUST.id, "functorch", Status.NOT_RUN, message="never reported", lost=True),
+        fault="Nope",
+        device="cuda",
+    )
+
+    assert lines[0].startswith(
+        "ensemble conformance   torch 2.13.0   cpu, AVX2, 1 thread   profile full   seed 0   fault Nope"
+    )
+    assert [line.split() for line in lines if line.startswith("  forward")] == [
+        ["forward", "0", "0", "0", "0", "1"],
+        ["forward", "0", "0", "0", "1", "0"],
+    ]
+    assert "known failure stacking.b (torch.func, functorch): for a reason" in lines
+    (failure,) = [line for line in lines if line.startswith("FAILS forward.a (torch.func): member 1: off off")]
+    assert len(failure) <= terminal.WIDTH
+    assert (
+        '       rerun: pytest "tests/test_forward.py::test_a[x]" --implementation torch.func --seed 0 '
+        "--device cuda --fault Nope" in lines
+    )
+    assert "NO ANSWER test_d: never reported" in lines
+    assert lines[-1].startswith("VERDICT: DOES NOT CONFORM")
+    assert "2 threads" in next(iter(terminal.lines(FACTS | {"threads": 2}, OPTIONS, [], judge())))
+
+
+def test_the_file_is_written_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "result.json"
+    table = rows(SPEC, ["torch.func"], [case(Status.CONFORMS, duration=0.5, budget_share=0.25)])
+
+    files.write(path, files.document(FACTS, OPTIONS, table, verdict(table, certify=False), 1.23456))
+    first = path.read_text(encoding="utf-8")
+    with pytest.raises(ValueError, match="Out of range float"):
+        files.write(path, {"a": float("nan")})
+
+    assert path.read_text(encoding="utf-8") == first
+    assert [each.name for each in tmp_path.iterdir()] == ["result.json"]
+    assert oct(path.stat().st_mode)[-3:] == "644"
+    content = json.loads(first)
+    assert content["schema_version"] == files.SCHEMA_VERSION
+    assert content["duration"] == 1.235
+    assert content["requirements"][0]["cases"] == [
+        {
+            "test": "test_a[x]",
+            "status": "conforms",
+            "message": "",
+            "duration": 0.5,
+            "budget_share": 0.25,
+            "lost": False,
+            "rerun": 'pytest "test_a[x]" --implementation torch.func --seed 0',
+        }
+    ]
+    assert [row["status"] for row in content["requirements"]] == ["conforms", "not run"]

@@ -1,0 +1,123 @@
+"""Is the spec whole, and does every mistake in it stop a run with a sentence?"""
+
+import pytest
+
+from conformance import spec, suite
+from conformance.implementations import Functorch, TorchFunc
+from conformance.spec import CHAPTERS, LEVELS
+
+GOOD = 'level = "must"\ntext = "It works."\nsource = "the documentation"\n'
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A spec of one good requirement a chapter."""
+    for chapter in CHAPTERS:
+        (tmp_path / f"{chapter}.toml").write_text(f"[works]\n{GOOD}", encoding="utf-8")
+    return tmp_path
+
+
+def test_the_spec_is_loaded_chapter_by_chapter():
+    loaded = spec.load()
+
+    assert list(dict.fromkeys(each.chapter for each in loaded.values())) == list(CHAPTERS)
+    assert {each.level for each in loaded.values()} == set(LEVELS)
+    assert all(identifier == each.id for identifier, each in loaded.items())
+
+
+def test_no_two_requirements_say_the_same():
+    texts = [each.text for each in spec.load().values()]
+
+    assert len(set(texts)) == len(texts)
+
+
+def test_a_requirement_knows_whom_it_is_not_about():
+    loaded = spec.load()
+
+    assert loaded["forward.own_minibatch"].not_about(Functorch()) is None
+    assert loaded["stacking.trainable"].not_about(Functorch()) == "it returns detached tensors; see stacking.detached"
+    assert loaded["stacking.trainable"].not_about(TorchFunc()) is None
+    assert loaded["stacking.tuples"].not_about(TorchFunc()) == "only for functorch: what the legacy API returns"
+    assert loaded["stacking.tuples"].not_about(Functorch()) is None
+    assert loaded["calling.strict"].not_about(Functorch()) == "functorch has no functional_call"
+    assert loaded["calling.strict"].not_about(TorchFunc()) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (f"[works]\n{GOOD}[works]\n{GOOD}", r"spec/forward.toml: Cannot declare \('works',\) twice"),
+        ("[works", "spec/forward.toml: "),
+        ("works = 3", "spec/forward.toml: .*int"),
+        (f'[works]\n{GOOD}colour = "red"', "forward.works has the unknown key 'colour'"),
+        (f'[works]\n{GOOD}id = "other"', "forward.works has the unknown key 'id'"),
+        (f"[works]\n{GOOD}".replace("It works.", " "), "forward.works has no text"),
+        (f"[works]\n{GOOD}".replace("source", "origin"), "forward.works has the unknown key 'origin'"),
+        ('[works]\nlevel = "must"\ntext = "It works."', "forward.works has no source"),
+        (f"[works]\n{GOOD}".replace("must", "may"), "forward.works has the level 'may', which is none of must"),
+        (f'[works]\n{GOOD}only = {{functorch = ""}}', "forward.works: only needs a reason for each implementation"),
+        (f'[works]\n{GOOD}not_for = "functorch"', "spec/forward.toml: "),
+    ],
+    ids=["twice", "no-toml", "no-table", "key", "id", "text", "other-source", "source", "level", "reason", "no-dict"],
+)
+def test_every_mistake_in_the_spec_is_a_sentence(folder, text, message):
+    (folder / "forward.toml").write_text(text, encoding="utf-8")
+
+    with pytest.raises(ValueError, match=message) as caught:
+        spec.load(folder)
+
+    assert "\n" not in str(caught.value)
+
+
+def test_a_chapter_that_is_missing_or_too_many_is_an_error(folder):
+    (folder / "forward.toml").rename(folder / "backward.toml")
+
+    with pytest.raises(ValueError, match=r"the files .*backward.* are not the chapters"):
+        spec.load(folder)
+
+
+TEST = """
+@pytest.mark.parametrize("n", [1])
+@pytest.mark.requirement("{}.works")
+def test_it(implementation, n):
+    assert n
+"""
+
+
+@pytest.fixture
+def tests(tmp_path):
+    """A suite with one test a chapter, and a helper without a mark."""
+    for chapter in CHAPTERS:
+        helper = "def helper():\n    return 3\n\n\n@property\ndef other(self):\n    return 4\n"
+        (tmp_path / f"test_{chapter}.py").write_text(helper + TEST.format(chapter), encoding="utf-8")
+    return tmp_path
+
+
+def test_the_suite_is_read_without_being_run(folder, tests):
+    assert suite.asking(tests)["forward.works"] == ("test_forward.py::test_it",)
+    assert suite.problem(spec.load(folder), tests) is None
+    assert suite.problem(spec.load()) is None
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (
+            TEST.format("forward") + TEST.format("forward").replace("works", "flies"),
+            "unknown requirement 'forward.flies'",
+        ),
+        ("", "no test asks for the requirement 'forward.works'"),
+        (TEST.format("forward") + TEST.format("calling"), "asks for 'calling.works', which is of another chapter"),
+    ],
+    ids=["unknown", "untested", "stray"],
+)
+def test_a_gap_between_spec_and_suite_is_a_sentence(folder, tests, source, message):
+    (tests / "test_forward.py").write_text(source, encoding="utf-8")
+
+    assert message in suite.problem(spec.load(folder), tests)
+
+
+def test_a_chapter_without_tests_is_a_gap(folder, tests):
+    (tests / "test_forward.py").unlink()
+
+    assert suite.problem(spec.load(folder), tests) == "no test asks for the requirement 'forward.works'"

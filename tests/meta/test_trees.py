@@ -1,0 +1,46 @@
+"""Do trees come back as they went in?"""
+
+from collections import OrderedDict
+from typing import NamedTuple
+
+import pytest
+
+from conformance.trees import leaves, outline, tree_map
+
+
+class Pair(NamedTuple):
+    left: object
+    right: object
+
+
+TREE = {"a": [1, (2,)], "b": Pair(3, OrderedDict(c=4))}
+
+
+def test_mapping_keeps_types_and_labels():
+    mapped = tree_map(lambda x, y: x + y, TREE, tree_map(lambda x: 10 * x, TREE))
+
+    assert mapped == {"a": [11, (22,)], "b": Pair(33, OrderedDict(c=44))}
+    assert type(mapped["b"]) is Pair
+    assert type(mapped["b"].right) is OrderedDict
+
+
+def test_leaves_have_paths():
+    assert dict(leaves(TREE, "x")) == {
+        "x['a'][0]": 1,
+        "x['a'][1][0]": 2,
+        "x['b']['left']": 3,
+        "x['b']['right']['c']": 4,
+    }
+    assert list(leaves(5, "x")) == [("x", 5)]
+
+
+@pytest.mark.parametrize(
+    "other", [{"a": [1, 2]}, [1, 2, 3], [1], 7, (1, 2)], ids=["dict", "longer", "shorter", "leaf", "tuple"]
+)
+def test_other_structures_are_refused(other):
+    with pytest.raises(ValueError, match=r"the structures differ: list\(0=\*, 1=\*\) against"):
+        tree_map(lambda x, _: x, [1, 2], other)
+
+
+def test_the_outline_is_the_structure_in_words():
+    assert outline(TREE) == "dict(a=list(0=*, 1=tuple(0=*)), b=Pair(left=*, right=OrderedDict(c=*)))"
