@@ -28,6 +28,7 @@ def difference(models: Sequence[nn.Module]) -> str | None:
 
 def _facts(model: nn.Module) -> Iterator[tuple[str, Any]]:
     """Everything but the values of the tensors, as (what, value)."""
+    first_names = {id(tensor): name for name, tensor in model.named_parameters()}
     for kind, tensors in (
         ("parameter", model.named_parameters(remove_duplicate=False)),
         ("buffer", model.named_buffers(remove_duplicate=False)),
@@ -37,6 +38,7 @@ def _facts(model: nn.Module) -> Iterator[tuple[str, Any]]:
             yield f"{kind} {name!r}, dtype", tensor.dtype
             yield f"{kind} {name!r}, device", tensor.device
             yield f"{kind} {name!r}, requires_grad", tensor.requires_grad
+            yield f"{kind} {name!r}, tied to", first_names.get(id(tensor))
     for path, module in model.named_modules():
         where = f" of {path!r}" if path else ""
         yield f"class{where}", type(module)

@@ -123,11 +123,17 @@ def unchanged(*models: nn.Module) -> Iterator[None]:
 
 
 def _snapshot(model: nn.Module) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    facts: dict[str, Any] = {f"mode of {path!r}": module.training for path, module in model.named_modules()}
+    facts: dict[str, Any] = {}
+    for path, module in model.named_modules():
+        facts[f"mode of {path!r}"] = module.training
+        facts[f"attributes of {path!r}"] = list(vars(module))
     named = [*model.named_parameters(remove_duplicate=False), *model.named_buffers(remove_duplicate=False)]
+    facts["order of names"] = [name for name, _ in named]
     for name, tensor in named:
         facts[f"identity of {name}"] = id(tensor)
         facts[f"class of {name}"] = type(tensor)
+        # A write of the value that is there already shows too: autograd would refuse what was saved before it.
+        facts[f"version of {name}"] = tensor._version  # noqa: SLF001 - autograd's documentation gives it this name
         facts[f"requires_grad of {name}"] = tensor.requires_grad
         facts[f"gradient of {name}"] = id(tensor.grad) if tensor.is_leaf else None
     values = {name: tensor.detach().clone() for name, tensor in state_of(model).items()}

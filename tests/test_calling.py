@@ -404,6 +404,24 @@ def buffers_afterwards(model, x):
     return dict(model.named_buffers())
 
 
+@pytest.mark.requirement("calling.dicts_unchanged")
+@pytest.mark.parametrize("dicts", ["one", "several"])
+@pytest.mark.parametrize("factory", [NormNet, TiedNet], ids=lambda factory: factory.__name__)
+def test_the_dicts_keep_their_names_and_tensors(implementation, device, factory, dicts):
+    module, other = two(factory, device=device)
+    x = draw(SAMPLES, 3, device=device) if factory is NormNet else tokens(SAMPLES, device=device)
+    params, buffers = copied(dict(other.named_parameters())), copied(dict(other.named_buffers()))
+    given = [params, buffers] if dicts == "several" else [params | buffers]
+    tensors, values = [dict(one) for one in given], [copied(one) for one in given]
+
+    implementation.functional_call(module, tuple(given) if dicts == "several" else given[0], (x,))
+
+    for one, kept, value in zip(given, tensors, values, strict=True):
+        assert list(one) == list(kept)
+        assert all(one[name] is tensor for name, tensor in kept.items())
+        assert_same(one, value)
+
+
 class Counter(nn.Module):
     """Replaces its buffer instead of writing to it, as the documentation's example does."""
 

@@ -93,8 +93,9 @@ GRAD_MODES = pytest.mark.parametrize("grad_mode", [torch.enable_grad, torch.no_g
 
 @GRAD_MODES
 @pytest.mark.requirement("stacking.trainable")
-def test_stacked_parameters_are_leaves_that_require_grad(implementation, device, grad_mode):
-    models = members(small_cnn, MEMBERS, device=device)
+@pytest.mark.parametrize("n", [1, MEMBERS], ids=["one", "five"])
+def test_stacked_parameters_are_leaves_that_require_grad(implementation, device, grad_mode, n):
+    models = members(small_cnn, n, device=device)
 
     with grad_mode():
         params, _ = stacked_state(implementation, models)
@@ -130,8 +131,9 @@ def test_stacked_buffers_are_leaves_that_do_not_require_grad(implementation, dev
 
 @GRAD_MODES
 @pytest.mark.requirement("stacking.frozen")
-def test_frozen_parameters_stay_frozen(implementation, device, grad_mode):
-    models = members(small_cnn, MEMBERS, device=device)
+@pytest.mark.parametrize("n", [1, MEMBERS], ids=["one", "five"])
+def test_frozen_parameters_stay_frozen(implementation, device, grad_mode, n):
+    models = members(small_cnn, n, device=device)
     for model in models:
         model.conv1.weight.requires_grad_(False)
         model.fc2.bias.requires_grad_(False)
@@ -355,7 +357,7 @@ class OtherLinear(nn.Linear):
 
 
 @pytest.mark.requirement("stacking.refuses_different_classes")
-@pytest.mark.parametrize("odd", [0, MEMBERS - 1], ids=["first", "last"])
+@pytest.mark.parametrize("odd", [0, 2, MEMBERS - 1], ids=["first", "middle", "last"])
 def test_members_of_different_classes_are_refused(implementation, device, odd):
     models = members(lambda: nn.Linear(3, 2), MEMBERS, device=device)
     mixed = [*models]
@@ -368,7 +370,7 @@ def test_members_of_different_classes_are_refused(implementation, device, odd):
 
 
 @pytest.mark.requirement("stacking.refuses_mixed_modes")
-@pytest.mark.parametrize("odd", [0, MEMBERS - 1], ids=["first", "last"])
+@pytest.mark.parametrize("odd", [0, 2, MEMBERS - 1], ids=["first", "middle", "last"])
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
 def test_members_in_different_modes_are_refused(implementation, device, odd, training):
     models = [model.train(training) for model in members(NormNet, MEMBERS, device=device)]
@@ -381,7 +383,7 @@ def test_members_in_different_modes_are_refused(implementation, device, odd, tra
 
 
 @pytest.mark.requirement("stacking.refuses_mixed_requires_grad")
-@pytest.mark.parametrize("odd", [0, MEMBERS - 1], ids=["first", "last"])
+@pytest.mark.parametrize("odd", [0, 2, MEMBERS - 1], ids=["first", "middle", "last"])
 @pytest.mark.parametrize("frozen", [True, False], ids=["one-frozen", "one-not"])
 def test_members_that_differ_in_requires_grad_are_refused(implementation, device, odd, frozen):
     models = members(small_cnn, MEMBERS, device=device)
@@ -399,11 +401,17 @@ ODD_SHAPES = {"broadcastable": (1, 3), "as-many-elements": (3, 2), "larger": (2,
 
 @pytest.mark.requirement("stacking.refuses_different_shapes")
 @pytest.mark.parametrize("shape", ODD_SHAPES)
-@pytest.mark.parametrize("odd", [0, MEMBERS - 1], ids=["first", "last"])
-def test_members_of_different_shapes_are_refused(implementation, device, shape, odd):
+@pytest.mark.parametrize("odd", [0, 2, MEMBERS - 1], ids=["first", "middle", "last"])
+@pytest.mark.parametrize("what", ["parameter", "buffer"])
+def test_members_of_different_shapes_are_refused(implementation, device, shape, odd, what):
     models = members(lambda: nn.Linear(3, 2), MEMBERS, device=device)
     mixed = copy.deepcopy(models)
-    mixed[odd].weight = nn.Parameter(draw(*ODD_SHAPES[shape], device=device))
+    for model in mixed:
+        model.register_buffer("scale", draw(2, 3, device=device))
+    if what == "parameter":
+        mixed[odd].weight = nn.Parameter(draw(*ODD_SHAPES[shape], device=device))
+    else:
+        mixed[odd].scale = draw(*ODD_SHAPES[shape], device=device)
 
     with refuses("size|shape"), unchanged(*mixed):
         implementation.combine(mixed)
@@ -412,11 +420,16 @@ def test_members_of_different_shapes_are_refused(implementation, device, shape, 
 
 
 @pytest.mark.requirement("stacking.refuses_mixed_devices")
-@pytest.mark.parametrize("odd", [0, MEMBERS - 1], ids=["first", "last"])
-def test_members_on_different_devices_are_refused(implementation, device, odd):
-    models = members(lambda: nn.Linear(3, 2), MEMBERS, device=device)
+@pytest.mark.parametrize("odd", [0, 2, MEMBERS - 1], ids=["first", "middle", "last"])
+@pytest.mark.parametrize("what", ["module", "buffer"])
+def test_members_on_different_devices_are_refused(implementation, device, odd, what):
+    models = members(NormNet, MEMBERS, device=device)
     mixed = copy.deepcopy(models)
-    mixed[odd].to("meta")  # the one other device that every machine has
+    # meta is the one other device that every machine has
+    if what == "module":
+        mixed[odd].to("meta")
+    else:
+        mixed[odd].norm.running_var = mixed[odd].norm.running_var.to("meta")
 
     with refuses("device"), unchanged(*mixed):
         implementation.combine(mixed)
@@ -461,6 +474,16 @@ def test_a_later_member_with_a_buffer_more_is_refused(implementation):
     models[2].register_buffer("scale", torch.ones(2))
 
     with refuses("scale"):
+        implementation.combine(models)
+
+
+@pytest.mark.requirement("stacking.refuses_different_ties")
+@pytest.mark.parametrize("odd", [0, 2], ids=["first", "last"])
+def test_members_of_which_one_is_not_tied_are_refused(implementation, odd):
+    models = members(TiedNet, 3)
+    models[odd].head.weight = nn.Parameter(draw(11, 3))
+
+    with refuses("head.weight"):
         implementation.combine(models)
 
 

@@ -297,6 +297,33 @@ class DictIsCopied(CallFault):
         return self.inner.functional_call(module, copied, args, kwargs, **options)
 
 
+class DictGainsTies(CallFault):
+    """The dict that was passed gets every tied name."""
+
+    breaks = "calling.dicts_unchanged"
+
+    def call(self, module: nn.Module, state: Any, args: Any, kwargs: Any, options: dict[str, Any]) -> Any:
+        result = self.inner.functional_call(module, state, args, kwargs, **options)
+        if isinstance(state, dict):
+            state.update({name: p for name, p in module.named_parameters(remove_duplicate=False) if name not in state})
+        return result
+
+
+class ModuleReordered(CallFault):
+    """The call takes a submodule out of the module and puts it back behind the others."""
+
+    breaks = "calling.module_restored"
+    also = ("calling.*",)
+
+    def call(self, module: nn.Module, state: Any, args: Any, kwargs: Any, options: dict[str, Any]) -> Any:
+        result = self.inner.functional_call(module, state, args, kwargs, **options)
+        for name, child in module.named_children():
+            delattr(module, name)
+            setattr(module, name, child)
+            break
+        return result
+
+
 class DeepNamesIgnored(CallFault):
     """Names of three parts and more are not found."""
 

@@ -238,6 +238,28 @@ class OriginalsStayOnMode(Fault):
         return combined
 
 
+class OriginalsAreRewritten(Fault):
+    """Combining writes to each member the values that it has."""
+
+    breaks = "stacking.originals_unchanged"
+    also = ("stacking.refuses_*",)
+
+    def combine(self, models: Sequence[nn.Module]) -> Combined:
+        for model in models:
+            for tensor in model.buffers():
+                tensor.copy_(tensor.clone())
+        return self.inner.combine(models)
+
+
+class OneMemberKeepsItsHistory(StackFault):
+    """In an ensemble of one, parameters have a history."""
+
+    breaks = "stacking.trainable"
+
+    def stacked_parameter(self, tensor: Tensor) -> Tensor:
+        return tensor.view_as(tensor) if len(tensor) == 1 and tensor.requires_grad else tensor
+
+
 class GradientsFlowBack(Fault):
     """A backward pass reaches the first member too."""
 

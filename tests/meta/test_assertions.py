@@ -124,6 +124,16 @@ def fill(model):
         model.fc1.weight.zero_()
 
 
+def fill_behind_autograds_back(model):
+    model.fc1.weight.data.zero_()
+
+
+def reorder(model):
+    weight, bias = model.fc1.weight, model.fc1.bias
+    del model.fc1.weight, model.fc1.bias
+    model.fc1.bias, model.fc1.weight = bias, weight
+
+
 def replace(model):
     model.fc1.weight = nn.Parameter(model.fc1.weight.detach().clone())
 
@@ -151,7 +161,9 @@ def add_buffer(model):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (fill, r"model 1\['fc1.weight'\] is"),
+        (fill, "version of fc1.weight was"),
+        (fill_behind_autograds_back, r"model 1\['fc1.weight'\] is"),
+        (reorder, "order of names"),
         (replace, "identity of fc1.weight"),
         (add_gradient, "gradient of fc1.weight"),
         (change_gradient, r"model 1\['gradient of fc1.bias'\] is"),
@@ -159,7 +171,17 @@ def add_buffer(model):
         (switch_mode, "mode of 'dropout' was True and is False"),
         (add_buffer, "more"),
     ],
-    ids=["fill", "replace", "add-gradient", "change-gradient", "freeze", "switch-mode", "add-buffer"],
+    ids=[
+        "fill",
+        "fill-data",
+        "reorder",
+        "replace",
+        "add-gradient",
+        "change-gradient",
+        "freeze",
+        "switch-mode",
+        "add-buffer",
+    ],
 )
 def test_every_change_of_a_module_is_noticed(change, message):
     models = members(NormNet, 2, seed=0)
