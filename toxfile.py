@@ -17,4 +17,5 @@ def tox_on_install(tox_env: Any, arguments: Any, section: str, of_type: str) -> 
         raise HandledError("current: the Python that runs tox has no torch; install tox beside the torch to validate")
     surrounding = sorted({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
     link = tox_env.env_site_package_dir() / "surrounding.pth"
-    link.write_text(f"import site; [site.addsitedir(path) for path in {surrounding}]\n", encoding="utf-8")
+    # A line each: what runs in a .pth file is no place for a comprehension.
+    link.write_text("".join(f"import site; site.addsitedir({path!r})\n" for path in surrounding), encoding="utf-8")
