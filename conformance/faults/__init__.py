@@ -7,13 +7,13 @@ every fault and checks which requirements go red.
 from types import MappingProxyType
 from typing import Any
 
-from conformance.faults import calling, forward, stacking
+from conformance.faults import calling, calling_names, forward, stacking, stacking_refusals
 from conformance.faults.fault import Fault
 
 FAULTS = MappingProxyType(
     {
         each.__name__: each
-        for chapter in (forward, stacking, calling)
+        for chapter in (forward, stacking, stacking_refusals, calling, calling_names)
         for each in vars(chapter).values()
         if isinstance(each, type) and issubclass(each, Fault) and each.breaks
     }

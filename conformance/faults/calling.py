@@ -7,14 +7,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from conformance.faults.fault import CallFault, Fault
+from conformance.faults.fault import CallFault, Fault, as_dicts, as_tuple, one_dict, requires_grad
 
 Combined = tuple[Callable[..., Any], Any, Any]
-
-
-def one_dict(state: Any) -> dict[str, Any]:
-    """The state as one dict, whatever it came in."""
-    return dict(state) if isinstance(state, Mapping) else {name: t for one in state for name, t in one.items()}
 
 
 class BuffersOfTheModule(CallFault):
@@ -183,98 +178,6 @@ class ArgumentsRequired(CallFault):
         return self.inner.functional_call(module, state, *args, **options)
 
 
-class LastDictLost(CallFault):
-    """Of three dicts or more, the last is not looked at."""
-
-    breaks = "calling.several_dicts"
-
-    def call(self, module: nn.Module, state: Any, args: Any, kwargs: Any, options: dict[str, Any]) -> Any:
-        many = not isinstance(state, Mapping) and len(state) > 2
-        return self.inner.functional_call(module, state[:-1] if many else state, args, kwargs, **options)
-
-
-class LastValueCounts(CallFault):
-    """Of a name in two dicts the last value is used."""
-
-    breaks = "calling.refuses_a_key_twice"
-    also = ("calling.restored_after_refusal",)
-
-    def call(self, module: nn.Module, state: Any, args: Any, kwargs: Any, options: dict[str, Any]) -> Any:
-        dicts = as_dicts(state)
-        twice = sum(map(len, dicts)) > len(one_dict(state))
-        return self.inner.functional_call(module, one_dict(state) if twice else state, args, kwargs, **options)
-
-
-class StrictWantsEveryTie(CallFault):
-    """strict=True demands every name of a tied tensor."""
-
-    breaks = "calling.strict"
-
-    def call(self, module: nn.Module, state: Any, args: Any, kwargs: Any, options: dict[str, Any]) -> Any:
-        names = {name for name, _ in module.named_parameters(remove_duplicate=False)}
-        missing = names - one_dict(state).keys()
-        if options.get("strict") and missing:
-            raise RuntimeError(f"Missing key(s): {sorted(missing)}")
-        return self.inner.functional_call(module, state, args, kwargs, **options)
-
-
-class StrictIgnoresUnknownKeys(CallFault):
-    """strict=True does not mind names that the module has not."""
-
-    breaks = "calling.strict_refuses_unknown_keys"
-    also = ("calling.restored_after_refusal",)
-
-    def call(self, module: nn.Module, state: Any, args: Any, kwargs: Any, options: dict[str, Any]) -> Any:
-        names = {name for name, _ in [*module.named_parameters(), *module.named_buffers()]}
-        known = {name: tensor for name, tensor in one_dict(state).items() if name in names}
-        return self.inner.functional_call(module, known if options.get("strict") else state, args, kwargs, **options)
-
-
-class StrictFillsMissingKeys(CallFault):
-    """strict=True takes buffers that are missing from the module."""
-
-    breaks = "calling.strict_refuses_missing_keys"
-
-    def call(self, module: nn.Module, state: Any, args: Any, kwargs: Any, options: dict[str, Any]) -> Any:
-        filled = {**dict(module.named_buffers()), **one_dict(state)}
-        return self.inner.functional_call(module, filled if options.get("strict") else state, args, kwargs, **options)
-
-
-class TiesIgnored(CallFault):
-    """A value given for one tied name counts for that name alone."""
-
-    breaks = "calling.tie_weights"
-    also = (
-        "calling.strict",
-        "calling.refuses_different_tied_values",
-    )
-
-    def call(self, module: nn.Module, state: Any, args: Any, kwargs: Any, options: dict[str, Any]) -> Any:
-        return self.inner.functional_call(module, state, args, kwargs, **{**options, "tie_weights": False})
-
-
-class TiesAlwaysKept(CallFault):
-    """tie_weights=False counts for nothing."""
-
-    breaks = "calling.tie_weights_off"
-
-    def call(self, module: nn.Module, state: Any, args: Any, kwargs: Any, options: dict[str, Any]) -> Any:
-        return self.inner.functional_call(module, state, args, kwargs, **{**options, "tie_weights": True})
-
-
-class FirstTiedValueCounts(CallFault):
-    """Of different values for tied names the first is used."""
-
-    breaks = "calling.refuses_different_tied_values"
-
-    def call(self, module: nn.Module, state: Any, args: Any, kwargs: Any, options: dict[str, Any]) -> Any:
-        names = {name for name, _ in module.named_parameters()}
-        tied = {name for name, _ in module.named_parameters(remove_duplicate=False)} - names
-        both = options.get("tie_weights", True) and tied and tied | names <= one_dict(state).keys()
-        kept = {name: tensor for name, tensor in one_dict(state).items() if name not in tied}
-        return self.inner.functional_call(module, kept if both else state, args, kwargs, **options)
-
-
 class BuffersAreCopied(CallFault):
     """The call works on copies of the buffers that it is given."""
 
@@ -347,15 +250,3 @@ class MetaBaseMaterialises(CallFault):
         if all(parameter.is_meta for parameter in module.parameters()):
             module.to_empty(device="cpu")
         return result
-
-
-def as_dicts(state: Any) -> list[Any]:
-    return [state] if isinstance(state, Mapping) else list(state)
-
-
-def as_tuple(args: Any) -> tuple[Any, ...]:
-    return args if isinstance(args, tuple) else (args,)
-
-
-def requires_grad(state: Any) -> bool:
-    return any(getattr(tensor, "requires_grad", False) for tensor in one_dict(state).values())

@@ -1,6 +1,6 @@
 """What faults are made of: an implementation that passes everything on, to be overridden in one place."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -77,3 +77,20 @@ class CallFault(Fault):
 
     def functional_call(self, module: nn.Module, state: Any, args: Any = (), kwargs: Any = None, **options: Any) -> Any:
         return self.call(module, state, args, kwargs, options)
+
+
+def one_dict(state: Any) -> dict[str, Any]:
+    """The state as one dict, whatever it came in."""
+    return dict(state) if isinstance(state, Mapping) else {name: t for one in state for name, t in one.items()}
+
+
+def as_dicts(state: Any) -> list[Any]:
+    return [state] if isinstance(state, Mapping) else list(state)
+
+
+def as_tuple(args: Any) -> tuple[Any, ...]:
+    return args if isinstance(args, tuple) else (args,)
+
+
+def requires_grad(state: Any) -> bool:
+    return any(getattr(tensor, "requires_grad", False) for tensor in one_dict(state).values())

@@ -64,6 +64,8 @@ def _prepare(config: pytest.Config) -> Run:
         raise ValueError("python -O strips the assertions that the suite consists of")
     if option.profile not in PROFILES:
         raise ValueError(f"--profile: {option.profile!r} is none of {', '.join(PROFILES)}")
+    if not 0 <= option.seed < 2**63:
+        raise ValueError(f"--seed: {option.seed} is not from 0 to 2**63 - 1")
     if not option.result.absolute().parent.is_dir() or option.result.is_dir():
         raise ValueError(f"--result: {option.result} can't be written")
     requirements = spec.load()
@@ -92,6 +94,7 @@ def _prepare(config: pytest.Config) -> Run:
             "profile": option.profile,
             "requirements": option.requirement or [],
             "seed": option.seed,
+            "expectations": option.expectations.name,
             "fault": option.fault,
         },
     )

@@ -1,6 +1,6 @@
 """Where tests are collected and run: selection, known failures, and what each test came to."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import Any
 
 import pytest
@@ -38,11 +38,14 @@ class Collector:
         if len(marks) != 1 or marks[0] not in self.run.requirements:
             self.run.problems.append(f"{item.nodeid} has to ask for one requirement of the spec, and asks for {marks}")
             return False
+        if "implementation" not in _parameters(item):
+            self.run.problems.append(f"{item.nodeid} has to ask an implementation")
+            return False
         requirement = self.run.requirements[marks[0]]
         asked = self.run.options["requirements"]
         if (asked and requirement.id not in asked) or (self.run.options["profile"] == "core" and not requirement.core):
             return False
-        name = item.callspec.params["implementation"]  # type: ignore[attr-defined]
+        name = _parameters(item)["implementation"]
         self.run.collected[item.nodeid] = {"requirement": requirement.id, "implementation": name}
         reason = self._not_applicable(item, requirement.not_about(self.run.implementations[name]), name)
         if reason:
@@ -61,7 +64,7 @@ class Collector:
         from conformance.devices import lacks
         from conformance.implementations import unavailable
 
-        dtype = item.callspec.params.get("dtype")  # type: ignore[attr-defined]
+        dtype = _parameters(item).get("dtype")
         return (
             unavailable(self.run.implementations[name])
             or not_about
@@ -71,7 +74,8 @@ class Collector:
     def _known_failures(self, implementation: str) -> list[Any]:
         import torch
 
-        where = {"torch": torch.__version__, "device": self.run.device.type, "implementation": implementation}
+        name = self.run.implementations[implementation].name
+        where = {"torch": torch.__version__, "device": self.run.device.type, "implementation": name}
         return [known for known in self.run.expectations if known.covers_environment(**where)]
 
     def _check_expectations(self, config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -80,11 +84,11 @@ class Collector:
             return
         found = {f"{item.path.name}::{item.originalname}" for item in items}  # type: ignore[attr-defined]
         for name in self.run.implementations:
+            names = [item.name for item in items if _parameters(item).get("implementation") == name]
             for known in self._known_failures(name):
                 complete = found.issuperset(suite.asking()[known.requirement])
-                tests = [item.name for item in items if item.callspec.params["implementation"] == name]  # type: ignore[attr-defined]
-                asking = [item for item in items if known.covers_test(_requirement(item), item.name)]
-                if complete and not any(item.name in tests for item in asking):
+                asking = [item.name for item in items if known.covers_test(_requirement(item), item.name)]
+                if complete and not set(asking) & set(names):
                     self.run.problems.append(f"the expectation for {known.requirement}, test {known.test!r}, is stale")
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
@@ -119,6 +123,12 @@ class Collector:
         if output is not None:
             facts = environment.facts(self.run.device)
             output["conformance"] = {"collected": self.run.collected, "problems": self.run.problems, "facts": facts}
+
+
+def _parameters(item: pytest.Item) -> Mapping[str, Any]:
+    """The parameters that this item is a case of."""
+    callspec = getattr(item, "callspec", None)
+    return callspec.params if callspec is not None else {}
 
 
 def _requirement(item: pytest.Item) -> Any:

@@ -49,6 +49,7 @@ def test_a_run_ends_with_a_verdict_and_a_result_file(run_suite):
         (["--implementation=broken:Incomplete"], "--implementation: 'broken:Incomplete' has no combine and vmap"),
         (["--requirement=forward.nope"], "--requirement: there is no requirement 'forward.nope'"),
         (["--profile=quick"], "--profile: 'quick' is none of core, full, certify"),
+        (["--seed=-1"], "--seed: -1 is not from 0 to 2**63 - 1"),
         (["--fault=Nope"], "--fault: there is no fault 'Nope'"),
         (["--expectations=nowhere.toml"], "nowhere.toml: [Errno 2] No such file or directory"),
         (["--expectations=pyproject.toml"], "pyproject.toml: expected [[expectation]] tables and nothing else"),
@@ -163,6 +164,12 @@ def test_nobody_is_excused_who_is_not_named(run_suite):
     assert "rerun: pytest" in outcome.printed
 
 
+def test_a_name_is_what_the_implementation_calls_itself(run_suite):
+    outcome = run_suite("--implementation=broken:Renamed", "--requirement=stacking.refuses_extra_parameters")
+
+    assert outcome.statuses()["stacking.refuses_extra_parameters", "broken:Renamed"] == "known failure"
+
+
 def expectations(tmp_path, **entry):
     entry = {
         "requirement": "stacking.sequences",
@@ -241,17 +248,27 @@ def test_collecting_alone_says_nothing(run_suite):
     assert outcome.result is None
 
 
-@pytest.mark.parametrize("asks", ["", "forward.nope"], ids=["nothing", "unknown"])
-def test_a_test_of_the_suite_asks_for_one_requirement(run_suite, tmp_path, monkeypatch, asks):
+@pytest.mark.parametrize(
+    ("asks", "fixture", "problem"),
+    [
+        ("", "implementation", "has to ask for one requirement of the spec, and asks for []"),
+        ("forward.nope", "implementation", "has to ask for one requirement of the spec, and asks for ['forward.nope']"),
+        ("forward.any_size", "device", "has to ask an implementation"),
+    ],
+    ids=["nothing", "unknown", "nobody"],
+)
+def test_a_test_of_the_suite_asks_somebody_for_one_requirement(
+    run_suite, tmp_path, monkeypatch, asks, fixture, problem
+):
     mark = f"@pytest.mark.requirement('{asks}')\n" if asks else ""
     test = tmp_path / f"test_asks{len(asks)}.py"  # a module of one name is imported once
-    test.write_text(f"import pytest\n\n\n{mark}def test_it(implementation):\n    pass\n", encoding="utf-8")
+    test.write_text(f"import pytest\n\n\n{mark}def test_it({fixture}):\n    pass\n", encoding="utf-8")
     monkeypatch.setattr(suite, "SUITE", tmp_path)
 
     outcome = run_suite("-p", "conformance.plugin", "-c", str(ROOT / "pyproject.toml"), paths=[str(test)])
 
     assert outcome.code == USAGE
-    assert f"has to ask for one requirement of the spec, and asks for {[asks] if asks else []}" in outcome.printed
+    assert problem in outcome.printed
     assert outcome.result is None
 
 
