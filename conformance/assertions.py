@@ -12,7 +12,7 @@ from conformance.models import state_of
 from conformance.numerics import Answer, Budget, budgets, error, is_inexact, record_share
 from conformance.trees import leaves, outline
 
-REFUSALS = (RuntimeError, ValueError, TypeError)
+REFUSALS = (RuntimeError, ValueError, TypeError, IndexError)
 
 
 def assert_members_close(actual: Any, expected: Answer, what: str = "output") -> None:
@@ -62,9 +62,13 @@ def _assert_budget(stacked: Tensor, truths: Sequence[Tensor], allowed: Sequence[
 
 
 def assert_same(actual: Any, expected: Any, what: str = "tensor") -> None:
-    """Bitwise the same: structure, shape, dtype, device and values, with NaN equal to NaN."""
+    """Bitwise the same: structure, shape, dtype, device and values, NaN included; what is no tensor is equal."""
     assert outline(actual) == outline(expected), f"{what} has the structure {outline(actual)}, not {outline(expected)}"
     for (name, ours), (_, theirs) in zip(leaves(actual, what), leaves(expected, what), strict=True):
+        assert type(ours) is type(theirs), f"{name} is {ours!r}, and has to be {theirs!r}"
+        if not isinstance(theirs, Tensor):
+            assert ours == theirs, f"{name} is {ours!r}, and has to be {theirs!r}"
+            continue
         for fact in ("shape", "dtype", "device"):
             found, wanted = getattr(ours, fact), getattr(theirs, fact)
             assert found == wanted, f"{name} has {fact} {found}, and has to have {wanted}"
@@ -96,7 +100,7 @@ def assert_distinct(*tensors: Tensor) -> None:
 
 @contextmanager
 def refuses(word: str) -> Iterator[None]:
-    """The body is refused: a RuntimeError, ValueError or TypeError whose message has `word` in it, a regex."""
+    """The body is refused: one of `REFUSALS`, whose message has `word` in it, a regex."""
     refusal = None
     try:
         yield

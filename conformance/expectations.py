@@ -25,7 +25,8 @@ class Expectation:
     """A failure known upstream.
 
     `requirement`: its id. `torch`: a version range, such as ``>=2.0,<2.6``. `raises`: the builtin exception type that
-    the test fails with. `reason`. `kind`: bug or limitation. `implementation`: its name; nobody is excused by default.
+    the test fails with. `reason`. `kind`: bug or limitation. `implementation`: names, separated by commas; nobody is
+    excused who is not named.
     Optional: `test`, a pattern (``*`` and ``?``) for names of tests with their parameters, to excuse only some;
     `device`, a device type; `url`, where upstream knows of it.
     """
@@ -50,7 +51,7 @@ class Expectation:
         return (
             SpecifierSet(self.torch).contains(release(torch), prereleases=True)
             and fnmatchcase(device, self.device)
-            and implementation == self.implementation
+            and implementation in re.split(r",\s*", self.implementation)
         )
 
     def covers_test(self, requirement: str, test: str) -> bool:

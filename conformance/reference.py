@@ -25,10 +25,11 @@ def vmap(func: Callable[..., Any], in_dims: Any = 0, out_dims: Any = 0) -> Calla
 
     def mapped(*args: Any, **kwargs: Any) -> Any:
         dims = spread(in_dims if isinstance(in_dims, tuple) else (in_dims,) * len(args), args, "in_dims")
-        outputs = [func(*slices(args, dims, i), **kwargs) for i in range(_mapped_size(args, dims))]
-        if not outputs:
-            raise ValueError("the mapped dimension has size 0: the loop runs nothing, so nothing can be stacked")
-        return tree_map(_stack, spread(out_dims, outputs[0], "out_dims"), *outputs)
+        size = _mapped_size(args, dims)
+        # A loop over nothing has the shape of a loop over one slice, of which none is kept.
+        args = args if size else tree_map(with_one_slice, dims, args)
+        outputs = [func(*slices(args, dims, i), **kwargs) for i in range(size or 1)]
+        return tree_map(lambda dim, *each: _stack(dim, size, each), spread(out_dims, outputs[0], "out_dims"), *outputs)
 
     return mapped
 
@@ -40,10 +41,10 @@ def spread(dims: Any, tree: Any, name: str) -> Any:
         return _Dim(dims)
     if pairs is not None and dim_pairs is None:
         return rebuild(tree, [spread(dims, child, name) for _, child in pairs])
-    labels, dim_labels = ([label for label, _ in each or []] for each in (pairs, dim_pairs))
-    if pairs is None or dim_pairs is None or type(dims) is not type(tree) or labels != dim_labels:
+    dim_of = dict(dim_pairs or [])
+    if pairs is None or type(dims) is not type(tree) or dim_of.keys() != dict(pairs).keys():
         raise ValueError(f"{name} {dims!r} does not match the structure {outline(tree)}")
-    return rebuild(tree, [spread(dim, child, name) for (_, dim), (_, child) in zip(dim_pairs, pairs, strict=True)])
+    return rebuild(tree, [spread(dim_of[label], child, name) for label, child in pairs])
 
 
 class _Dim:
@@ -73,8 +74,19 @@ def _mapped_size(args: Any, dims: Any) -> int:
     return sizes.pop()
 
 
-def _stack(dim: _Dim, *outputs: Any) -> Any:
-    return outputs[0] if dim.value is None else torch.stack(outputs, dim.value)
+def with_one_slice(dim: _Dim, leaf: Any) -> Any:
+    """A mapped tensor without slices, as it would be with one."""
+    if dim.value is None:
+        return leaf
+    return leaf.new_zeros([max(size, int(d == dim.value % leaf.ndim)) for d, size in enumerate(leaf.shape)])
+
+
+def _stack(dim: _Dim, size: int, outputs: Sequence[Any]) -> Any:
+    if dim.value is None:
+        return outputs[0]
+    if not isinstance(outputs[0], Tensor):
+        raise ValueError(f"out_dims {dim.value} is for {outputs[0]!r}, which is no tensor")  # noqa: TRY004 - as vmap
+    return torch.stack(list(outputs), dim.value).narrow(dim.value, 0, size)
 
 
 def combine(

@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 import torch
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from conformance import golden
@@ -165,6 +165,7 @@ def cloned(state):
 
 
 @pytest.mark.requirement("forward.any_size")
+@settings(max_examples=25)
 @given(n=st.integers(1, 12), samples=st.integers(0, 9), shared=st.booleans())
 @example(n=2, samples=2, shared=False)
 @example(n=3, samples=2, shared=True)

@@ -7,14 +7,37 @@ every fault and checks which requirements go red.
 from types import MappingProxyType
 from typing import Any
 
-from conformance.faults import calling, calling_names, forward, stacking, stacking_refusals
+from conformance.faults import (
+    calling,
+    calling_names,
+    chunking,
+    errors,
+    forward,
+    in_dims,
+    nesting,
+    out_dims,
+    stacking,
+    stacking_refusals,
+)
 from conformance.faults.fault import Fault
 
+CHAPTERS = (
+    forward,
+    stacking,
+    stacking_refusals,
+    calling,
+    calling_names,
+    in_dims,
+    out_dims,
+    chunking,
+    nesting,
+    errors,
+)
 FAULTS = MappingProxyType(
     {
-        each.__name__: each
-        for chapter in (forward, stacking, stacking_refusals, calling, calling_names)
-        for each in vars(chapter).values()
+        name: each
+        for chapter in CHAPTERS
+        for name, each in vars(chapter).items()
         if isinstance(each, type) and issubclass(each, Fault) and each.breaks
     }
 )

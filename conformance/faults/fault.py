@@ -23,7 +23,9 @@ class Fault:
         self.name = inner.name
 
     def __getattr__(self, name: str) -> Any:
-        """What only some implementations have, such as functional_call."""
+        """What only some implementations have, such as functional_call; nothing before there is an inner one."""
+        if name == "inner":
+            raise AttributeError(name)
         return getattr(self.inner, name)
 
     def fault_active(self) -> AbstractContextManager[Any]:

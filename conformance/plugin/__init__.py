@@ -22,7 +22,19 @@ IMPLEMENTATIONS = ("torch.func", "functorch")
 RESULT = "conformance-result.json"
 
 # Derandomized and without a database, so that a run depends on its options alone; the first vmap call takes seconds.
-hypothesis.settings.register_profile("conformance", deadline=None, derandomize=True, database=None, max_examples=25)
+# Drawing a whole call of vmap is much work by nature; nobody waits for a health check's opinion on it.
+hypothesis.settings.register_profile(
+    "conformance",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    max_examples=100,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.filter_too_much],
+)
+# --hypothesis-profile=nightly: other draws every night, and many.
+hypothesis.settings.register_profile(
+    "nightly", hypothesis.settings.get_profile("conformance"), derandomize=False, max_examples=10_000
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -46,6 +58,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "requirement(id): the requirement of the spec that the test asks for")
     config.addinivalue_line("markers", "original: at the sizes of the original example")
+    config.addinivalue_line("markers", "child: in a process of its own, since torch may crash")
     if not config.getoption("hypothesis_profile", None):
         hypothesis.settings.load_profile("conformance")
     try:

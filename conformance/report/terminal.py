@@ -1,14 +1,15 @@
 """The verdict on the terminal: one screen."""
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from conformance.report.results import Case, Row, Status, Verdict
-from conformance.spec import CHAPTERS
+from conformance.spec import CHAPTERS, Requirement
 
 COLUMNS = tuple(Status)
-WIDTH = 160
+WIDTH = 120
 
 
 def lines(facts: Mapping[str, Any], options: Mapping[str, Any], table: Sequence[Row], answer: Verdict) -> Iterator[str]:
@@ -41,14 +42,21 @@ def _heading(status: Status) -> str:
 
 
 def _known_failures(table: Sequence[Row]) -> Iterator[str]:
-    """One line a requirement: who has it, and why."""
-    found: dict[str, dict[str, str]] = {}
+    """By chapter, with the implementation where not all have it. Their reasons are in the result file."""
+    implementations = {row.implementation for row in table}
+    found: dict[Requirement, list[str]] = {}
     for row in table:
         if row.status is Status.KNOWN_FAILURE:
-            reasons = [case.message for case in row.cases if case.status is Status.KNOWN_FAILURE]
-            found.setdefault(row.requirement.id, {})[row.implementation] = reasons[0]
-    for identifier, reasons_by_name in found.items():
-        yield cut(f"known failure {identifier} ({', '.join(reasons_by_name)}): {next(iter(reasons_by_name.values()))}")
+            found.setdefault(row.requirement, []).append(row.implementation)
+    for chapter in CHAPTERS:
+        names = [
+            requirement.id.partition(".")[2] + (f" [{', '.join(who)}]" if set(who) != implementations else "")
+            for requirement, who in found.items()
+            if requirement.chapter == chapter
+        ]
+        if names:
+            head = f"known failures in {chapter}: "
+            yield from textwrap.wrap(head + ", ".join(names), WIDTH, subsequent_indent=" " * len(head))
 
 
 def _failure(row: Row, options: Mapping[str, Any]) -> Iterator[str]:

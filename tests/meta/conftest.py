@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from conformance.suite import SUITE
@@ -11,7 +12,15 @@ from conformance.suite import SUITE
 ROOT = SUITE.parent
 CHAPTERS = sorted(str(path) for path in SUITE.glob("test_*.py"))
 # A nested run keeps its hands off what belongs to the outer one: its cache, its coverage, its alarm clock.
-NESTED = ["-p", "no:cacheprovider", "-p", "no:cov", "-p", "no:xdist", "-p", "no:randomly", "-o", "timeout=0", "-q"]
+OFF = ("cacheprovider", "cov", "xdist", "randomly")
+NESTED = ["-q", "-o", "timeout=0", *(f"-pno:{each}" for each in OFF), "--hypothesis-profile=quick"]
+# Fewer draws, and what they fail on need not be small.
+hypothesis.settings.register_profile(
+    "quick",
+    hypothesis.settings.get_profile("conformance"),
+    max_examples=40,
+    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
+)
 
 
 @dataclass(frozen=True)
