@@ -180,6 +180,7 @@ class EnsembleInFront(VmapFault):
     """The members' outputs are stacked in front, whatever out_dims says."""
 
     breaks = "out_dims.ensemble"
+    also = ("out_dims.any",)
 
     def mapped(self, run: Callable[..., Any], func: Any, in_dims: Any, out_dims: Any, args: Any) -> Any:
         ensemble = len(args) == 3 and isinstance(args[0], dict) and isinstance(out_dims, int)
