@@ -261,6 +261,33 @@ def test_a_random_operation_is_refused_in_error_mode(implementation, device, cod
     assert_refused(implementation, device, code, "random")
 
 
+@pytest.mark.requirement("errors.comparison_to_one_bool")
+@bad("vmap(lambda a: a if torch.allclose(a, a) else -a)(x)", "vmap(lambda a: a if torch.equal(a, a) else -a)(x)")
+def test_whole_tensors_are_not_compared_to_one_bool(implementation, device, code):
+    assert_refused(implementation, device, code, "allclose|equal")
+
+
+@pytest.mark.requirement("errors.out_argument")
+@bad("vmap(lambda a: torch.add(a, a, out=y[0]))(x)", "vmap(lambda a: torch.mm(a[None], a[:, None], out=y[:1, :1]))(x)")
+def test_an_out_argument_is_refused(implementation, device, code):
+    assert_refused(implementation, device, code, "out")
+
+
+@pytest.mark.requirement("errors.random_write_to_unmapped")
+@bad(
+    "vmap(lambda a: a + y.normal_().sum(), randomness='different')(x)",
+    "vmap(lambda a: a + y.uniform_().sum(), randomness='different')(x)",
+)
+def test_random_numbers_are_not_written_to_an_unmapped_tensor(implementation, device, code):
+    assert_refused(implementation, device, code, "random")
+
+
+@pytest.mark.requirement("errors.batch_norm_of_unmapped_buffers")
+@bad("vmap(lambda a: torch.nn.functional.batch_norm(a[:, None], y[0, :1], y[1, :1], training=True))(x)")
+def test_batch_norm_does_not_update_statistics_that_are_not_mapped(implementation, device, code):
+    assert_refused(implementation, device, code, "running_mean")
+
+
 @pytest.mark.requirement("errors.no_sequence_of_models")
 @bad("combine(None)", "combine(model for model in [linear, linear])", "combine(linear)")
 def test_what_is_no_sequence_of_models_is_refused(implementation, device, code):
