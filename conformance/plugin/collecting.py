@@ -22,7 +22,7 @@ class Collector:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Before -k and -m deselect anything: what there is to run is the denominator."""
-        ours = [item for item in items if item.path.parent == suite.SUITE]
+        ours = [item for item in items if item.path.resolve().parent == suite.SUITE.resolve()]
         selected = [item for item in ours if self._select(item)]
         self._check_expectations(config, ours)
         dropped = [item for item in ours if item not in selected]
