@@ -47,7 +47,7 @@ class DimFault(VmapFault):
 
 
 class InputFault(VmapFault):
-    """A fault in what reaches the function: `given` sees each leaf with its dimension."""
+    """A fault in what reaches the function: `leaf` sees each leaf with its dimension."""
 
     def mapped(self, run: Callable[..., Any], func: Any, in_dims: Any, out_dims: Any, args: Any) -> Any:
         dims = spread(in_dims, args)

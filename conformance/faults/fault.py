@@ -52,7 +52,7 @@ class Fault:
 
 
 class StackFault(Fault):
-    """A fault in the stacked state: `stacked` sees each tensor with its name and the members' tensors."""
+    """A fault in the stacked state: `stacked` sees each tensor."""
 
     def combine(self, models: Sequence[nn.Module]) -> tuple[Callable[..., Any], Any, Any]:
         fmodel, params, buffers = self.inner.combine(models)
