@@ -92,6 +92,38 @@ class TiedNet(nn.Module):
         return self.head(torch.tanh(self.body(self.embedding(tokens))))
 
 
+class LayerNormMLP(nn.Module):
+    """Linear, LayerNorm, GELU, Linear: smooth, so that its gradients have no kinks to fall over.
+
+    Input (samples, 3), output (samples, 2).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(3, 11)
+        self.norm = nn.LayerNorm(11)
+        self.fc2 = nn.Linear(11, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc2(F.gelu(self.norm(self.fc1(x))))
+
+
+class FrozenNet(nn.Module):
+    """Linear, tanh, Linear, of which the first weight is frozen: gradients flow past it and not into it.
+
+    Input (samples, 3), output (samples, 2).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(3, 11)
+        self.fc2 = nn.Linear(11, 2)
+        self.fc1.weight.requires_grad_(False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc2(torch.tanh(self.fc1(x)))
+
+
 class Assorted(nn.Module):
     """State of every kind: shapes, layouts, dtypes, frozen, nested, equal in all members, non-persistent, absent."""
 

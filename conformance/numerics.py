@@ -50,8 +50,15 @@ class Answer:
     sample: Sequence[Any]
 
 
+class PlainLoopError(Exception):
+    """The plain loop itself fails: this build is broken before any ensemble is."""
+
+
 def loop(func: Callable[..., Any], models: Sequence[nn.Module], inputs: Sequence[Any]) -> Answer:
-    """`func(model, input)` for each member in turn, on copies: as asked, and in float64 on the CPU."""
+    """`func(model, input)` for each member in turn, on copies: as asked, and in float64 on the CPU.
+
+    It runs before the ensemble does, and raises PlainLoopError, so that no ensemble is blamed for a plain module.
+    """
     values = _run(func, models, inputs, None)
     tensors = [
         leaf for _, leaf in leaves([[state_of(model) for model in models], inputs, values], "") if is_inexact(leaf)
@@ -73,13 +80,13 @@ def in_float64(answer: Answer) -> Answer:
 
 
 def _run(func: Callable[..., Any], models: Sequence[nn.Module], inputs: Sequence[Any], dtype: Any) -> list[Any]:
-    copies = [copy.deepcopy(model) for model in models]
-    if dtype is None:
-        return [func(model, copy.deepcopy(x)) for model, x in zip(copies, inputs, strict=True)]
-    return [
-        func(_module_in(dtype, model), tree_map(lambda leaf: _tensor_in(dtype, leaf), x))
-        for model, x in zip(copies, inputs, strict=True)
-    ]
+    pairs = [(copy.deepcopy(model), copy.deepcopy(x)) for model, x in zip(models, inputs, strict=True)]
+    if dtype is not None:
+        pairs = [(_module_in(dtype, model), tree_map(lambda leaf: _tensor_in(dtype, leaf), x)) for model, x in pairs]
+    try:
+        return [func(model, x) for model, x in pairs]
+    except Exception as error:
+        raise PlainLoopError(f"the plain loop fails: {type(error).__name__}: {error}") from error
 
 
 def _module_in(dtype: torch.dtype, module: nn.Module) -> nn.Module:

@@ -10,7 +10,7 @@ from typing import Any
 SPEC = Path(__file__).parent / "spec"
 LEVELS = ("must", "should", "limitation")
 # The chapters in the order in which a reader meets them; a file of spec/ that is missing here is an error.
-CHAPTERS = ("forward", "stacking", "calling", "in_dims", "out_dims", "chunking", "nesting", "errors")
+CHAPTERS = ("forward", "stacking", "calling", "in_dims", "out_dims", "chunking", "nesting", "errors", "gradients")
 
 
 @dataclass(frozen=True, eq=False)

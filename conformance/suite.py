@@ -18,11 +18,15 @@ def asking(folder: Path = SUITE) -> Mapping[str, tuple[str, ...]]:
     """Requirement id to the tests that carry its mark, as ``test_forward.py::test_name``."""
     found: dict[str, tuple[str, ...]] = {}
     for chapter in CHAPTERS:
-        path = folder / f"test_{chapter}.py"
-        if path.exists():
+        for path in files(chapter, folder):
             for identifier, test in _marks(path):
                 found[identifier] = (*found.get(identifier, ()), test)
     return found
+
+
+def files(chapter: str, folder: Path = SUITE) -> list[Path]:
+    """The chapter's files: test_chapter.py, and where that would be long, test_chapter_part.py."""
+    return [*folder.glob(f"test_{chapter}.py"), *sorted(folder.glob(f"test_{chapter}_*.py"))]
 
 
 def _marks(path: Path) -> Iterator[tuple[str, str]]:
@@ -41,7 +45,8 @@ def problem(requirements: Mapping[str, object], folder: Path = SUITE) -> str | N
     for identifier in requirements.keys() - tests.keys():
         return f"no test asks for the requirement {identifier!r}"
     for identifier, names in tests.items():
-        strays = [name for name in names if not name.startswith(f"test_{identifier.partition('.')[0]}.py")]
+        own = [path.name for path in files(identifier.partition(".")[0], folder)]
+        strays = [name for name in names if name.partition("::")[0] not in own]
         if strays:
             return f"{strays[0]} asks for {identifier!r}, which is of another chapter"
     return None

@@ -148,7 +148,9 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    own = {mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")}
+    own = set[str]()
+    for mark in metafunc.definition.iter_markers("parametrize"):
+        own.update([mark.args[0]] if isinstance(mark.args[0], str) else mark.args[0])
     if "implementation" in metafunc.fixturenames and "implementation" not in own:
         names = metafunc.config.option.implementation
         metafunc.parametrize("implementation", names, indirect=True, scope="session", ids=names)

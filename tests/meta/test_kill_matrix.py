@@ -7,7 +7,7 @@ import pytest
 from conformance import spec
 from conformance.faults import FAULTS, inject
 from conformance.implementations import TorchFunc
-from conformance.suite import SUITE
+from conformance.suite import files
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -15,7 +15,7 @@ def test_the_fault_is_seen_by_its_requirement_and_by_no_unrelated_one(run_suite,
     breaks, also, judged_on = FAULTS[fault].breaks, FAULTS[fault].also, FAULTS[fault].judged_on
 
     chapters = {pattern.partition(".")[0] for pattern in (breaks, *also)}
-    paths = [f"{SUITE}/test_{chapter}.py" for chapter in sorted(chapters)]
+    paths = [str(path) for chapter in sorted(chapters) for path in files(chapter)]
 
     # A process of its own costs seconds: only the faults that are seen nowhere else pay for it.
     marks = "not original" if judged_on == "reference" else "not original and not child"

@@ -1,0 +1,29 @@
+"""The modules whose gradients are judged."""
+
+from torch import nn
+
+from conformance.cases import Case
+from conformance.models import FrozenNet, LayerNormMLP, NormNet, TiedNet, small_cnn
+
+
+def norm_net() -> NormNet:
+    """BatchNorm in train mode, and no dropout: what it draws is another chapter's question."""
+    model = NormNet()
+    model.dropout.eval()
+    return model
+
+
+SIMPLE_CNN = Case("SimpleCNN", small_cnn, (1, 8, 8), (13,), smooth=False)
+LAYER_NORM = Case("LayerNorm", LayerNormMLP, (3,), (2,), smooth=True)
+BATCH_NORM_TRAIN = Case("BatchNorm-train", norm_net, (3,), (2,), smooth=False)
+BATCH_NORM_EVAL = Case("BatchNorm-eval", lambda: norm_net().eval(), (3,), (2,), smooth=False)
+TIED = Case("tied", TiedNet, None, (11,), smooth=True)
+FROZEN = Case("frozen", FrozenNet, (3,), (2,), smooth=True)
+
+# In train mode BatchNorm writes its statistics, which the transforms of torch.func refuse, in the loop as well.
+PURE = (SIMPLE_CNN, LAYER_NORM, BATCH_NORM_EVAL, TIED, FROZEN)
+ALL = (*PURE, BATCH_NORM_TRAIN)
+
+# Finite differences move every parameter in turn: small enough to be quick, smooth enough to have a slope everywhere.
+TINY = Case("tiny", lambda: nn.Sequential(nn.Linear(1, 2), nn.Tanh(), nn.Linear(2, 1)), (1,), (1,), smooth=True)
+SMOOTH = (TINY, LAYER_NORM, TIED, FROZEN)

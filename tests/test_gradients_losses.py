@@ -1,0 +1,94 @@
+"""Are the losses of classification and regression the loop's, in value and gradient?"""
+
+from functools import partial
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from conformance.assertions import assert_members_close
+from conformance.cases import learning
+from conformance.ensemble import Ensemble
+from conformance.lesson import Lesson, gradients_of
+from conformance.models import MEMBERS, SAMPLES, SimpleCNN, members, small_cnn
+from conformance.numerics import loop
+
+own_and_shared = pytest.mark.parametrize("data", [0, None], ids=["own", "shared"])
+
+# The loss and what it is asked to learn: classes, or outputs. Two of the seven samples count for nothing in some.
+LOSSES = {
+    "cross_entropy": F.cross_entropy,
+    "cross_entropy-ignoring": partial(F.cross_entropy, ignore_index=1),
+    "cross_entropy-smoothed": partial(F.cross_entropy, label_smoothing=0.25),
+    "nll_loss": lambda out, classes, **options: F.nll_loss(F.log_softmax(out, -1), classes, **options),
+    "mse_loss": lambda out, classes, **options: F.mse_loss(out, F.one_hot(classes, 13).to(out.dtype), **options),
+}
+
+
+@pytest.mark.requirement("gradients.losses")
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+@own_and_shared
+def test_losses_of_classes_and_values(implementation, device, data, name, reduction):
+    lesson = Lesson(learning.SIMPLE_CNN, data, device)
+    classes = torch.arange(MEMBERS * SAMPLES, device=device).reshape(MEMBERS, SAMPLES) ** 2 % 13
+    lesson.target = classes if data == 0 else classes[1]
+
+    def of(output, target):
+        return LOSSES[name](output, target, reduction=reduction)
+
+    def of_one(model, given):
+        value = of(model(given["x"]), given["target"])
+        value.sum().backward()
+        return {"loss": value.detach(), "gradient": {n: parameter.grad for n, parameter in model.named_parameters()}}
+
+    expected = lesson.loop(of_one)
+    ensemble = Ensemble(implementation, lesson.models)
+
+    losses = ensemble.map(
+        lambda params, buffers, x, target: of(ensemble.member(params, buffers, x), target),
+        lesson.x,
+        lesson.target,
+        data=data,
+    )
+    losses.sum().backward()
+
+    assert_members_close({"loss": losses.detach(), "gradient": gradients_of(ensemble)}, expected, "result")
+
+
+@pytest.mark.requirement("gradients.losses")
+def test_a_hundred_members_learn_the_original_examples_6400_targets(implementation, device):
+    torch.manual_seed(0)
+    targets = torch.randint(10, (6400,)).reshape(100, 64).to(device)
+    images = learning.SIMPLE_CNN.inputs(100, 64, device=device)
+
+    assert_cross_entropy_is_the_loops(implementation, device, small_cnn, images, targets)
+
+
+@pytest.mark.original
+@pytest.mark.requirement("gradients.losses")
+def test_the_original_examples_ten_models_learn_its_first_targets(implementation, device):
+    torch.manual_seed(0)
+    images = torch.randn(100, 64, 1, 28, 28)[:10, :2].to(device, torch.float64)
+    targets = torch.randint(10, (6400,)).reshape(100, 64)[:10, :2].to(device)
+
+    assert_cross_entropy_is_the_loops(implementation, device, SimpleCNN, images, targets)
+
+
+def assert_cross_entropy_is_the_loops(implementation, device, factory, images, targets):
+    models = members(factory, len(images), seed=0, device=device, dtype=torch.float64)
+    given = [{"x": x, "target": target} for x, target in zip(images, targets, strict=True)]
+    expected = loop(gradients_of_cross_entropy, models, given)
+    ensemble = Ensemble(implementation, models)
+
+    losses = ensemble.map(
+        lambda params, buffers, x, target: F.cross_entropy(ensemble.member(params, buffers, x), target), images, targets
+    )
+    losses.sum().backward()
+
+    assert_members_close(gradients_of(ensemble), expected, "gradient")
+
+
+def gradients_of_cross_entropy(model, given):
+    F.cross_entropy(model(given["x"]), given["target"]).backward()
+    return {name: parameter.grad for name, parameter in model.named_parameters()}
