@@ -12,6 +12,7 @@ from conformance.models import state_of
 from conformance.numerics import Answer, Budget, budgets, error, is_inexact, record_share
 from conformance.trees import leaves, outline
 
+DECISIVE = 0.2  # of the spread between members: less than it makes no member look like another one
 REFUSALS = (RuntimeError, ValueError, TypeError, IndexError)
 
 
@@ -59,6 +60,17 @@ def _assert_budget(stacked: Tensor, truths: Sequence[Tensor], allowed: Sequence[
         hint = f"; it is what member {twins[0]} should have" if twins else ""
         detail = f"differs by {off:.3g} from the float64 loop (budget {budget.allowed:.3g}){hint}"
         raise AssertionError(_message(i, name, detail))
+
+
+def assert_same_decisions(actual: Tensor, expected: Tensor) -> None:
+    """Each member's predictions differ by less than `DECISIVE` of what sets it apart from the member nearest to it.
+
+    Both are (members, *shape); a difference is a root mean square. For what rounding may change, such as training.
+    """
+    for i, (ours, theirs) in enumerate(zip(actual, expected, strict=True)):
+        off = float((ours - theirs).square().mean().sqrt())
+        apart = [float((theirs - other).square().mean().sqrt()) for j, other in enumerate(expected) if j != i]
+        assert off < DECISIVE * min(apart), f"member {i} is {off:.3g} away, and other members {min(apart):.3g} and more"
 
 
 def assert_same(actual: Any, expected: Any, what: str = "tensor") -> None:

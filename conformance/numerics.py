@@ -50,7 +50,7 @@ class Answer:
     sample: Sequence[Any]
 
 
-class PlainLoopError(Exception):
+class PlainLoopError(AssertionError):
     """The plain loop itself fails: this build is broken before any ensemble is."""
 
 

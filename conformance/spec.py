@@ -1,5 +1,6 @@
 """Loads the requirements. Their wording lives in spec/*.toml, one file a chapter, and nowhere else."""
 
+import importlib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +11,18 @@ from typing import Any
 SPEC = Path(__file__).parent / "spec"
 LEVELS = ("must", "should", "limitation")
 # The chapters in the order in which a reader meets them; a file of spec/ that is missing here is an error.
-CHAPTERS = ("forward", "stacking", "calling", "in_dims", "out_dims", "chunking", "nesting", "errors", "gradients")
+CHAPTERS = (
+    "forward",
+    "stacking",
+    "calling",
+    "in_dims",
+    "out_dims",
+    "chunking",
+    "nesting",
+    "errors",
+    "gradients",
+    "training",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +31,8 @@ class Requirement:
 
     `level`: must, should, or limitation (what is known not to work, and how it has to show).
     `core`: part of the must-pass minimum for a new device.
-    `needs`: optional parts of an implementation that it is about, such as functional_call.
+    `needs`: what it is about and not everybody has: parts of an implementation, such as functional_call, and of torch,
+    with their full names, such as torch.amp.GradScaler.
     `only` and `not_for`: names of implementations that it is, or is not, about, with the reason.
     """
 
@@ -43,8 +56,11 @@ class Requirement:
             return self.not_for[name]
         if self.only and name not in self.only:
             return "; ".join(f"only for {other}: {reason}" for other, reason in self.only.items())
-        missing = [need for need in self.needs if not callable(getattr(implementation, need, None))]
-        return f"{name} has no {', '.join(missing)}" if missing else None
+        for need in self.needs:
+            owner, _, part = need.rpartition(".")
+            if not callable(getattr(importlib.import_module(owner) if owner else implementation, part, None)):
+                return f"this torch has no {need}" if owner else f"{name} has no {need}"
+        return None
 
 
 @cache

@@ -27,3 +27,14 @@ ALL = (*PURE, BATCH_NORM_TRAIN)
 # Finite differences move every parameter in turn: small enough to be quick, smooth enough to have a slope everywhere.
 TINY = Case("tiny", lambda: nn.Sequential(nn.Linear(1, 2), nn.Tanh(), nn.Linear(2, 1)), (1,), (1,), smooth=True)
 SMOOTH = (TINY, LAYER_NORM, TIED, FROZEN)
+
+# What is trained: smooth, and without a direction in which the loss is flat, where an optimizer follows rounding noise.
+LEARNER = Case("learner", lambda: nn.Sequential(nn.Linear(2, 5), nn.Tanh(), nn.Linear(5, 11)), (2,), (11,), smooth=True)
+# Matrices alone, for an optimizer that takes nothing else.
+MATRICES = Case(
+    "matrices",
+    lambda: nn.Sequential(nn.Linear(2, 5, bias=False), nn.Tanh(), nn.Linear(5, 11, bias=False)),
+    (2,),
+    (11,),
+    smooth=True,
+)

@@ -13,11 +13,15 @@ from conformance.faults import (
     chunking,
     errors,
     forward,
+    gradients,
+    gradients_modes,
+    gradients_transforms,
     in_dims,
     nesting,
     out_dims,
     stacking,
     stacking_refusals,
+    training,
 )
 from conformance.faults.fault import Fault
 
@@ -32,6 +36,10 @@ CHAPTERS = (
     chunking,
     nesting,
     errors,
+    gradients,
+    gradients_transforms,
+    gradients_modes,
+    training,
 )
 FAULTS = MappingProxyType(
     {

@@ -65,11 +65,14 @@ class Collector:
         from conformance.implementations import unavailable
 
         dtype = _parameters(item).get("dtype")
-        return (
+        reason = (
             unavailable(self.run.implementations[name])
             or not_about
             or (lacks(self.run.device, getattr(torch, dtype)) if dtype else None)
         )
+        # A parameter may know by itself that it makes no sense here, such as an optimizer that this torch has not.
+        asked = [value.lacks for value in _parameters(item).values() if hasattr(value, "lacks")]
+        return reason or next(filter(None, (ask(self.run.device) for ask in asked)), None)
 
     def _known_failures(self, implementation: str) -> list[Any]:
         import torch

@@ -8,7 +8,7 @@ import pytest
 
 from conformance import environment, suite
 from conformance.plugin.run import Run
-from conformance.report import files, terminal
+from conformance.report import files, tables, terminal
 from conformance.report.results import Case, Row, Status, Verdict, rows, verdict
 
 
@@ -19,6 +19,7 @@ class Reporter:
         self.run = run
         self.started = time.perf_counter()
         self.findings: dict[str, dict[str, Any]] = {}
+        self.cells: dict[str, list[Any]] = {}
         self.facts: dict[str, Any] | None = None
         self.screen: list[str] = []
 
@@ -27,6 +28,8 @@ class Reporter:
         if finding is None and report.failed:
             # A worker that dies takes its finding with it: what is left is its name and that it crashed.
             finding = {"status": Status.FAILS.value, "message": f"crashed: {' '.join(str(report.longrepr).split())}"}
+        if report.when == "call":
+            self.cells[report.nodeid] = [value for key, value in report.user_properties if key == "cell"]
         earlier = self.findings.get(report.nodeid)
         if finding is not None and (earlier is None or finding["status"] == Status.FAILS):
             self.findings[report.nodeid] = finding | {"duration": round(report.duration, 4)}
@@ -56,8 +59,9 @@ class Reporter:
     def _finish(self, table: list[Row], answer: Verdict) -> None:
         facts = self.facts or environment.facts(self.run.device)
         duration = time.perf_counter() - self.started
-        files.write(self.run.result, files.document(facts, self.run.options, table, answer, duration))
-        self.screen = [*terminal.lines(facts, self.run.options, table, answer), f"results: {self.run.result}"]
+        found = tables.collect(table, self.cells)
+        files.write(self.run.result, files.document(facts, self.run.options, table, found, answer, duration))
+        self.screen = [*terminal.lines(facts, self.run.options, table, found, answer), f"results: {self.run.result}"]
 
     def _cases(self) -> Iterator[Case]:
         """Everything that was to run and everything that reported, also where only one of the two is known."""

@@ -9,15 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from conformance.report.results import Row, Verdict
+from conformance.report.tables import Tables
 from conformance.report.terminal import rerun
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def document(
-    facts: Mapping[str, Any], options: Mapping[str, Any], table: Sequence[Row], answer: Verdict, duration: float
+    facts: Mapping[str, Any],
+    options: Mapping[str, Any],
+    table: Sequence[Row],
+    tables: Tables,
+    answer: Verdict,
+    duration: float,
 ) -> dict[str, Any]:
-    """The run as JSON: environment, options, verdict, and per requirement and case what was found."""
+    """The run as JSON: environment, options, verdict, and per requirement and case what was found, and its tables."""
     return {
         "schema_version": SCHEMA_VERSION,
         "environment": dict(facts),
@@ -45,6 +51,7 @@ def document(
             }
             for row in table
         ],
+        "tables": dict(tables),
     }
 
 

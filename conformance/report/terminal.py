@@ -6,14 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from conformance.report.results import Case, Row, Status, Verdict
+from conformance.report.tables import Tables, in_short
 from conformance.spec import CHAPTERS, Requirement
 
 COLUMNS = tuple(Status)
 WIDTH = 120
 
 
-def lines(facts: Mapping[str, Any], options: Mapping[str, Any], table: Sequence[Row], answer: Verdict) -> Iterator[str]:
-    """The facts that the answer depends on, the counts per chapter, what failed by name, and the answer."""
+def lines(
+    facts: Mapping[str, Any], options: Mapping[str, Any], table: Sequence[Row], tables: Tables, answer: Verdict
+) -> Iterator[str]:
+    """The facts that the answer depends on, counts per chapter, tables in short, what failed by name, the answer."""
     threads = f"{facts['threads']} thread{'s' * (facts['threads'] != 1)}"
     yield (
         f"ensemble conformance   torch {facts['torch']}   {facts['device']}, {facts['cpu_capability']}, {threads}   "
@@ -23,6 +26,10 @@ def lines(facts: Mapping[str, Any], options: Mapping[str, Any], table: Sequence[
     for name in dict.fromkeys(row.implementation for row in table):
         yield from _counts(name, [row for row in table if row.implementation == name])
     yield from _known_failures(table)
+    for title, cells in tables.items():
+        yield from _wrapped(
+            f"{title}: ", "; ".join(f"{cell}: {', '.join(who)}" for cell, who in in_short(cells).items())
+        )
     for row in table:
         if row.status is Status.FAILS:
             yield from _failure(row, options)
@@ -55,8 +62,11 @@ def _known_failures(table: Sequence[Row]) -> Iterator[str]:
             if requirement.chapter == chapter
         ]
         if names:
-            head = f"known failures in {chapter}: "
-            yield from textwrap.wrap(head + ", ".join(names), WIDTH, subsequent_indent=" " * len(head))
+            yield from _wrapped(f"known failures in {chapter}: ", ", ".join(names))
+
+
+def _wrapped(head: str, text: str) -> list[str]:
+    return textwrap.wrap(head + text, WIDTH, subsequent_indent=" " * len(head))
 
 
 def _failure(row: Row, options: Mapping[str, Any]) -> Iterator[str]:

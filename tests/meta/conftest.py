@@ -23,6 +23,33 @@ hypothesis.settings.register_profile(
 )
 
 
+class Thin:
+    """A plugin for a run that keeps all tests of one requirement, and of any other test at most `MOST` cases.
+
+    What a fault does to other requirements a few of their cases show; all faults times all cases would take an hour.
+    """
+
+    MOST = 4
+
+    def __init__(self, requirement: str) -> None:
+        self.requirement = requirement
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, config, items):
+        cases = {}
+        for item in items:
+            cases.setdefault(item.function, []).append(item)
+        kept = {item for each in cases.values() for item in self.some(each)}
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = [item for item in items if item in kept]
+
+    def some(self, cases):
+        """The first, the last, and a few evenly between them."""
+        if len(cases) <= self.MOST or cases[0].get_closest_marker("requirement").args[0] == self.requirement:
+            return cases
+        return [cases[round(i * (len(cases) - 1) / (self.MOST - 1))] for i in range(self.MOST)]
+
+
 @dataclass(frozen=True)
 class Outcome:
     """A run of the suite: exit code, the result file's content (None if there is none), and what it printed."""
@@ -45,10 +72,10 @@ def run_suite(tmp_path, capfd, monkeypatch):
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
 
-    def run(*arguments, paths=CHAPTERS):
+    def run(*arguments, paths=CHAPTERS, plugins=()):
         result = tmp_path / "result.json"
         result.unlink(missing_ok=True)
-        code = pytest.main([*paths, *NESTED, f"--rootdir={ROOT}", f"--result={result}", *arguments])
+        code = pytest.main([*paths, *NESTED, f"--rootdir={ROOT}", f"--result={result}", *arguments], plugins)
         printed = capfd.readouterr()
         return Outcome(int(code), load(result), printed.out + printed.err)
 

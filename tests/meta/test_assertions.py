@@ -10,6 +10,7 @@ from conformance.assertions import (
     assert_distinct,
     assert_members_close,
     assert_same,
+    assert_same_decisions,
     assert_slices,
     refuses,
     unchanged,
@@ -191,3 +192,15 @@ def test_every_change_of_a_module_is_noticed(change, message):
         loop(lambda model, x: model.eval()(x), models, [draw(7, 3, seed=0)] * 2)
     with pytest.raises(AssertionError, match=message), unchanged(*models):
         change(models[1])
+
+
+def test_decisions_are_the_same_within_a_fifth_of_what_sets_members_apart():
+    apart = torch.tensor([[0.0, 0.0], [1.0, 1.0], [5.0, 5.0]])
+
+    assert_same_decisions(apart + 0.19, apart)
+    with pytest.raises(AssertionError, match=r"member 0 is 0.21 away, and other members 1 and more"):
+        assert_same_decisions(apart + 0.21, apart)
+    with pytest.raises(AssertionError, match="member 0 is 1 away"):
+        assert_same_decisions(apart[[1, 0, 2]], apart)
+    with pytest.raises(AssertionError, match="member 0 is nan away"):
+        assert_same_decisions(apart * math.nan, apart)

@@ -8,6 +8,7 @@ from conformance import spec
 from conformance.faults import FAULTS, inject
 from conformance.implementations import TorchFunc
 from conformance.suite import files
+from conftest import Thin
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -19,7 +20,9 @@ def test_the_fault_is_seen_by_its_requirement_and_by_no_unrelated_one(run_suite,
 
     # A process of its own costs seconds: only the faults that are seen nowhere else pay for it.
     marks = "not original" if judged_on == "reference" else "not original and not child"
-    outcome = run_suite(f"--fault={fault}", f"--implementation={judged_on}", "-m", marks, paths=paths)
+    outcome = run_suite(
+        f"--fault={fault}", f"--implementation={judged_on}", "--tb=no", "-m", marks, paths=paths, plugins=[Thin(breaks)]
+    )
 
     red = outcome.red()
     record_property("kill", [breaks, fault, sorted(red)])

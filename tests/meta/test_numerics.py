@@ -14,6 +14,7 @@ from conformance.numerics import (
     FACTOR,
     UNITS,
     Budget,
+    PlainLoopError,
     budgets,
     error,
     in_float64,
@@ -196,3 +197,11 @@ def test_shares_are_recorded_only_while_somebody_listens():
 
     assert shares == [0.5, 1e9]
     assert inner == [0.0]
+
+
+def test_a_plain_loop_that_fails_is_named_as_such():
+    def broken(model, x):
+        raise NotImplementedError("no backward here")
+
+    with pytest.raises(PlainLoopError, match="the plain loop fails: NotImplementedError: no backward here"):
+        loop(broken, members(small_cnn, 1), [None])

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from conformance.report import files, terminal
+from conformance.report import files, tables, terminal
 from conformance.report.results import Case, Status, fold, rows, verdict
 from conformance.spec import Requirement
 
@@ -83,9 +83,55 @@ def test_a_certificate_needs_every_must():
     )
 
 
+def cell(row, column, says, implementation="torch.func"):
+    return {"implementation": implementation, "row": row, "column": column, "says": says}
+
+
+TABLES = {"optimizers": [cell("SGD", "default", "as alone"), cell("Adam", "default", "as alone")]}
+
+
+def test_a_cell_says_whether_its_test_passed():
+    recorded = {"table": "optimizers", "column": "default", "passes": "as alone", "fails": "not as alone"}
+    table = rows(
+        SPEC,
+        ["torch.func"],
+        [case(Status.CONFORMS, test="a"), case(Status.FAILS, test="b"), case(Status.NOT_RUN, test="c")],
+    )
+
+    found = tables.collect(
+        table, {"a": [recorded | {"row": "SGD"}], "b": [recorded | {"row": "Adam"}], "d": [recorded]}
+    )
+
+    assert found == {"optimizers": [cell("SGD", "default", "as alone"), cell("Adam", "default", "not as alone")]}
+
+
+def test_a_table_in_short_names_the_rows_that_say_the_same():
+    cells = [*TABLES["optimizers"], cell("LBFGS", "default", "couples"), cell("SGD", "fused", "wrong", "functorch")]
+
+    assert tables.in_short(cells) == {"as alone": ["Adam"], "couples": ["LBFGS"], "as alone / wrong": ["SGD"]}
+    assert list(terminal.lines(FACTS, OPTIONS, [], {"optimizers": cells}, judge()))[1] == (
+        "optimizers: as alone: Adam; couples: LBFGS; as alone / wrong: SGD"
+    )
+
+
+def test_a_result_file_gives_its_tables_as_markdown(tmp_path, capsys):
+    cells = [*TABLES["optimizers"], cell("SGD", "default", "wrong", "functorch"), cell("SGD", "fused", "as alone")]
+    path = tmp_path / "result.json"
+    files.write(path, {"tables": {"optimizers": cells}})
+
+    tables.main(str(path))
+
+    assert capsys.readouterr().out == (
+        "| optimizers | default | fused |\n"
+        "| --- | --- | --- |\n"
+        "| Adam | as alone | - |\n"
+        "| SGD | as alone / wrong | as alone |\n\n"
+    )
+
+
 def screen(*cases, **options):
     table = rows(SPEC, ["torch.func", "functorch"], cases)
-    return list(terminal.lines(FACTS, OPTIONS | options, table, verdict(table, certify=False)))
+    return list(terminal.lines(FACTS, OPTIONS | options, table, {}, verdict(table, certify=False)))
 
 
 def test_the_screen_shows_facts_counts_names_and_verdict():
@@ -115,14 +161,14 @@ def test_the_screen_shows_facts_counts_names_and_verdict():
     )
     assert "NO ANSWER test_d: never reported" in lines
     assert lines[-1].startswith("VERDICT: DOES NOT CONFORM")
-    assert "2 threads" in next(iter(terminal.lines(FACTS | {"threads": 2}, OPTIONS, [], judge())))
+    assert "2 threads" in next(iter(terminal.lines(FACTS | {"threads": 2}, OPTIONS, [], {}, judge())))
 
 
 def test_the_file_is_written_whole_or_not_at_all(tmp_path):
     path = tmp_path / "result.json"
     table = rows(SPEC, ["torch.func"], [case(Status.CONFORMS, duration=0.5, budget_share=0.25)])
 
-    files.write(path, files.document(FACTS, OPTIONS, table, verdict(table, certify=False), 1.23456))
+    files.write(path, files.document(FACTS, OPTIONS, table, TABLES, verdict(table, certify=False), 1.23456))
     first = path.read_text(encoding="utf-8")
     with pytest.raises(ValueError, match="Out of range float"):
         files.write(path, {"a": float("nan")})
@@ -133,6 +179,7 @@ def test_the_file_is_written_whole_or_not_at_all(tmp_path):
     content = json.loads(first)
     assert content["schema_version"] == files.SCHEMA_VERSION
     assert content["duration"] == 1.235
+    assert content["tables"] == TABLES
     assert content["requirements"][0]["cases"] == [
         {
             "test": "test_a[x]",

@@ -1,6 +1,7 @@
 """Is the spec whole, and does every mistake in it stop a run with a sentence?"""
 
 import pytest
+import torch
 
 from conformance import spec, suite
 from conformance.implementations import Functorch, TorchFunc
@@ -41,6 +42,14 @@ def test_a_requirement_knows_whom_it_is_not_about():
     assert loaded["stacking.tuples"].not_about(Functorch()) is None
     assert loaded["calling.strict"].not_about(Functorch()) == "functorch has no functional_call"
     assert loaded["calling.strict"].not_about(TorchFunc()) is None
+
+
+def test_a_requirement_knows_what_this_torch_has_not(monkeypatch):
+    requirement = spec.load()["training.grad_scaler"]
+
+    assert requirement.not_about(TorchFunc()) is None
+    monkeypatch.delattr(torch.amp, "GradScaler")
+    assert requirement.not_about(TorchFunc()) == "this torch has no torch.amp.GradScaler"
 
 
 @pytest.mark.parametrize(
@@ -115,6 +124,14 @@ def test_a_gap_between_spec_and_suite_is_a_sentence(folder, tests, source, messa
     (tests / "test_forward.py").write_text(source, encoding="utf-8")
 
     assert message in suite.problem(spec.load(folder), tests)
+
+
+def test_a_chapter_may_have_several_files(folder, tests):
+    (tests / "test_forward.py").write_text("", encoding="utf-8")
+    (tests / "test_forward_more.py").write_text(TEST.format("forward"), encoding="utf-8")
+
+    assert suite.asking(tests)["forward.works"] == ("test_forward_more.py::test_it",)
+    assert suite.problem(spec.load(folder), tests) is None
 
 
 def test_a_chapter_without_tests_is_a_gap(folder, tests):

@@ -1,0 +1,299 @@
+"""Faults for the chapter `gradients`: in backward through the stack, and in the gradients that it keeps."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from torch import Tensor, nn
+
+from conformance.faults.derivatives import DerivativeFault, through_door
+from conformance.faults.dims import VmapFault, size, spread
+from conformance.faults.fault import Fault
+from conformance.trees import tree_map
+
+Run = Callable[..., Any]
+
+
+class TanhGradientOff(Fault):
+    """In this torch the gradient of tanh is off by a hundredth, in the loop as in the ensemble."""
+
+    breaks = "gradients.plain_loop"
+    also = ("gradients.finite_differences",)
+
+    def fault_active(self) -> AbstractContextManager[Any]:
+        tanh = torch.tanh
+        return patch.object(torch, "tanh", lambda x: tanh(x) + (x - x.detach()) * 1e-2)
+
+
+class GradientsAveraged(DerivativeFault):
+    """Every member gets the mean of the members' gradients."""
+
+    breaks = "gradients.own_minibatch"
+    also = ("gradients.*",)
+
+    def cotangent(self, tensor: Tensor) -> Tensor:
+        return self.over_members(lambda each: each.mean(0, keepdim=True).expand_as(each), tensor)
+
+
+class LastMemberLearnsNothing(DerivativeFault):
+    """The last member's gradient is zero."""
+
+    breaks = "gradients.shared_minibatch"
+    also = ("gradients.*",)
+
+    def cotangent(self, tensor: Tensor) -> Tensor:
+        return self.over_members(lambda each: torch.cat([each[:-1], 0 * each[-1:]]), tensor)
+
+
+class NeighboursGradientLeaks(DerivativeFault):
+    """A thousandth of the next member's gradient is in each member's."""
+
+    breaks = "gradients.isolation"
+    also = ("gradients.*",)
+
+    def cotangent(self, tensor: Tensor) -> Tensor:
+        return self.over_members(lambda each: each + 1e-3 * each.roll(1, 0), tensor)
+
+
+class GradientsDividedByMembers(DerivativeFault):
+    """The gradient of a sum over members is that of their mean."""
+
+    breaks = "gradients.sum_and_mean"
+    also = ("gradients.*",)
+
+    def cotangent(self, tensor: Tensor) -> Tensor:
+        return tensor / self.size
+
+
+class BiasesDetached(DerivativeFault):
+    """Biases are detached on their way into the members."""
+
+    breaks = "gradients.grad"
+    also = ("gradients.*",)
+
+    def parameter(self, name: str, tensor: Tensor) -> Tensor:
+        return tensor.detach() if name.endswith("bias") else tensor
+
+
+class DoubleBackwardCut(DerivativeFault):
+    """Gradients have no graph of their own."""
+
+    breaks = "gradients.double_backward"
+    also = (
+        "gradients.hessian",
+        "gradients.forward_over_reverse",
+        "gradients.reverse_over_forward",
+        "gradients.finite_differences",
+    )
+
+    def cotangent(self, tensor: Tensor) -> Tensor:
+        return tensor.detach()
+
+
+class TangentsLost(DerivativeFault):
+    """Forward mode finds no tangent in the parameters."""
+
+    breaks = "gradients.jvp"
+    also = (
+        "gradients.jacfwd",
+        "gradients.hessian",
+        "gradients.forward_*",
+        "gradients.reverse_over_forward",
+        "gradients.grad_of_vmap",
+        "gradients.finite_differences",
+    )
+
+    def tangent(self, tensor: Tensor) -> Tensor:
+        return torch.zeros_like(tensor)
+
+
+class InputGradientsRolled(DerivativeFault):
+    """Each member's minibatch gets its neighbour's gradient."""
+
+    breaks = "gradients.own_input"
+    also = ("gradients.*",)
+
+    def parameter(self, name: str, tensor: Tensor) -> Tensor:  # noqa: ARG002
+        return tensor
+
+    def argument(self, tensor: Tensor) -> Tensor:
+        return through_door(self, tensor) if tensor.is_floating_point() else tensor
+
+    def cotangent(self, tensor: Tensor) -> Tensor:
+        return self.over_members(lambda each: each.roll(1, 0), tensor)
+
+
+class ChunksLastMemberDetached(Fault):
+    """In chunks, the last member is cut off from its gradient."""
+
+    breaks = "gradients.chunked"
+
+    def vmap(self, *args: Any, chunk_size: int | None = None, **more: Any) -> Callable[..., Any]:
+        mapped = self.inner.vmap(*args, chunk_size=chunk_size, **more)
+        if chunk_size is None:
+            return mapped
+
+        def cut(*args: Any) -> Any:
+            out = mapped(*args)
+            return torch.cat([out[:-1], out[-1:].detach()])
+
+        return cut
+
+
+class Passage:
+    """One argument of vmap on its way in, mapped along `dim` with `size` members; `times` counts its gradients."""
+
+    def __init__(self, fault: "OutsideFault", dim: int | None, size: int) -> None:
+        self.fault, self.dim, self.size, self.times = fault, dim, size, 0
+
+    def cotangent(self, tensor: Tensor) -> Tensor:
+        self.times += 1
+        return self.fault.gradient(tensor, self)
+
+    def tangent(self, tensor: Tensor) -> Tensor:
+        return tensor
+
+
+class OutsideFault(VmapFault):
+    """A fault in the gradients of vmap's arguments, outside of it: `gradient` sees each with its passage."""
+
+    def mapped(self, run: Run, func: Any, in_dims: Any, out_dims: Any, args: Any) -> Any:
+        dims = spread(in_dims, args)
+        n = size(dims, args)
+
+        def enter(dim: Any, leaf: Any) -> Any:
+            floating = isinstance(leaf, Tensor) and leaf.is_floating_point() and leaf.requires_grad
+            return through_door(Passage(self, dim.value, n), leaf) if floating else leaf
+
+        return run(func, in_dims, out_dims, tree_map(enter, dims, args))
+
+    gradient: Callable[[Tensor, Passage], Tensor]
+
+
+class MappedDimensionReversed(OutsideFault):
+    """Along another dimension than 0 the gradients come back in reverse order."""
+
+    breaks = "gradients.dims"
+
+    def gradient(self, tensor: Tensor, passage: Passage) -> Tensor:
+        return tensor.flip(passage.dim) if passage.dim else tensor
+
+
+class SharedInputsAveraged(OutsideFault):
+    """What all members share gets the mean of their gradients."""
+
+    breaks = "gradients.shared_input"
+    also = ("gradients.finite_differences",)
+
+    def gradient(self, tensor: Tensor, passage: Passage) -> Tensor:
+        return tensor / passage.size if passage.dim is None else tensor
+
+
+class RetainedGraphUsedUp(OutsideFault):
+    """A retained graph gives zeros from the second time on."""
+
+    breaks = "gradients.retain_graph"
+    also = ("gradients.isolation", "gradients.double_backward", "gradients.finite_differences")
+
+    def gradient(self, tensor: Tensor, passage: Passage) -> Tensor:
+        return tensor if passage.times == 1 else torch.zeros_like(tensor)
+
+
+class LossWeightsAveraged(VmapFault):
+    """Every member's loss counts with the mean of their weights."""
+
+    breaks = "gradients.weights"
+    also = ("gradients.isolation", "gradients.grad_of_vmap")
+
+    def mapped(self, run: Run, func: Any, in_dims: Any, out_dims: Any, args: Any) -> Any:
+        out = run(func, in_dims, out_dims, args)
+        return through_door(self, out) if isinstance(out, Tensor) and out.ndim == 1 and out.requires_grad else out
+
+    def cotangent(self, tensor: Tensor) -> Tensor:
+        return tensor.mean().expand_as(tensor)
+
+    def tangent(self, tensor: Tensor) -> Tensor:
+        return tensor
+
+
+class LeafFault(Fault):
+    """A fault in what the stacked parameters keep: `kept` sees each gradient with its parameter's name and tensor."""
+
+    def combine(self, models: Sequence[nn.Module]) -> tuple[Callable[..., Any], Any, Any]:
+        fmodel, params, buffers = self.inner.combine(models)
+        for name, tensor in params.items():
+            if tensor.requires_grad:
+                tensor.register_hook(self.hook(name, tensor, models))
+        return fmodel, params, buffers
+
+    hook: Callable[[str, Tensor, Sequence[nn.Module]], Callable[[Tensor], Tensor]]
+
+
+class AccumulationLost(LeafFault):
+    """A second backward replaces the gradients of the first."""
+
+    breaks = "gradients.accumulation"
+    also = ("gradients.retain_graph",)
+
+    def hook(self, name: str, tensor: Tensor, models: Any) -> Callable[[Tensor], Tensor]:  # noqa: ARG002
+        return lambda gradient: gradient if tensor.grad is None else gradient - tensor.grad
+
+
+class ZeroedGradientsReturn(LeafFault):
+    """What zero_grad removed is in the next gradient."""
+
+    breaks = "gradients.zero_grad"
+    also = ("gradients.isolation", "gradients.double_backward", "gradients.finite_differences")
+
+    def hook(self, name: str, tensor: Tensor, models: Any) -> Callable[[Tensor], Tensor]:  # noqa: ARG002
+        seen: list[Tensor] = []
+
+        def returning(gradient: Tensor) -> Tensor:
+            zeroed = tensor.grad is None or not tensor.grad.any()
+            total = sum(seen, gradient) if zeroed else gradient
+            seen.append(gradient.detach())
+            return total
+
+        return returning
+
+
+class OriginalsGetGradients(LeafFault):
+    """The original modules get their slices of the gradients too."""
+
+    breaks = "gradients.originals"
+    also = ("gradients.finite_differences",)
+
+    def hook(self, name: str, tensor: Tensor, models: Sequence[nn.Module]) -> Callable[[Tensor], Tensor]:  # noqa: ARG002
+        def flowing(gradient: Tensor) -> Tensor:
+            for model, own in zip(models, gradient.detach(), strict=True):
+                parameter = model.get_parameter(name)
+                parameter.grad = own.clone() if parameter.grad is None else parameter.grad + own
+            return gradient
+
+        return flowing
+
+
+class FrozenLearns(Fault):
+    """The stack of a frozen parameter requires a gradient."""
+
+    breaks = "gradients.frozen"
+    also = ("gradients.*",)
+
+    def combine(self, models: Sequence[nn.Module]) -> tuple[Callable[..., Any], Any, Any]:
+        fmodel, params, buffers = self.inner.combine(models)
+        return fmodel, {name: tensor.requires_grad_() for name, tensor in params.items()}, buffers
+
+
+class BuffersGetGradients(Fault):
+    """Stacked buffers come with a gradient."""
+
+    breaks = "gradients.buffers"
+
+    def combine(self, models: Sequence[nn.Module]) -> tuple[Callable[..., Any], Any, Any]:
+        fmodel, params, buffers = self.inner.combine(models)
+        for tensor in buffers.values():
+            if tensor.is_floating_point():
+                tensor.grad = torch.zeros_like(tensor)
+        return fmodel, params, buffers

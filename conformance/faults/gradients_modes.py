@@ -1,0 +1,101 @@
+"""Faults for the chapter `gradients`: under hooks and modes, after exceptions, and in losses."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from conformance.faults.derivatives import inside_vmap
+from conformance.faults.dims import VmapFault
+from conformance.faults.fault import Fault
+from conformance.models import MEMBERS
+
+Run = Callable[..., Any]
+
+
+class UnpackedInReverse(Fault):
+    """What hooks unpack comes back with the members in reverse order."""
+
+    breaks = "gradients.saved_tensor_hooks"
+
+    def fault_active(self) -> AbstractContextManager[Any]:
+        hooks = torch.autograd.graph.saved_tensors_hooks
+
+        def reversing(pack: Any, unpack: Any) -> Any:
+            def unpacked(kept: Any) -> Tensor:
+                tensor: Tensor = unpack(kept)
+                return tensor.flip(0) if tensor.ndim and len(tensor) == MEMBERS else tensor
+
+            return hooks(pack, unpacked)
+
+        return patch.object(torch.autograd.graph, "saved_tensors_hooks", reversing)
+
+
+class LastMemberCutInAnomalyMode(VmapFault):
+    """Under anomaly detection the last member is cut off from its gradient."""
+
+    breaks = "gradients.anomaly_mode"
+
+    def mapped(self, run: Run, func: Any, in_dims: Any, out_dims: Any, args: Any) -> Any:
+        out = run(func, in_dims, out_dims, args)
+        return torch.cat([out[:-1], out[-1:].detach()]) if torch.is_anomaly_enabled() else out
+
+
+class NoGradForgotten(VmapFault):
+    """Gradients are recorded although no_grad is around."""
+
+    breaks = "gradients.no_grad"
+
+    def mapped(self, run: Run, func: Any, in_dims: Any, out_dims: Any, args: Any) -> Any:
+        with torch.enable_grad():
+            return run(func, in_dims, out_dims, args)
+
+
+class InferenceModeLeft(VmapFault):
+    """inference_mode ends where vmap begins."""
+
+    breaks = "gradients.inference_mode"
+
+    def mapped(self, run: Run, func: Any, in_dims: Any, out_dims: Any, args: Any) -> Any:
+        if not torch.is_inference_mode_enabled():
+            return run(func, in_dims, out_dims, args)
+        with torch.inference_mode(False):
+            return run(func, in_dims, out_dims, args)
+
+
+class CutAfterException(VmapFault):
+    """After an exception the last member is cut off from its gradient."""
+
+    breaks = "gradients.exception"
+    failed = False
+
+    def mapped(self, run: Run, func: Any, in_dims: Any, out_dims: Any, args: Any) -> Any:
+        try:
+            out = run(func, in_dims, out_dims, args)
+        except ZeroDivisionError:
+            self.failed = True
+            raise
+        if self.failed:
+            self.failed = False
+            return torch.cat([out[:-1], out[-1:].detach()])
+        return out
+
+
+class IgnoredTargetsCount(Fault):
+    """Inside vmap the mean of cross_entropy is over all targets, those that are ignored among them."""
+
+    breaks = "gradients.losses"
+
+    def fault_active(self) -> AbstractContextManager[Any]:
+        cross_entropy = F.cross_entropy
+
+        def counting(output: Tensor, target: Tensor, *args: Any, **options: Any) -> Tensor:
+            if inside_vmap() and options.get("reduction") == "mean":
+                return cross_entropy(output, target, *args, **{**options, "reduction": "none"}).mean()
+            return cross_entropy(output, target, *args, **options)
+
+        return patch.object(F, "cross_entropy", counting)

@@ -1,0 +1,151 @@
+"""Do the parts that gradients and training are judged with do what they say?"""
+
+import pytest
+import torch
+
+from conformance import optimizers
+from conformance.cases import learning
+from conformance.derivatives import DERIVATIVES
+from conformance.ensemble import Ensemble
+from conformance.implementations import Functorch, Reference, TorchFunc
+from conformance.lesson import Lesson, gradients, gradients_of
+from conformance.models import MEMBERS, SAMPLES, members
+from conformance.optimizers import Setting
+from conformance.training import LEARNERS, STEPS, Course, learned, train, trained
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize("case", [*learning.ALL, learning.TINY, learning.LEARNER, learning.MATRICES], ids=str)
+def test_a_case_fits_its_module(case):
+    x = case.inputs(SAMPLES, device="cpu", dtype=torch.float32)
+
+    assert members(case.factory, 1)[0](x).shape == case.targets(SAMPLES, device="cpu").shape
+    assert str(case) == case.name
+
+
+def test_inputs_and_targets_are_not_the_same_numbers():
+    assert not torch.equal(learning.TINY.inputs(3, device="cpu"), learning.TINY.targets(3, device="cpu"))
+
+
+@pytest.mark.parametrize("implementation", [TorchFunc(), Functorch(), Reference()], ids=lambda each: each.name)
+def test_an_ensemble_is_by_name_and_learns_where_its_members_do(implementation):
+    models = members(learning.FROZEN.factory, 3)
+
+    ensemble = Ensemble(implementation, models)
+
+    assert list(ensemble.params) == ["fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"]
+    assert list(ensemble.trainable) == ["fc1.bias", "fc2.weight", "fc2.bias"]
+    assert ensemble(torch.ones(7, 3), data=None).shape == (3, 7, 2)
+    assert ensemble(torch.ones(3, 7, 3)).shape == (3, 7, 2)
+
+
+def test_an_ensemble_without_parameters_learns_nothing():
+    ensemble = Ensemble(TorchFunc(), [torch.nn.Tanh(), torch.nn.Tanh()])
+
+    assert ensemble.trainable == {}
+
+
+@pytest.mark.parametrize(("data", "leading"), [(0, (MEMBERS, SAMPLES)), (None, (SAMPLES,))])
+def test_a_lesson_has_a_minibatch_for_each_or_one_for_all(data, leading):
+    lesson = Lesson(learning.LAYER_NORM, data, "cpu")
+
+    assert lesson.x.shape == (*leading, 3)
+    assert lesson.target.shape == (*leading, 2)
+    assert [given["x"].shape for given in lesson.given] == [(SAMPLES, 3)] * MEMBERS
+    assert [given["target"].shape for given in lesson.given] == [(SAMPLES, 2)] * MEMBERS
+
+
+def test_gradients_are_those_of_what_is_not_frozen():
+    lesson = Lesson(learning.FROZEN, 0, "cpu")
+    ensemble = Ensemble(TorchFunc(), lesson.models)
+
+    with pytest.raises(AssertionError, match=r"fc1.bias has no gradient"):
+        gradients_of(ensemble)
+    lesson.losses(ensemble).sum().backward()
+
+    assert list(gradients_of(ensemble)) == list(gradients(lesson.models[0], lesson.given[0]))
+    for tensor in ensemble.trainable.values():
+        tensor.grad.zero_()
+    with pytest.raises(AssertionError, match="an empty victory"):
+        gradients_of(ensemble)
+
+
+def quadratic(at):
+    """A function of which every derivative is known: outputs a*b and a*a."""
+    return torch.stack([(at["a"] * at["b"]).sum(), (at["a"] * at["a"]).sum()])
+
+
+@pytest.mark.parametrize("way", ["func", "backward"])
+def test_derivatives_are_those_of_the_textbook(way):
+    a, b = torch.tensor([2.0, 3.0], dtype=torch.float64), torch.tensor([5.0, 7.0], dtype=torch.float64)
+    at, target = {"a": a, "b": b}, torch.tensor([1.0, 10.0], dtype=torch.float64)
+    value = torch.tensor([31.0, 13.0], dtype=torch.float64)
+    along = {"a": (3 * a).cos(), "b": (3 * b).cos()}
+    jacobian = {"a": torch.stack([b, 2 * a]), "b": torch.stack([a, 0 * a])}
+    # The loss is the mean of (value - target) ** 2 over two elements.
+    gradient = {name: (value - target) @ rows for name, rows in jacobian.items()}
+    second = {
+        "a": {
+            "a": torch.outer(b, b) + 4 * torch.outer(a, a) + 2 * 3 * torch.eye(2),
+            "b": torch.outer(b, a) + 30 * torch.eye(2),
+        },
+        "b": {"a": torch.outer(a, b) + 30 * torch.eye(2), "b": torch.outer(a, a)},
+    }
+    product = {name: sum(block @ along[other] for other, block in blocks.items()) for name, blocks in second.items()}
+
+    expected = {
+        "grad": gradient,
+        "grad_and_value": (gradient, ((value - target) ** 2).mean()),
+        "vjp": (value, {name: target @ rows for name, rows in jacobian.items()}),
+        "jvp": (value, jacobian["a"] @ along["a"] + jacobian["b"] @ along["b"]),
+        "jacrev": jacobian,
+        "jacfwd": jacobian,
+        "hessian": second,
+        "forward_over_reverse": product,
+        "reverse_over_forward": product,
+    }
+
+    for name, derivative in DERIVATIVES.items():
+        torch.testing.assert_close(getattr(derivative, way)(quadratic, at, target), expected[name], msg=name)
+
+
+def test_a_course_trains_the_same_alone_and_as_a_stack():
+    course = Course("cpu")
+    sgd = Setting("SGD", "momentum", {"lr": 0.1, "momentum": 0.9})
+    ensemble = Ensemble(Reference(), course.models)
+    optimizer = sgd.make(ensemble.params.values())
+
+    expected = course.loop(trained(sgd.make)).values
+    course.train(ensemble, optimizer)
+
+    actual = learned(ensemble.params, optimizer)
+    assert course.xs.shape == (STEPS, LEARNERS, SAMPLES, 2)
+    assert list(actual["state"]["0.weight"]) == ["momentum_buffer"]
+    for i in range(LEARNERS):
+        torch.testing.assert_close(actual["params"]["0.weight"][i], expected[i]["params"]["0.weight"])
+
+
+def test_training_lowers_the_loss():
+    tensor = torch.tensor([3.0], requires_grad=True)
+
+    train(Setting("SGD", "fast", {"lr": 0.25}).make([tensor]), lambda _: tensor.square().sum(), range(20))
+
+    assert abs(float(tensor.detach())) < 1e-3
+
+
+def test_a_setting_says_why_it_can_not_be_run():
+    assert Setting("SGD").lacks(CPU) is None
+    assert Setting("LBFGS").lacks(CPU) is None
+    assert Setting("Nope").lacks(CPU) == "this torch has no torch.optim.Nope"
+    assert "unexpected keyword argument 'warp'" in Setting("SGD", "tuned", {"warp": 9}).lacks(CPU)
+    assert str(Setting("SGD", "tuned")) == "SGD-tuned"
+
+
+def test_what_torch_has_and_nobody_looked_at_is_named(monkeypatch):
+    monkeypatch.setattr(torch.optim, "Newest", type("Newest", (torch.optim.SGD,), {}), raising=False)
+    newest = type("NewestLR", (torch.optim.lr_scheduler.StepLR,), {})
+    monkeypatch.setattr(torch.optim.lr_scheduler, "NewestLR", newest, raising=False)
+
+    assert optimizers.uncovered_optimizers() == ["Newest"]
+    assert optimizers.uncovered_schedulers() == ["NewestLR"]
