@@ -4,6 +4,7 @@ Sizes are chosen so that no two dimensions can pass for one another: `MEMBERS` a
 module has as a size of its own.
 """
 
+import copy
 from collections.abc import Callable
 
 import torch
@@ -171,13 +172,22 @@ def members(
     Raises ValueError if two members have the same state, since such an ensemble proves nothing.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(torch.initial_seed() if seed is None else seed)
+        # Of the CPU alone: torch.manual_seed would set every device's, and nobody would set them back.
+        torch.default_generator.manual_seed(torch.initial_seed() if seed is None else seed)
         made = [factory() for _ in range(n)]
     for i, model in enumerate(made):
         for j, other in enumerate(made[:i]):
             if model is other or (state_of(model) and _same_state(model, other)):
                 raise ValueError(f"members {j} and {i} of {type(model).__name__} have the same state")
     return [model.to(device=device, dtype=dtype) for model in made]
+
+
+def copied(model: nn.Module) -> nn.Module:
+    """A deep copy. A module is made of empty dicts of hooks above all, which copy.deepcopy would each take apart."""
+    empty = (
+        each for module in model.modules() for each in vars(module).values() if isinstance(each, dict) and not each
+    )
+    return copy.deepcopy(model, {id(each): type(each)() for each in empty})
 
 
 def state_of(model: nn.Module) -> dict[str, Tensor]:

@@ -30,7 +30,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from conformance.models import state_of
+from conformance.models import copied, state_of
 from conformance.trees import leaves, tree_map
 
 FACTOR = 8.0
@@ -80,7 +80,7 @@ def in_float64(answer: Answer) -> Answer:
 
 
 def _run(func: Callable[..., Any], models: Sequence[nn.Module], inputs: Sequence[Any], dtype: Any) -> list[Any]:
-    pairs = [(copy.deepcopy(model), copy.deepcopy(x)) for model, x in zip(models, inputs, strict=True)]
+    pairs = [(copied(model), copy.deepcopy(x)) for model, x in zip(models, inputs, strict=True)]
     if dtype is not None:
         pairs = [(_module_in(dtype, model), tree_map(lambda leaf: _tensor_in(dtype, leaf), x)) for model, x in pairs]
     try:

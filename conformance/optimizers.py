@@ -57,16 +57,16 @@ TUNED: Mapping[str, Mapping[str, Any]] = {
 }
 FUSED = ("Adagrad", "Adam", "AdamW", "SGD")
 
-# Each element is updated from its own gradient alone: the stack is trained as its members would be.
+# Each element is updated from its own gradient alone: the stack is trained as its members would be. Which of foreach
+# and the plain loop over tensors is the default depends on the device, so both are asked for by name.
 SEPARABLE = [
     setting
     for name, options in TUNED.items()
     for setting in (
         Setting(name),
-        Setting(name, "tuned", options),
-        Setting(name, "foreach", {**options, "foreach": True}),
-        Setting(name, "no-foreach", {**options, "foreach": False}),
-        *([Setting(name, "fused", {**options, "fused": True})] if name in FUSED else []),
+        Setting(name, "tuned", {**options, "foreach": False}),
+        Setting(name, "tuned-foreach", {**options, "foreach": True}),
+        *([Setting(name, "tuned-fused", {**options, "fused": True})] if name in FUSED else []),
     )
 ]
 # A norm, a line search or a factorization goes over all members: one learns from what another does.

@@ -3,7 +3,6 @@
 No vmap, no batching, no functional_call of torch's: short enough to be checked by eye. Slow on purpose.
 """
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from conformance.alike import difference
+from conformance.models import copied
 from conformance.trees import children, outline, rebuild, tree_map
 
 State = Mapping[str, Tensor]
@@ -102,7 +102,7 @@ def combine(
     differs = difference(models)
     if differs is not None:
         raise ValueError(f"the members are not alike: {differs}")
-    base = copy.deepcopy(models[0])
+    base = copied(models[0])
 
     def fmodel(params: State, buffers: State, *args: Any, **kwargs: Any) -> Any:
         return functional_call(base, (params, buffers), args, kwargs)
@@ -141,7 +141,7 @@ def functional_call(
     given = {name: tensor for one in dicts for name, tensor in one.items()}
     if len(given) < sum(map(len, dicts)):
         raise ValueError("a name appeared in multiple dictionaries")
-    module = copy.deepcopy(module)
+    module = copied(module)
     values = _values(_names(module), given, tie_weights=tie_weights, strict=strict)
     for name, tensor in values.items():
         owner, attribute = _place(module, name)

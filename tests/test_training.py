@@ -41,7 +41,7 @@ def test_the_stack_learns_what_its_members_learn_alone(implementation, device, r
 @pytest.mark.parametrize("setting", optimizers.COUPLING, ids=str)
 def test_an_optimizer_that_couples_members_is_known(implementation, device, record_property, setting):
     note(record_property, setting, "couples members", "no longer couples members")
-    course = Course(device, steps=3)
+    course = Course(device, steps=2)
     expected = course.loop(lambda model, given: trained(setting.make)(model, given)["params"])
     ensemble = Ensemble(implementation, course.models)
 
@@ -84,7 +84,7 @@ def test_every_scheduler_of_this_torch_is_covered(implementation):
 @pytest.mark.requirement("training.isolation")
 @pytest.mark.parametrize("setting", [each for each in optimizers.SEPARABLE if each.name != "default"], ids=str)
 def test_a_member_that_diverges_takes_no_other_with_it(implementation, device, setting):
-    course = Course(device, steps=4)
+    course = Course(device, steps=3)
     well, ill = Ensemble(implementation, course.models), Ensemble(implementation, course.models)
     well_optimizer, ill_optimizer = setting.make(well.params.values()), setting.make(ill.params.values())
 

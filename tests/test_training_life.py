@@ -49,7 +49,7 @@ def test_a_trained_stack_goes_back_into_modules(implementation, device):
 @pytest.mark.requirement("training.checkpoint")
 @pytest.mark.parametrize("setting", [each for each in optimizers.SEPARABLE if each.name == "tuned"], ids=str)
 def test_training_goes_on_from_a_checkpoint_as_if_uninterrupted(implementation, device, setting):
-    course = Course(device, steps=8)
+    course = Course(device, steps=6)
 
     def alone(model, given):
         x, target = given["x"], given["target"]
@@ -72,10 +72,10 @@ def test_training_goes_on_from_a_checkpoint_as_if_uninterrupted(implementation, 
 
 
 def assert_resumed_as_if_uninterrupted(setting, twice, loss_at):
-    """Eight steps are bitwise three steps, a file, and five steps; `twice`: the same start, `loss_at(params, step)`."""
+    """Six steps are bitwise three steps, a file, and three steps; `twice`: the same start, `loss_at(params, step)`."""
     whole, first = twice
     optimizer, halfway = setting.make(whole.values()), setting.make(first.values())
-    train(optimizer, lambda step: loss_at(whole, step), range(8))
+    train(optimizer, lambda step: loss_at(whole, step), range(6))
     train(halfway, lambda step: loss_at(first, step), range(3))
 
     file = io.BytesIO()
@@ -84,7 +84,7 @@ def assert_resumed_as_if_uninterrupted(setting, twice, loss_at):
     kept = torch.load(file, weights_only=True)
     resumed = setting.make(kept["params"].values())
     resumed.load_state_dict(kept["optimizer"])
-    train(resumed, lambda step: loss_at(kept["params"], step), range(3, 8))
+    train(resumed, lambda step: loss_at(kept["params"], step), range(3, 6))
 
     assert_distinct(next(iter(first.values())), next(iter(whole.values())))
     assert_same(learned(kept["params"], resumed), learned(whole, optimizer), "learned")

@@ -11,6 +11,7 @@ from conformance.models import (
     SimpleCNN,
     TiedNet,
     colour_cnn,
+    copied,
     draw,
     members,
     small_cnn,
@@ -116,3 +117,25 @@ def test_members_that_are_the_same_prove_nothing():
     with pytest.raises(ValueError, match="members 0 and 1 of BatchNorm1d have the same state"):
         members(lambda: nn.BatchNorm1d(3), 2, seed=0)
     assert len(members(nn.ReLU, 2, seed=0)) == 2
+
+
+def test_a_copy_shares_nothing_with_its_model():
+    model = NormNet()
+    called = []
+    model.register_forward_hook(lambda module, *_: called.append(module))
+    model.notes = {"a": [torch.ones(2)]}
+
+    twin = copied(model)
+
+    for name, tensor in state_of(model).items():
+        assert torch.equal(state_of(twin)[name], tensor)
+        assert state_of(twin)[name] is not tensor
+    for ours, theirs in zip(model.modules(), twin.modules(), strict=True):
+        assert type(ours) is type(theirs)
+        assert vars(ours).keys() == vars(theirs).keys()
+        for name, value in vars(ours).items():
+            assert type(vars(theirs)[name]) is type(value), name
+            assert not isinstance(value, dict) or vars(theirs)[name] is not value, name
+    twin(torch.ones(2, 3))
+    assert called == [twin]
+    assert twin.notes["a"][0] is not model.notes["a"][0]
