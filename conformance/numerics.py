@@ -16,6 +16,10 @@ says how much rounding the computation suffers, and an ensemble may suffer
   bfloat16, 2.75 in float16 (4,500 comparisons each), gradients 3.82 in float32 and 6.65 in float64 (25,500 each; 99 %
   stay below 1). FACTOR is the next power of two. Gradients in half precision are outside of it: there rounding carries
   activations over the kink of a ReLU, and a gradient jumps.
+- Draws. In training an optimizer that divides a gradient by its size makes some element far more sensitive than all
+  others, and what a single float32 loop loses there may be little by luck: over 150 seeds of 20 steps with torch
+  2.13.0, one RMSprop in 150 was 19 times its loop's error off, while all others stayed below 8. So the error of such a
+  loop is measured several times, one rounding of its inputs apart.
 - UNITS. Where the loop is exact by luck the ensemble may still round its last operation once.
 """
 
@@ -54,20 +58,52 @@ class PlainLoopError(AssertionError):
     """The plain loop itself fails: this build is broken before any ensemble is."""
 
 
-def loop(func: Callable[..., Any], models: Sequence[nn.Module], inputs: Sequence[Any]) -> Answer:
+def loop(func: Callable[..., Any], models: Sequence[nn.Module], inputs: Sequence[Any], *, draws: int = 1) -> Answer:
     """`func(model, input)` for each member in turn, on copies: as asked, and in float64 on the CPU.
 
     It runs before the ensemble does, and raises PlainLoopError, so that no ensemble is blamed for a plain module.
+    `draws`: how often to measure the loop's error, each time but the first with inputs and models one rounding away.
+    Where one element is far more sensitive than all others, as in training, a single error may be small by luck.
     """
     values = _run(func, models, inputs, None)
     tensors = [
         leaf for _, leaf in leaves([[state_of(model) for model in models], inputs, values], "") if is_inexact(leaf)
     ]
     doubles = [leaf.dtype in (torch.float64, torch.complex128) for leaf in tensors]
-    if all(doubles) and all(leaf.device.type == "cpu" for leaf in tensors):
-        return Answer(values, truth=values, sample=_run(func, models, inputs, torch.float32))
-    truth = _run(func, models, inputs, torch.float64)
-    return Answer(values, truth, sample=_run(func, models, inputs, torch.float32) if any(doubles) else values)
+    exact = all(doubles) and all(leaf.device.type == "cpu" for leaf in tensors)
+    truth = values if exact else _run(func, models, inputs, torch.float64)
+    coarse = torch.float32 if any(doubles) else None
+    sample = _run(func, models, inputs, coarse) if coarse else values
+    for draw in range(1, draws):
+        shaken = [_shaken(pair, draw) for pair in zip(models, inputs, strict=True)]
+        more = _run(func, [model for model, _ in shaken], [x for _, x in shaken], coarse)
+        sample = [tree_map(_farther, *each) for each in zip(truth, sample, more, strict=True)]
+    return Answer(values, truth, sample)
+
+
+def _shaken(pair: tuple[nn.Module, Any], draw: int) -> tuple[nn.Module, Any]:
+    """A copy of a model, and its input, with every number off by up to one rounding in float32 or coarser."""
+    generator = torch.Generator().manual_seed(draw)
+
+    def shake(leaf: Any) -> Any:
+        if not is_inexact(leaf):
+            return leaf
+        eps = max(torch.finfo(leaf.dtype).eps, torch.finfo(torch.float32).eps)
+        noise = (2 * torch.rand(leaf.shape, generator=generator) - 1).to(leaf.device)
+        return (leaf.detach() * (1 + eps * noise.to(leaf.dtype))).to(leaf.dtype)
+
+    model = copied(pair[0])
+    for tensor in state_of(model).values():
+        tensor.data = shake(tensor)
+    return model, tree_map(shake, pair[1])
+
+
+def _farther(truth: Any, one: Any, other: Any) -> Any:
+    """Element by element, which of two is farther from the truth; what is not inexact is equal anyway."""
+    if not is_inexact(truth):
+        return one
+    gap, other_gap = ((each.detach().to("cpu", truth.dtype) - truth).abs() for each in (one, other))
+    return torch.where((gap >= other_gap).to(one.device), one, other)
 
 
 def in_float64(answer: Answer) -> Answer:

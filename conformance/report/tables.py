@@ -39,7 +39,7 @@ def in_short(cells: Sequence[Cell]) -> dict[str, list[str]]:
 
 def markdown(cells: Sequence[Cell], title: str) -> Iterator[str]:
     """A row a line; where implementations differ, what each of them has."""
-    columns = list(dict.fromkeys(cell["column"] for cell in cells))
+    columns = sorted({cell["column"] for cell in cells})
     yield f"| {title} | {' | '.join(columns)} |"
     yield "| --- " * (1 + len(columns)) + "|"
     for row in sorted({cell["row"] for cell in cells}):

@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 import pytest
 
 from conformance import spec
-from conformance.faults import FAULTS, inject
+from conformance.faults import CHAPTERS, FAULTS, inject
 from conformance.implementations import TorchFunc
 from conformance.suite import files
 from conftest import Thin
@@ -44,6 +44,12 @@ def test_every_must_has_a_fault():
     musts = {each.id for each in spec.load().values() if each.level == "must"}
 
     assert musts - {fault.breaks for fault in FAULTS.values()} == set()
+
+
+def test_no_two_faults_have_one_name():
+    found = [name for chapter in CHAPTERS for name, each in vars(chapter).items() if FAULTS.get(name, each) is not each]
+
+    assert not found
 
 
 def test_every_fault_names_requirements_that_exist():

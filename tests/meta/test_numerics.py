@@ -205,3 +205,40 @@ def test_a_plain_loop_that_fails_is_named_as_such():
 
     with pytest.raises(PlainLoopError, match="the plain loop fails: NotImplementedError: no backward here"):
         loop(broken, members(small_cnn, 1), [None])
+
+
+def difference(model, x):
+    """What is left of two numbers that cancel: a rounding of either is large beside it."""
+    return {"left": x[:1] - x[1:], "count": torch.tensor(3)}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_more_draws_measure_an_error_that_one_draw_misses_by_luck(dtype):
+    # In float32 these are exact, so that a single loop loses nothing.
+    x = torch.tensor([1.0, 1.0 - 2.0**-20], dtype=dtype)
+    models = members(small_cnn, 1)
+
+    once, thrice = (loop(difference, models, [x], draws=draws) for draws in (1, 3))
+
+    (lucky,), (measured,) = (
+        budgets([each["left"] for each in answer.sample], [each["left"] for each in answer.truth], dtype)
+        for answer in (once, thrice)
+    )
+    assert lucky.loop == 0 < measured.loop
+    assert torch.equal(thrice.values[0]["left"], once.values[0]["left"])
+    assert torch.equal(thrice.truth[0]["left"], once.truth[0]["left"])
+    assert thrice.sample[0]["count"] == 3
+
+
+def test_a_draw_is_one_rounding_away_and_leaves_the_models_alone():
+    seen = []
+    models = members(small_cnn, 1)
+    before = models[0].conv1.weight.clone()
+
+    loop(lambda model, x: seen.append((model.conv1.weight.detach(), x)) or x, models, [torch.ones(3)], draws=2)
+
+    weight, x = seen[-1]
+    assert torch.equal(models[0].conv1.weight, before)
+    for actual, exact in ((weight, before), (x, torch.ones(3))):
+        assert not torch.equal(actual, exact)
+        assert ((actual - exact).abs() <= 2 * torch.finfo(torch.float32).eps * exact.abs()).all()

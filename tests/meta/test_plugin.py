@@ -106,6 +106,16 @@ def test_implementations_that_this_torch_has_not_are_not_applicable(run_suite):
     assert beside.statuses()["stacking.sequences", "torch.func"] == "conforms"
 
 
+def test_a_parameter_that_this_torch_has_not_is_not_applicable(run_suite, monkeypatch):
+    monkeypatch.delattr("torch.optim.Muon")
+
+    outcome = run_suite("--requirement=training.refusing_optimizers", "--implementation=torch.func")
+
+    assert outcome.statuses()["training.refusing_optimizers", "torch.func"] == "not applicable"
+    row = next(row for row in outcome.result["requirements"] if row["id"] == "training.refusing_optimizers")
+    assert [case["message"] for case in row["cases"]] == ["this torch has no torch.optim.Muon"]
+
+
 @pytest.mark.parametrize(("set_to", "calls"), [(None, [1]), ("2", [])], ids=["by-default", "as-asked"])
 def test_torch_has_one_thread_unless_the_environment_says_otherwise(run_suite, monkeypatch, set_to, calls):
     called = []

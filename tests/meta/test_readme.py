@@ -8,6 +8,8 @@ from conformance.devices import CANNOT_ANSWER
 from conformance.expectations import DEFAULT
 from conformance.expectations import load as load_expectations
 from conformance.implementations import Functorch, TorchFunc
+from conformance.report import tables
+from conformance.suite import files
 from conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -49,3 +51,9 @@ def test_the_verdict_that_it_shows_is_this_ones():
             line = f"{chapter:12}{len(rows) - absent - failing:16}{failing:16}{absent:16}{0:16}{0:16}"
             assert line in README.split(name, maxsplit=1)[1], (name, chapter)
     assert f"| {CANNOT_ANSWER} | this environment can't answer" in README
+
+
+def test_the_table_of_optimizers_is_the_one_that_this_torch_gives(run_suite):
+    outcome = run_suite("-m", "not original", paths=[str(path) for path in files("training")])
+
+    assert "\n".join(tables.markdown(outcome.result["tables"]["optimizers"], "optimizers")) in README
