@@ -152,9 +152,6 @@ class Passage:
         self.times += 1
         return self.fault.gradient(tensor, self)
 
-    def tangent(self, tensor: Tensor) -> Tensor:
-        return tensor
-
 
 class OutsideFault(VmapFault):
     """A fault in the gradients of vmap's arguments, outside of it: `gradient` sees each with its passage."""
@@ -213,9 +210,6 @@ class LossWeightsAveraged(VmapFault):
 
     def cotangent(self, tensor: Tensor) -> Tensor:
         return tensor.mean().expand_as(tensor)
-
-    def tangent(self, tensor: Tensor) -> Tensor:
-        return tensor
 
 
 class LeafFault(Fault):
