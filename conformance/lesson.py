@@ -25,19 +25,25 @@ class Lesson:
     """
 
     def __init__(
-        self, case: Case, data: int | None, device: torch.device | str, dtype: torch.dtype = torch.float64
+        self,
+        case: Case,
+        data: int | None,
+        device: torch.device | str,
+        dtype: torch.dtype = torch.float64,
+        n: int = MEMBERS,
     ) -> None:
-        leading = (MEMBERS, SAMPLES) if data == 0 else (SAMPLES,)
+        leading = (n, SAMPLES) if data == 0 else (SAMPLES,)
         self.data = data
-        self.models = members(case.factory, MEMBERS, device=device, dtype=dtype)
+        self.models = members(case.factory, n, device=device, dtype=dtype)
         self.x = case.inputs(*leading, device=device, dtype=dtype)
         self.target = case.targets(*leading, device=device, dtype=dtype)
 
     @property
     def given(self) -> list[dict[str, Tensor]]:
         """What each member is given: its `x` and its `target`."""
-        xs, targets = (self.x, self.target) if self.data == 0 else ([self.x] * MEMBERS, [self.target] * MEMBERS)
-        return [{"x": x, "target": target} for x, target in zip(xs, targets, strict=True)]
+        if self.data is None:
+            return [{"x": self.x, "target": self.target} for _ in self.models]
+        return [{"x": x, "target": target} for x, target in zip(self.x, self.target, strict=True)]
 
     def loop(self, func: Callable[[nn.Module, Any], Any]) -> Answer:
         """`func` of each model and what it is given, in turn."""

@@ -51,6 +51,19 @@ def test_each_member_gets_its_gradient_of_the_shared_minibatch(implementation, d
     assert_backward_is_the_loops(implementation, case, None, device, dtype)
 
 
+@pytest.mark.requirement("gradients.any_size")
+@own_and_shared
+@pytest.mark.parametrize("n", [1, 2, 23])
+def test_any_number_of_members_get_their_gradients(implementation, device, data, n):
+    lesson = Lesson(learning.LAYER_NORM, data, device, n=n)
+    expected = lesson.loop(gradients)
+    ensemble = Ensemble(implementation, lesson.models)
+
+    lesson.losses(ensemble).sum().backward()
+
+    assert_members_close(gradients_of(ensemble), expected, "gradient")
+
+
 @pytest.mark.requirement("gradients.chunked")
 @own_and_shared
 @pytest.mark.parametrize("chunk_size", [1, 2, MEMBERS])
@@ -172,16 +185,12 @@ WEIGHTS = (2.0, -0.5, 0.0, 3.0, 7.0)
 
 
 @pytest.mark.requirement("gradients.weights")
+@each_case
 @own_and_shared
-def test_the_weight_of_a_loss_scales_its_members_gradient(implementation, device, data):
-    lesson = Lesson(learning.LAYER_NORM, data, device)
+def test_the_weight_of_a_loss_scales_its_members_gradient(implementation, device, case, data):
+    lesson = Lesson(case, data, device)
     weights = torch.tensor(WEIGHTS, dtype=torch.float64, device=device)
-    given = [
-        {"x": lesson.x if data is None else lesson.x[i], "target": lesson.target if data is None else lesson.target[i]}
-        for i in range(MEMBERS)
-    ]
-    for each, weight in zip(given, weights, strict=True):
-        each["weight"] = weight
+    given = [{**each, "weight": weight} for each, weight in zip(lesson.given, weights, strict=True)]
     expected = loop(weighted_gradients, lesson.models, given)
     ensemble = Ensemble(implementation, lesson.models)
 
@@ -192,16 +201,17 @@ def test_the_weight_of_a_loss_scales_its_members_gradient(implementation, device
 
 def weighted_gradients(model, given):
     (loss(model(given["x"]), given["target"]) * given["weight"]).backward()
-    return {name: parameter.grad for name, parameter in model.named_parameters()}
+    return {name: parameter.grad for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
 @pytest.mark.requirement("gradients.sum_and_mean")
 @pytest.mark.parametrize("reduction", ["sum", "mean"])
+@each_case
 @own_and_shared
-def test_the_mean_over_members_gives_each_an_nth_of_its_gradient(implementation, device, data, reduction):
-    lesson = Lesson(learning.LAYER_NORM, data, device)
+def test_the_mean_over_members_gives_each_an_nth_of_its_gradient(implementation, device, case, data, reduction):
+    lesson = Lesson(case, data, device)
     share = 1 if reduction == "sum" else MEMBERS
-    expected = lesson.loop(lambda model, given: tree_map(lambda g: g / share, gradients(model, given)))
+    expected = lesson.loop(lambda model, given: tree_map(lambda gradient: gradient / share, gradients(model, given)))
     ensemble = Ensemble(implementation, lesson.models)
 
     getattr(lesson.losses(ensemble), reduction)().backward()
@@ -210,9 +220,10 @@ def test_the_mean_over_members_gives_each_an_nth_of_its_gradient(implementation,
 
 
 @pytest.mark.requirement("gradients.accumulation")
+@each_case
 @own_and_shared
-def test_a_second_backward_adds_to_the_first(implementation, device, data):
-    lesson = Lesson(learning.LAYER_NORM, data, device)
+def test_a_second_backward_adds_to_the_first(implementation, device, case, data):
+    lesson = Lesson(case, data, device)
     expected = lesson.loop(gradients_of_two_minibatches)
     ensemble = Ensemble(implementation, lesson.models)
 
@@ -224,7 +235,8 @@ def test_a_second_backward_adds_to_the_first(implementation, device, data):
 
 
 def second_minibatch(x):
-    return x.flip(-1) + 1
+    """Other features, or in place of single features other samples."""
+    return x.roll(1, -1)
 
 
 def gradients_of_two_minibatches(model, given):
@@ -233,10 +245,11 @@ def gradients_of_two_minibatches(model, given):
 
 
 @pytest.mark.requirement("gradients.zero_grad")
+@each_case
 @own_and_shared
 @pytest.mark.parametrize("set_to_none", [True, False], ids=["to-none", "to-zero"])
-def test_after_zero_grad_only_the_next_backward_counts(implementation, device, data, set_to_none):
-    lesson = Lesson(learning.LAYER_NORM, data, device)
+def test_after_zero_grad_only_the_next_backward_counts(implementation, device, case, data, set_to_none):
+    lesson = Lesson(case, data, device)
     expected = lesson.loop(lambda model, given: gradients(model, given | {"x": second_minibatch(given["x"])}))
     ensemble = Ensemble(implementation, lesson.models)
     optimizer = torch.optim.SGD(ensemble.trainable.values(), lr=1.0)
@@ -251,9 +264,10 @@ def test_after_zero_grad_only_the_next_backward_counts(implementation, device, d
 
 
 @pytest.mark.requirement("gradients.retain_graph")
+@each_case
 @own_and_shared
-def test_a_retained_graph_gives_its_gradient_again(implementation, device, data):
-    lesson = Lesson(learning.LAYER_NORM, data, device)
+def test_a_retained_graph_gives_its_gradient_again(implementation, device, case, data):
+    lesson = Lesson(case, data, device)
     expected = lesson.loop(gradients)
     ensemble = Ensemble(implementation, lesson.models)
     total = lesson.losses(ensemble).sum()

@@ -67,6 +67,16 @@ class GradientsDividedByMembers(DerivativeFault):
         return tensor / self.size
 
 
+class EleventhLearnsNothing(DerivativeFault):
+    """From the eleventh member on gradients are zero."""
+
+    breaks = "gradients.any_size"
+    also = ("gradients.losses",)
+
+    def cotangent(self, tensor: Tensor) -> Tensor:
+        return self.over_members(lambda each: torch.cat([each[:10], 0 * each[10:]]), tensor)
+
+
 class BiasesDetached(DerivativeFault):
     """Biases are detached on their way into the members."""
 
