@@ -21,16 +21,12 @@ ADAM, SGD = Setting("Adam", "tuned", optimizers.TUNED["Adam"]), Setting("SGD", "
 @pytest.mark.requirement("training.unstacked")
 def test_a_trained_stack_goes_back_into_modules(implementation, device):
     course = Course(device, learning.BATCH_NORM_TRAIN)
-    course.xs, course.targets = (
-        draw(20, LEARNERS, 7, 3).double().to(device),
-        draw(20, LEARNERS, 7, 2, seed=1).double().to(device),
-    )
-    test = draw(11, 3, seed=2, device=device, dtype=torch.float64)
+    unseen = draw(11, 3, seed=2, device=device, dtype=torch.float64)
 
     def alone(model, given):
         x, target = given["x"], given["target"]
         train(SGD.make(model.parameters()), lambda step: loss(model(x[step]), target[step]), range(len(x)))
-        return model.eval()(test.to(x)).detach()
+        return model.eval()(unseen.to(x)).detach()
 
     expected = course.loop(alone)
     ensemble = Ensemble(implementation, course.models)
@@ -40,7 +36,7 @@ def test_a_trained_stack_goes_back_into_modules(implementation, device):
     modules = members(learning.norm_net, LEARNERS, seed=7, device=device, dtype=torch.float64)
     for i, module in enumerate(modules):
         module.load_state_dict({name: tensor[i].detach() for name, tensor in stacked.items()})
-    out = torch.stack([module.eval()(test).detach() for module in modules])
+    out = torch.stack([module.eval()(unseen).detach() for module in modules])
 
     assert_distinct(*out)
     assert_members_close(out, expected)

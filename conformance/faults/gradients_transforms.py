@@ -151,6 +151,7 @@ class PairsOfMembersOff(DerivativeFault):
     """In an ensemble of two the gradients are off by a hundredth."""
 
     breaks = "gradients.finite_differences"
+    also = ("gradients.any_size",)
 
     def cotangent(self, tensor: Tensor) -> Tensor:
         return tensor * (1.01 if self.size == 2 else 1)
