@@ -35,8 +35,22 @@ class Ensemble:
         """`func` over the members' parameters, buffers, and `args` mapped along `data`, or shared if that is None."""
         return self.vmap(func, in_dims=(0, 0, *[data] * len(args)))(self.params, self.buffers, *args)
 
+    def losses(self, loss: Callable[..., Any], x: Any, target: Any, *, data: int | None = 0, **options: Any) -> Any:
+        """`loss(output, target)` of each member; `options` are vmap's."""
+
+        def of_member(params: Any, buffers: Any, x: Any, target: Any) -> Any:
+            return loss(self.member(params, buffers, x), target)
+
+        mapped = self.vmap(of_member, in_dims=(0, 0, data, data), **options)
+        return mapped(self.params, self.buffers, x, target)
+
     def __call__(self, x: Any, data: int | None = 0) -> Any:
         return self.map(self.member, x, data=data)
+
+    @property
+    def detached(self) -> dict[str, Tensor]:
+        """The parameters as values, without their history."""
+        return {name: tensor.detach() for name, tensor in self.params.items()}
 
     @property
     def trainable(self) -> dict[str, Tensor]:

@@ -51,17 +51,18 @@ class Lesson:
 
     def losses(self, ensemble: Ensemble, **options: Any) -> Tensor:
         """The loss of each member, (members,)."""
-
-        def of_member(params: Any, buffers: Any, x: Tensor, target: Tensor) -> Tensor:
-            return loss(ensemble.member(params, buffers, x), target)
-
-        mapped = ensemble.vmap(of_member, in_dims=(0, 0, self.data, self.data), **options)
-        return mapped(ensemble.params, ensemble.buffers, self.x, self.target)
+        losses: Tensor = ensemble.losses(loss, self.x, self.target, data=self.data, **options)
+        return losses
 
 
 def gradients(model: nn.Module, given: dict[str, Tensor]) -> dict[str, Tensor | None]:
     """What backward gives a model alone, by name; nothing for what is frozen."""
     loss(model(given["x"]), given["target"]).backward()  # type: ignore[no-untyped-call]
+    return gradients_in(model)
+
+
+def gradients_in(model: nn.Module) -> dict[str, Tensor | None]:
+    """What a model's parameters hold after backward, by name; nothing for what is frozen."""
     return {name: parameter.grad for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 

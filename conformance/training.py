@@ -39,11 +39,7 @@ class Course:
 
     def losses(self, ensemble: Ensemble, step: int) -> Tensor:
         """The loss of each member in that step, (members,)."""
-
-        def of_member(params: Any, buffers: Any, x: Tensor, target: Tensor) -> Tensor:
-            return loss(ensemble.member(params, buffers, x), target)
-
-        losses: Tensor = ensemble.map(of_member, self.xs[step], self.targets[step])
+        losses: Tensor = ensemble.losses(loss, self.xs[step], self.targets[step])
         return losses
 
     def train(self, ensemble: Ensemble, optimizer: torch.optim.Optimizer, steps: Iterable[int] | None = None) -> None:

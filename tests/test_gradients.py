@@ -9,7 +9,7 @@ from torch import nn
 from conformance.assertions import assert_distinct, assert_members_close, assert_same, refuses, unchanged
 from conformance.cases import learning
 from conformance.ensemble import Ensemble
-from conformance.lesson import Lesson, gradients, gradients_of, loss
+from conformance.lesson import Lesson, gradients, gradients_in, gradients_of, loss
 from conformance.models import MEMBERS
 from conformance.numerics import loop
 from conformance.trees import tree_map
@@ -201,7 +201,7 @@ def test_the_weight_of_a_loss_scales_its_members_gradient(implementation, device
 
 def weighted_gradients(model, given):
     (loss(model(given["x"]), given["target"]) * given["weight"]).backward()
-    return {name: parameter.grad for name, parameter in model.named_parameters() if parameter.requires_grad}
+    return gradients_in(model)
 
 
 @pytest.mark.requirement("gradients.sum_and_mean")
@@ -345,7 +345,7 @@ def gradients_of_penalty(model, given):
     named = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
     first = torch.autograd.grad(loss(model(given["x"]), given["target"]), list(named.values()), create_graph=True)
     sum(gradient.square().sum() for gradient in first).backward()
-    return {name: parameter.grad for name, parameter in named.items()}
+    return gradients_in(model)
 
 
 @pytest.mark.requirement("gradients.double_backward")

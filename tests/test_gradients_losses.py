@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from conformance.assertions import assert_members_close
 from conformance.cases import learning
 from conformance.ensemble import Ensemble
-from conformance.lesson import Lesson, gradients_of
+from conformance.lesson import Lesson, gradients_in, gradients_of
 from conformance.models import MEMBERS, SAMPLES, SimpleCNN, members, small_cnn
 from conformance.numerics import loop
 
@@ -38,17 +38,12 @@ def test_losses_of_classes_and_values(implementation, device, data, name, reduct
     def of_one(model, given):
         value = of(model(given["x"]), given["target"])
         value.sum().backward()
-        return {"loss": value.detach(), "gradient": {n: parameter.grad for n, parameter in model.named_parameters()}}
+        return {"loss": value.detach(), "gradient": gradients_in(model)}
 
     expected = lesson.loop(of_one)
     ensemble = Ensemble(implementation, lesson.models)
 
-    losses = ensemble.map(
-        lambda params, buffers, x, target: of(ensemble.member(params, buffers, x), target),
-        lesson.x,
-        lesson.target,
-        data=data,
-    )
+    losses = ensemble.losses(of, lesson.x, lesson.target, data=data)
     losses.sum().backward()
 
     assert_members_close({"loss": losses.detach(), "gradient": gradients_of(ensemble)}, expected, "result")
@@ -79,14 +74,11 @@ def assert_cross_entropy_is_the_loops(implementation, device, factory, images, t
     expected = loop(gradients_of_cross_entropy, models, given)
     ensemble = Ensemble(implementation, models)
 
-    losses = ensemble.map(
-        lambda params, buffers, x, target: F.cross_entropy(ensemble.member(params, buffers, x), target), images, targets
-    )
-    losses.sum().backward()
+    ensemble.losses(F.cross_entropy, images, targets).sum().backward()
 
     assert_members_close(gradients_of(ensemble), expected, "gradient")
 
 
 def gradients_of_cross_entropy(model, given):
     F.cross_entropy(model(given["x"]), given["target"]).backward()
-    return {name: parameter.grad for name, parameter in model.named_parameters()}
+    return gradients_in(model)

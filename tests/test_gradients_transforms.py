@@ -185,7 +185,7 @@ def test_a_transform_of_vmap_is_vmap_of_the_transform(implementation, device, ca
 
     expected = lesson.loop(of_one)
     ensemble = Ensemble(implementation, lesson.models)
-    at = {name: tensor.detach() for name, tensor in ensemble.params.items()}
+    at = ensemble.detached
     targets = lesson.target if data == 0 else lesson.target.expand(MEMBERS, *lesson.target.shape)
 
     def outputs(at):
@@ -205,15 +205,10 @@ def test_the_jacobian_of_vmap_is_zero_between_members(implementation, device, da
     ensemble = Ensemble(implementation, lesson.models)
 
     def losses(params):
-        mapped = ensemble.vmap(
-            lambda params, buffers, x, target: loss(ensemble.member(params, buffers, x), target),
-            in_dims=(0, 0, data, data),
-        )
-        return mapped(params, ensemble.buffers, lesson.x, lesson.target)
+        ensemble.params = params
+        return lesson.losses(ensemble)
 
-    jacobian = getattr(torch.func, transform)(losses)(
-        {name: tensor.detach() for name, tensor in ensemble.params.items()}
-    )
+    jacobian = getattr(torch.func, transform)(losses)(ensemble.detached)
 
     own = {name: torch.stack([block[i, i] for i in range(MEMBERS)]) for name, block in jacobian.items()}
     assert_members_close(own, expected, "gradient")

@@ -48,7 +48,7 @@ def test_an_optimizer_that_couples_members_is_known(implementation, device, reco
     course.train(ensemble, setting.make(ensemble.params.values()))
 
     with pytest.raises(AssertionError, match="differs by"):
-        assert_members_close({name: tensor.detach() for name, tensor in ensemble.params.items()}, expected, "learned")
+        assert_members_close(ensemble.detached, expected, "learned")
 
 
 @pytest.mark.requirement("training.refusing_optimizers")
@@ -124,7 +124,7 @@ def test_a_schedule_is_the_same_for_the_stack_as_for_each(implementation, device
     rates = scheduled(ensemble.params.values(), lambda step: course.losses(ensemble, step).sum())
 
     assert len(set(rates)) > 1, "the rate never changed"
-    assert_members_close({name: tensor.detach() for name, tensor in ensemble.params.items()}, expected, "learned")
+    assert_members_close(ensemble.detached, expected, "learned")
 
 
 @pytest.mark.requirement("training.plateau")

@@ -29,7 +29,7 @@ def test_a_weighted_loss_is_a_learning_rate_of_its_own(implementation, device):
 
     train(optimizer, lambda step: (course.losses(ensemble, step) * weights).sum(), range(course.steps))
 
-    assert_members_close({name: tensor.detach() for name, tensor in ensemble.params.items()}, expected, "learned")
+    assert_members_close(ensemble.detached, expected, "learned")
 
 
 MAX_NORM = 1.0
@@ -127,7 +127,7 @@ def test_a_grad_scaler_changes_nothing_that_is_finite(implementation, device):
     scale = scaled_steps(params, lambda step: course.losses(ensemble, step).sum(), course.steps, device)
 
     assert scale == 2.0**20, "from 2 ** 16 it doubles in every fifth of the twenty steps"
-    assert_members_close({name: tensor.detach() for name, tensor in ensemble.params.items()}, expected, "learned")
+    assert_members_close(ensemble.detached, expected, "learned")
 
 
 @pytest.mark.requirement("training.grad_scaler_skips")
@@ -140,4 +140,4 @@ def test_one_infinite_gradient_skips_the_step_of_every_member(implementation, de
     scale = scaled_steps(ensemble.params.values(), lambda step: course.losses(ensemble, step).sum(), 1, device)
 
     assert scale == 2.0**15, "an overflow halves the scale"
-    assert_same({name: tensor.detach() for name, tensor in ensemble.params.items()}, before, "parameter")
+    assert_same(ensemble.detached, before, "parameter")

@@ -1,6 +1,5 @@
 """From members to a stack, through training and a checkpoint, and back to members: is anything lost on the way?"""
 
-import copy
 import io
 
 import pytest
@@ -11,7 +10,7 @@ from conformance.assertions import assert_distinct, assert_members_close, assert
 from conformance.cases import learning
 from conformance.ensemble import Ensemble
 from conformance.lesson import loss
-from conformance.models import draw, members, state_of
+from conformance.models import copied, draw, members, state_of
 from conformance.optimizers import Setting
 from conformance.training import LEARNERS, Course, learned, train
 
@@ -51,7 +50,7 @@ def test_training_goes_on_from_a_checkpoint_as_if_uninterrupted(implementation, 
         x, target = given["x"], given["target"]
         assert_resumed_as_if_uninterrupted(
             setting,
-            [dict(each.named_parameters()) for each in (model, copy.deepcopy(model))],
+            [dict(each.named_parameters()) for each in (model, copied(model))],
             lambda params, step: loss(reference.functional_call(model, params, x[step]), target[step]),
         )
         return {}
@@ -96,7 +95,7 @@ def test_an_optimizer_of_the_original_parameters_trains_nothing(implementation, 
     with unchanged(*course.models):
         course.train(ensemble, SGD.make(originals))
 
-    assert_same({name: tensor.detach() for name, tensor in ensemble.params.items()}, before, "parameter")
+    assert_same(ensemble.detached, before, "parameter")
 
 
 @pytest.mark.requirement("training.original_parameters")
@@ -137,13 +136,10 @@ class Exam:
         """Predictions of the members after they were trained as one stack, (members, samples, classes)."""
         ensemble = Ensemble(implementation, self.models)
 
-        def losses():
-            def of_member(params, buffers, images, targets):
-                return loss(ensemble.member(params, buffers, images), targets)
+        def total(_):
+            return ensemble.losses(loss, self.images, self.targets, data=None).sum()
 
-            return ensemble.map(of_member, self.images, self.targets, data=None)
-
-        train(ADAM.make(ensemble.params.values()), lambda _: losses().sum(), range(20))
+        train(ADAM.make(ensemble.params.values()), total, range(20))
         return ensemble(self.unseen, data=None).detach()
 
 

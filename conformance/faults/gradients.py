@@ -8,7 +8,7 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
-from conformance.faults.derivatives import DerivativeFault, through_door
+from conformance.faults.derivatives import DerivativeFault, last_cut_off, through_door
 from conformance.faults.dims import VmapFault, size, spread
 from conformance.faults.fault import Fault
 from conformance.trees import tree_map
@@ -147,7 +147,7 @@ class ChunksLastMemberDetached(Fault):
 
         def cut(*args: Any) -> Any:
             out = mapped(*args)
-            return torch.cat([out[:-1], out[-1:].detach()])
+            return last_cut_off(out)
 
         return cut
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from conformance.faults.derivatives import inside_vmap
+from conformance.faults.derivatives import inside_vmap, last_cut_off
 from conformance.faults.dims import VmapFault
 from conformance.faults.fault import Fault
 from conformance.models import MEMBERS
@@ -42,7 +42,7 @@ class LastMemberCutInAnomalyMode(VmapFault):
 
     def mapped(self, run: Run, func: Any, in_dims: Any, out_dims: Any, args: Any) -> Any:
         out = run(func, in_dims, out_dims, args)
-        return torch.cat([out[:-1], out[-1:].detach()]) if torch.is_anomaly_enabled() else out
+        return last_cut_off(out) if torch.is_anomaly_enabled() else out
 
 
 class NoGradForgotten(VmapFault):
@@ -81,7 +81,7 @@ class CutAfterException(VmapFault):
             raise
         if self.failed:
             self.failed = False
-            return torch.cat([out[:-1], out[-1:].detach()])
+            return last_cut_off(out)
         return out
 
 

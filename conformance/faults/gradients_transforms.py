@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from conformance.faults.derivatives import DerivativeFault, TransformFault, scaled
+from conformance.faults.derivatives import DerivativeFault, TransformFault, last_cut_off, scaled
 from conformance.faults.dims import VmapFault
 from conformance.faults.fault import Fault
 from conformance.trees import tree_map
@@ -131,7 +131,7 @@ class LastMemberCutInsideTransforms(VmapFault):
     def mapped(self, run: Run, func: Any, in_dims: Any, out_dims: Any, args: Any) -> Any:
         inside = torch._C._functorch.peek_interpreter_stack() is not None  # noqa: SLF001 - torch tells it nowhere else
         out = run(func, in_dims, out_dims, args)
-        return torch.cat([out[:-1], out[-1:].detach()]) if inside and self.depth == 1 else out
+        return last_cut_off(out) if inside and self.depth == 1 else out
 
 
 class DualsLoseTangents(VmapFault):
