@@ -22,6 +22,7 @@ CHAPTERS = (
     "errors",
     "gradients",
     "training",
+    "randomness",
 )
 
 

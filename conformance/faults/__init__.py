@@ -20,6 +20,8 @@ from conformance.faults import (
     in_dims,
     nesting,
     out_dims,
+    randomness,
+    randomness_draws,
     stacking,
     stacking_refusals,
     training,
@@ -42,6 +44,8 @@ CHAPTERS = (
     gradients_transforms,
     gradients_modes,
     training,
+    randomness,
+    randomness_draws,
 )
 FAULTS = MappingProxyType(
     {

@@ -18,6 +18,7 @@ class Collector:
 
     def __init__(self, run: Run) -> None:
         self.run = run
+        self.known_failures: dict[str, list[Any]] = {}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -75,11 +76,16 @@ class Collector:
         return reason or next(filter(None, (ask(self.run.device) for ask in asked)), None)
 
     def _known_failures(self, implementation: str) -> list[Any]:
+        """The expectations for this environment; asked for by every test, and the same for all."""
         import torch
 
+        if implementation in self.known_failures:
+            return self.known_failures[implementation]
         name = self.run.implementations[implementation].name
         where = {"torch": torch.__version__, "device": self.run.device.type, "implementation": name}
-        return [known for known in self.run.expectations if known.covers_environment(**where)]
+        found = [known for known in self.run.expectations if known.covers_environment(**where)]
+        self.known_failures[implementation] = found
+        return found
 
     def _check_expectations(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """An entry for this environment that matches no test is stale; only whole files can tell."""

@@ -6,6 +6,7 @@ test passes and if it fails. ``python -m conformance.report.tables conformance-r
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -13,7 +14,11 @@ from conformance.report.results import Row, Status
 
 Cell = Mapping[str, str]
 Tables = Mapping[str, Sequence[Cell]]
+# What cells say of an operation, beside what it answers.
+REFUSED = "refused"
+WRONG = "wrong"
 EMPTY = "-"
+SCREENFUL = 20  # rows whose names fit on a screen that says other things too
 
 
 def collect(table: Sequence[Row], recorded: Mapping[str, Sequence[Cell]]) -> dict[str, list[Cell]]:
@@ -28,13 +33,19 @@ def collect(table: Sequence[Row], recorded: Mapping[str, Sequence[Cell]]) -> dic
     return found
 
 
-def in_short(cells: Sequence[Cell]) -> dict[str, list[str]]:
-    """What the cells of a row say, and the rows of which all cells say that."""
+def in_short(cells: Sequence[Cell]) -> str:
+    """What the cells say, and of whom: by name where the rows are few, else how many, and which are wrong."""
+    rows = sorted({cell["row"] for cell in cells})
+    if len(rows) > SCREENFUL:
+        count = Counter(cell["says"] for cell in cells)
+        wrong = sorted({cell["row"] for cell in cells if cell["says"] == WRONG})
+        of_whom = f" ({', '.join(wrong)})" if wrong else ""
+        return f"{len(rows)} rows; " + ", ".join(f"{says} {n}" for says, n in sorted(count.items())) + of_whom
     short: dict[str, list[str]] = {}
-    for row in sorted({cell["row"] for cell in cells}):
+    for row in rows:
         said = sorted({cell["says"] for cell in cells if cell["row"] == row})
         short.setdefault(" / ".join(said), []).append(row)
-    return short
+    return "; ".join(f"{says}: {', '.join(names)}" for says, names in short.items())
 
 
 def markdown(cells: Sequence[Cell], title: str) -> Iterator[str]:

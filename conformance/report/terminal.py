@@ -27,9 +27,7 @@ def lines(
         yield from _counts(name, [row for row in table if row.implementation == name])
     yield from _known_failures(table)
     for title, cells in tables.items():
-        yield from _wrapped(
-            f"{title}: ", "; ".join(f"{cell}: {', '.join(who)}" for cell, who in in_short(cells).items())
-        )
+        yield from _wrapped(f"{title}: ", in_short(cells))
     for row in table:
         if row.status is Status.FAILS:
             yield from _failure(row, options)

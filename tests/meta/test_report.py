@@ -108,10 +108,18 @@ def test_a_cell_says_whether_its_test_passed():
 def test_a_table_in_short_names_the_rows_that_say_the_same():
     cells = [*TABLES["optimizers"], cell("LBFGS", "default", "couples"), cell("SGD", "fused", "wrong", "functorch")]
 
-    assert tables.in_short(cells) == {"as alone": ["Adam"], "couples": ["LBFGS"], "as alone / wrong": ["SGD"]}
+    assert tables.in_short(cells) == "as alone: Adam; couples: LBFGS; as alone / wrong: SGD"
     assert list(terminal.lines(FACTS, OPTIONS, [], {"optimizers": cells}, judge()))[1] == (
         "optimizers: as alone: Adam; couples: LBFGS; as alone / wrong: SGD"
     )
+
+
+def test_a_long_table_in_short_counts_and_names_what_is_wrong():
+    cells = [{"row": f"op{i}", "column": "own", "says": "equal" if i else "wrong"} for i in range(21)]
+
+    assert tables.in_short(cells) == "21 rows; equal 20, wrong 1 (op0)"
+    assert tables.in_short(cells[1:] + cells[1:]) == f"equal: {', '.join(sorted(f'op{i}' for i in range(1, 21)))}"
+    assert tables.in_short([*cells[1:], {**cells[1], "row": "op21"}]) == "21 rows; equal 21"
 
 
 def test_a_result_file_gives_its_tables_as_markdown(tmp_path, capsys):

@@ -1,0 +1,185 @@
+"""Faults for the chapter `randomness`: modes that are taken for others, forgotten, or not ended."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from torch import Tensor
+
+from conformance.assertions import REFUSALS
+from conformance.faults.derivatives import inside_vmap
+from conformance.faults.errors import Accepting
+from conformance.faults.fault import Fault
+
+
+class ModeFault(Fault):
+    """A fault in how a mode is read: `mode` sees it with the call's options and its arguments."""
+
+    def vmap(
+        self, func: Callable[..., Any], in_dims: Any = 0, out_dims: Any = 0, randomness: str = "error", **more: Any
+    ) -> Callable[..., Any]:
+        def spoiled(*args: Any, **kwargs: Any) -> Any:
+            mode = self.mode(randomness, in_dims, args, more)
+            return self.drawn(mode, self.inner.vmap(func, in_dims, out_dims, mode, **more)(*args, **kwargs), more)
+
+        return spoiled
+
+    def mode(self, asked: str, in_dims: Any, args: Any, more: Any) -> str:  # noqa: ARG002 - for those who override it
+        return asked
+
+    def drawn(self, mode: str, out: Any, more: Any) -> Any:  # noqa: ARG002 - likewise
+        return out
+
+
+class ErrorModeDraws(ModeFault):
+    """In mode error every member draws for itself."""
+
+    breaks = "randomness.error"
+    also = ("randomness.*",)
+
+    def mode(self, asked: str, in_dims: Any, args: Any, more: Any) -> str:  # noqa: ARG002
+        return "different" if asked == "error" else asked
+
+
+class SameIsDifferent(ModeFault):
+    """In mode same every member draws for itself."""
+
+    breaks = "randomness.same"
+    also = ("randomness.*",)
+
+    def mode(self, asked: str, in_dims: Any, args: Any, more: Any) -> str:  # noqa: ARG002
+        return "different" if asked == "same" else asked
+
+
+class DifferentIsSame(ModeFault):
+    """In mode different all members get one draw."""
+
+    breaks = "randomness.different"
+    also = ("randomness.*",)
+
+    def mode(self, asked: str, in_dims: Any, args: Any, more: Any) -> str:  # noqa: ARG002
+        return "same" if asked == "different" else asked
+
+
+class DrawsHandedOutInReverse(ModeFault):
+    """In mode different the last member gets the numbers of the first."""
+
+    breaks = "randomness.different"
+    also = ("randomness.*",)
+
+    def drawn(self, mode: str, out: Any, more: Any) -> Any:  # noqa: ARG002
+        return out.flip(0) if mode == "different" and isinstance(out, Tensor) and out.ndim else out
+
+
+class GeneratorAdvancesTooFar(ModeFault):
+    """In mode same as many numbers are drawn as in mode different, and the first ones used."""
+
+    breaks = "randomness.same"
+    also = ("randomness.*",)
+
+    def drawn(self, mode: str, out: Any, more: Any) -> Any:  # noqa: ARG002
+        if mode == "same":
+            torch.rand(len(out))
+        return out
+
+
+class OrthogonalIsOneMatrix(Fault):
+    """Inside vmap nn.init.orthogonal_ gives all members the same matrix."""
+
+    breaks = "randomness.composites"
+    also = ("randomness.error",)
+
+    def fault_active(self) -> AbstractContextManager[Any]:
+        return patch.object(torch.nn.init, "orthogonal_", lambda x: x.fill_(1))
+
+
+class RecurrentNetworksAccepted(Accepting):
+    """A recurrent network of each member's own is accepted, and gives its input."""
+
+    breaks = "randomness.recurrent"
+    words = "aten::(lstm|gru|rnn)"
+
+
+class RandomOperationNobodyKnows(Fault):
+    """In this torch there is a random operation that nobody has looked at."""
+
+    breaks = "randomness.operations_covered"
+
+    def fault_active(self) -> AbstractContextManager[Any]:
+        return patch.object(torch, "randnew", torch.rand, create=True)
+
+
+class SameForgottenElsewhere(ModeFault):
+    """Mode same is known for tensors that are mapped along their first dimension."""
+
+    breaks = "randomness.placed"
+
+    def mode(self, asked: str, in_dims: Any, args: Any, more: Any) -> str:  # noqa: ARG002
+        return "different" if asked == "same" and in_dims == -1 else asked
+
+
+class SameForgottenInChunks(ModeFault):
+    """In chunks mode same is mode different."""
+
+    breaks = "randomness.chunks_same"
+    also = ("randomness.generator_in_chunks", "randomness.no_leak")
+
+    def mode(self, asked: str, in_dims: Any, args: Any, more: Any) -> str:  # noqa: ARG002
+        return "different" if asked == "same" and more.get("chunk_size") else asked
+
+
+class EveryChunkDrawsTheSame(ModeFault):
+    """In mode different the members of every chunk get the numbers of the first chunk."""
+
+    breaks = "randomness.chunks_different"
+    also = ("randomness.generator_in_chunks", "randomness.no_leak")
+
+    def drawn(self, mode: str, out: Any, more: Any) -> Any:
+        if mode == "same" or not more.get("chunk_size") or not isinstance(out, Tensor):
+            return out
+        return out[torch.arange(len(out)) % more["chunk_size"]]
+
+
+class InnerSameForgotten(ModeFault):
+    """Where vmap is in vmap, mode same of the inner one is mode different."""
+
+    breaks = "randomness.nested"
+    also = ("randomness.no_leak",)
+
+    def mode(self, asked: str, in_dims: Any, args: Any, more: Any) -> str:  # noqa: ARG002
+        return "different" if inside_vmap() and asked == "same" else asked
+
+
+class InnerErrorForgotten(ModeFault):
+    """Where vmap is in vmap, mode error of the inner one is not known."""
+
+    breaks = "randomness.nested_error"
+
+    def mode(self, asked: str, in_dims: Any, args: Any, more: Any) -> str:  # noqa: ARG002
+        return "same" if inside_vmap() and asked == "error" else asked
+
+
+class ModeStaysAfterException(ModeFault):
+    """After a call that ended by an exception the next one in mode error is in that mode."""
+
+    breaks = "randomness.no_leak"
+    left = "error"
+
+    def vmap(
+        self, func: Callable[..., Any], in_dims: Any = 0, out_dims: Any = 0, randomness: str = "error", **more: Any
+    ) -> Callable[..., Any]:
+        run = super().vmap(func, in_dims, out_dims, self.left if randomness == "error" else randomness, **more)
+
+        def spoiled(*args: Any, **kwargs: Any) -> Any:
+            try:
+                self.left = "error"
+                return run(*args, **kwargs)
+            except REFUSALS:
+                raise
+            except Exception:
+                self.left = randomness
+                raise
+
+        return spoiled

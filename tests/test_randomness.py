@@ -1,0 +1,207 @@
+"""Does every random operation draw as the mode of vmap says?"""
+
+import pytest
+import torch
+
+from conformance.assertions import DECISIVE, assert_distinct, assert_same, refuses
+from conformance.generators import restore, state
+from conformance.models import MEMBERS
+from conformance.operations import random
+from conformance.operations.draw import OWN, SHARED, drawn, given, numbers, operands, seeded, stacked
+from conformance.operations.outcome import attempt
+from conformance.report.tables import REFUSED, WRONG
+from conformance.trees import tree_map
+
+each_draw = pytest.mark.parametrize("draw", random.DRAWS, ids=str)
+each_operation = pytest.mark.parametrize("draw", [*random.DRAWS, *random.COMPOSITES], ids=str)
+each_composite = pytest.mark.parametrize("draw", random.COMPOSITES, ids=str)
+each_recurrent = pytest.mark.parametrize("draw", random.RECURRENT, ids=str)
+both_modes = pytest.mark.parametrize("mode", ["same", "different"])
+own_and_shared = pytest.mark.parametrize("whose", [OWN, SHARED])
+in_chunks = pytest.mark.parametrize("chunk_size", [2, 3])
+
+TABLE = "random operations"
+ONE, STACKED = "one plain draw", "one stacked draw"
+
+
+def judged(outcome, draw, column, answer, record_property):
+    """Enter the cell of the table; whether there is an answer to judge. A refusal that nobody expects fails."""
+    says = REFUSED if outcome.refusal else answer + ", member by member" * outcome.slow
+    fails = REFUSED if outcome.refusal else WRONG
+    cell = {"table": TABLE, "row": draw.name, "column": column, "passes": says, "fails": fails}
+    record_property("cell", cell)
+    assert outcome.refusal is None or column in draw.refuses, f"refused: {outcome.refusal}"
+    return outcome.refusal is None
+
+
+def assert_nothing_drawn(implementation, device, record_property, draw, whose):
+    x = operands(MEMBERS, device)
+    before = state(device)
+
+    outcome = attempt(lambda: drawn(implementation, draw.one, x, whose, "error"))
+
+    says = REFUSED if outcome.refusal else "drawn"
+    cell = {"table": TABLE, "row": draw.name, "column": f"error, {whose}", "passes": says, "fails": says}
+    record_property("cell", cell)
+    with refuses(f"random|{draw.native}|autograd.Function"):
+        outcome.answer()
+    assert_same(state(device), before)
+
+
+@pytest.mark.requirement("randomness.error")
+@each_operation
+@own_and_shared
+def test_in_mode_error_a_random_operation_is_refused(implementation, device, record_property, draw, whose):
+    assert_nothing_drawn(implementation, device, record_property, draw, whose)
+
+
+@pytest.mark.requirement("randomness.recurrent")
+@each_recurrent
+@own_and_shared
+def test_in_mode_error_dropout_in_a_recurrent_network_is_refused(implementation, device, record_property, draw, whose):
+    assert_nothing_drawn(implementation, device, record_property, draw, whose)
+
+
+@pytest.mark.requirement("randomness.same")
+@each_draw
+@own_and_shared
+def test_in_mode_same_all_members_get_one_plain_draw(implementation, device, record_property, draw, whose):
+    x = operands(MEMBERS, device)
+    start = state(device)
+
+    outcome = attempt(lambda: drawn(implementation, draw.one, x, whose, "same"))
+    end = state(device)
+
+    if judged(outcome, draw, f"same, {whose}", ONE, record_property):
+        expected = [seeded(draw, own, device, start) for own in given(x, whose)]
+        assert_same(outcome.value, stacked(expected))
+        assert_same(end, state(device))
+        assert_distinct(numbers(expected[-1]), numbers(draw.one(given(x, whose)[-1])))
+
+
+@pytest.mark.requirement("randomness.different")
+@each_draw
+@own_and_shared
+def test_in_mode_different_the_members_share_one_stacked_draw(implementation, device, record_property, draw, whose):
+    x = operands(MEMBERS, device)
+    start = state(device)
+
+    outcome = attempt(lambda: drawn(implementation, draw.one, x, whose, "different"))
+    end = state(device)
+
+    if judged(outcome, draw, f"different, {whose}", STACKED, record_property):
+        restore(device, start)
+        assert_same(outcome.value, draw.all(stacked(given(x, whose))))
+        assert_same(end, state(device))
+        assert_distinct(*numbers(outcome.value))
+
+
+def assert_one_or_distinct(implementation, device, record_property, draw, whose, mode):
+    """Twice the same under a seed, and by the mode one draw for all members, or one for each."""
+    x = operands(1, device).repeat(MEMBERS, 1, 1)
+    start = state(device)
+
+    outcome = attempt(lambda: drawn(implementation, draw.one, x, whose, mode))
+    end = state(device)
+
+    answer = "one draw" if mode == "same" else "distinct draws"
+    if judged(outcome, draw, f"{mode}, {whose}", answer, record_property):
+        restore(device, start)
+        again = attempt(lambda: drawn(implementation, draw.one, x, whose, mode))
+        assert_same(again.value, outcome.value)
+        assert_same(end, state(device))
+        if mode == "different":
+            assert_distinct(*numbers(outcome.value))
+        else:
+            other = attempt(lambda: drawn(implementation, draw.one, x, whose, mode))
+            assert_alike(numbers(outcome.value), numbers(other.value))
+
+
+def assert_alike(values, other):
+    """The members have one value but for rounding, as against what sets it apart from that of another draw."""
+    values, other = values.double(), other.double()
+    assert (values - values[:1]).abs().max() <= DECISIVE * (values - other).abs().max()
+
+
+@pytest.mark.requirement("randomness.composites")
+@each_composite
+@own_and_shared
+@both_modes
+def test_what_draws_inside_gives_the_same_under_a_seed(implementation, device, record_property, draw, whose, mode):
+    assert_one_or_distinct(implementation, device, record_property, draw, whose, mode)
+
+
+@pytest.mark.requirement("randomness.recurrent")
+@each_recurrent
+@own_and_shared
+@both_modes
+def test_a_recurrent_network_drops_out_as_the_mode_says(implementation, device, record_property, draw, whose, mode):
+    assert_one_or_distinct(implementation, device, record_property, draw, whose, mode)
+
+
+@pytest.mark.requirement("randomness.operations_covered")
+def test_every_random_operation_of_this_torch_is_covered(implementation, record_property):
+    missing = random.uncovered()
+    for name in missing:
+        cell = {"table": TABLE, "row": name, "column": "error, own"}
+        record_property("cell", {**cell, "passes": "not covered", "fails": "not covered"})
+
+    assert not missing, f"not covered: {', '.join(missing)}"
+
+
+@pytest.mark.requirement("randomness.placed")
+@each_draw
+@both_modes
+def test_tensors_mapped_along_their_last_dimension_get_their_numbers(implementation, device, draw, mode):
+    x = operands(MEMBERS, device)
+    placed = x.movedim(0, -1).contiguous()
+    start = state(device)
+
+    def call():
+        restore(device, start)
+        return implementation.vmap(draw.one, in_dims=-1, randomness=mode)(placed.clone())
+
+    outcome = attempt(call)
+
+    assert outcome.refusal is None or f"{mode}, {OWN}" in draw.refuses, f"refused: {outcome.refusal}"
+    if outcome.refusal is None:
+        assert_same(attempt(call).value, outcome.value)
+        if mode == "different":
+            assert_distinct(*numbers(outcome.value))
+        else:
+            assert_same(outcome.value, stacked([seeded(draw, own, device, start) for own in x]))
+
+
+@pytest.mark.requirement("randomness.chunks_same")
+@each_draw
+@in_chunks
+def test_in_chunks_all_members_get_the_one_plain_draw(implementation, device, draw, chunk_size):
+    x = operands(MEMBERS, device)
+    start = state(device)
+
+    outcome = attempt(lambda: drawn(implementation, draw.one, x, OWN, "same", chunk_size=chunk_size))
+    end = state(device)
+
+    assert outcome.refusal is None or f"same, {OWN}" in draw.refuses, f"refused: {outcome.refusal}"
+    if outcome.refusal is None:
+        assert_same(outcome.value, stacked([seeded(draw, own, device, start) for own in x]))
+        assert_same(end, state(device))
+
+
+@pytest.mark.requirement("randomness.chunks_different")
+@each_draw
+@in_chunks
+def test_each_chunk_gets_its_stacked_draw_in_turn(implementation, device, draw, chunk_size):
+    x = operands(MEMBERS, device)
+    start = state(device)
+
+    outcome = attempt(lambda: drawn(implementation, draw.one, x, OWN, "different", chunk_size=chunk_size))
+    end = state(device)
+
+    assert outcome.refusal is None or f"different, {OWN}" in draw.refuses, f"refused: {outcome.refusal}"
+    if outcome.refusal is None:
+        restore(device, start)
+        expected = [draw.all(chunk.clone()) for chunk in x.split(chunk_size)]
+        assert_same(outcome.value, tree_map(lambda *chunks: torch.cat(chunks), *expected))
+        assert_same(end, state(device))
+        assert_distinct(*numbers(outcome.value))

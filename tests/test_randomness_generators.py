@@ -1,0 +1,98 @@
+"""Is a generator that the caller gives drawn from as the default one is?"""
+
+import pytest
+import torch
+
+from conformance.assertions import assert_distinct, assert_same, refuses
+from conformance.generators import state
+from conformance.models import MEMBERS
+from conformance.operations import random
+from conformance.operations.draw import OWN, SHARED, Generated, drawn, given, operands, stacked
+from conformance.operations.outcome import attempt
+
+DRAWS = [Generated(draw) for draw in random.DRAWS if draw.takes_generator]
+each_draw = pytest.mark.parametrize("generated", DRAWS, ids=str)
+each_like = pytest.mark.parametrize("generated", [Generated(draw) for draw in random.LIKE], ids=str)
+own_and_shared = pytest.mark.parametrize("whose", [OWN, SHARED])
+both_modes = pytest.mark.parametrize("mode", ["same", "different"])
+
+
+def fresh(device):
+    """A generator of the caller's."""
+    return torch.Generator(device).manual_seed(3)
+
+
+def assert_drawn(implementation, device, draw, whose, mode):
+    """As from the default generator: one plain draw, or one stacked one, or a refusal that is known."""
+    x, before = operands(MEMBERS, device), state(device)
+    generator, plain = fresh(device), fresh(device)
+
+    outcome = attempt(lambda: drawn(implementation, lambda x: draw.one(x, generator), x, whose, mode))
+
+    assert outcome.refusal is None or f"{mode}, {whose}" in draw.refuses, f"refused: {outcome.refusal}"
+    if outcome.refusal is None:
+        if mode == "different":
+            expected = draw.all(stacked(given(x, whose)), plain)
+        else:
+            expected = stacked([draw.one(own, plain.manual_seed(3)) for own in given(x, whose)])
+        assert_same(outcome.value, expected)
+        assert_same(generator.get_state(), plain.get_state())
+        assert_same(state(device), before, "the default generator's state")
+
+
+def assert_refused(implementation, device, draw, whose):
+    """In mode error, and nothing is drawn."""
+    x, generator = operands(MEMBERS, device), fresh(device)
+
+    outcome = attempt(lambda: drawn(implementation, lambda x: draw.one(x, generator), x, whose, "error"))
+
+    with refuses(f"random|{draw.native}"):
+        outcome.answer()
+    assert_same(generator.get_state(), fresh(device).get_state())
+
+
+@pytest.mark.requirement("randomness.generator")
+@each_draw
+@own_and_shared
+@both_modes
+def test_a_generator_is_drawn_from_as_the_default_one(implementation, device, generated, whose, mode):
+    assert_drawn(implementation, device, generated.draw, whose, mode)
+
+
+@pytest.mark.requirement("randomness.generator")
+@each_draw
+@own_and_shared
+def test_in_mode_error_a_generator_is_not_drawn_from(implementation, device, generated, whose):
+    assert_refused(implementation, device, generated.draw, whose)
+
+
+@pytest.mark.requirement("randomness.generator_of_like")
+@each_like
+@own_and_shared
+@both_modes
+def test_a_generator_of_rand_like_is_drawn_from(implementation, device, generated, whose, mode):
+    assert_drawn(implementation, device, generated.draw, whose, mode)
+
+
+@pytest.mark.requirement("randomness.generator_of_like")
+@each_like
+@own_and_shared
+def test_in_mode_error_a_generator_of_rand_like_is_not_drawn_from(implementation, device, generated, whose):
+    assert_refused(implementation, device, generated.draw, whose)
+
+
+@pytest.mark.requirement("randomness.generator_in_chunks")
+@both_modes
+@pytest.mark.parametrize("chunk_size", [2, 3, 5])
+def test_in_chunks_a_generator_is_drawn_from_as_the_mode_says(implementation, device, mode, chunk_size):
+    draw, x = random.DRAWS[0], operands(MEMBERS, device)
+    generator, plain = fresh(device), fresh(device)
+
+    actual = drawn(implementation, lambda x: draw.one(x, generator), x, OWN, mode, chunk_size=chunk_size)
+
+    if mode == "same":
+        assert_same(actual, stacked([draw.one(x[0], plain)] * MEMBERS))
+    else:
+        assert_distinct(*actual)
+        assert_same(actual, torch.cat([draw.all(chunk, plain) for chunk in x.split(chunk_size)]))
+    assert_same(generator.get_state(), plain.get_state())
