@@ -139,6 +139,20 @@ def test_a_recurrent_network_drops_out_as_the_mode_says(implementation, device, 
     assert_one_or_distinct(implementation, device, record_property, draw, whose, mode)
 
 
+@pytest.mark.requirement("randomness.out")
+@pytest.mark.parametrize("draw", random.OUT, ids=str)
+@own_and_shared
+@pytest.mark.parametrize("mode", ["error", "same", "different"])
+def test_a_random_operation_with_out_is_refused(implementation, device, draw, whose, mode):
+    x, before = operands(MEMBERS, device), state(device)
+
+    outcome = attempt(lambda: drawn(implementation, draw.one, x, whose, mode))
+
+    with refuses("random|out="):
+        outcome.answer()
+    assert_same(state(device), before)
+
+
 @pytest.mark.requirement("randomness.operations_covered")
 def test_every_random_operation_of_this_torch_is_covered(implementation, record_property):
     missing = random.uncovered()

@@ -18,6 +18,7 @@ from conformance.faults import (
     gradients_modes,
     gradients_transforms,
     in_dims,
+    inplace,
     nesting,
     out_dims,
     randomness,
@@ -46,6 +47,7 @@ CHAPTERS = (
     training,
     randomness,
     randomness_draws,
+    inplace,
 )
 FAULTS = MappingProxyType(
     {

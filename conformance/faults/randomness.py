@@ -102,6 +102,14 @@ class RecurrentNetworksAccepted(Accepting):
     words = "aten::(lstm|gru|rnn)"
 
 
+class RandomOutAccepted(Accepting):
+    """A random operation that is given out= leaves it as it is, in silence."""
+
+    breaks = "randomness.out"
+    words = "out variants of random|out= or view ops|randomness error mode"
+    also = ("randomness.*",)
+
+
 class RandomOperationNobodyKnows(Fault):
     """In this torch there is a random operation that nobody has looked at."""
 

@@ -153,6 +153,16 @@ LIKE = [
     Draw("torch.randn_like", "torch.randn_like(x{g})"),
     Draw("torch.randint_like", "torch.randint_like(x, 1000{g})"),
 ]
+OUT = [
+    Draw("torch.rand, out", "torch.rand(3, 23, out=0 * x)"),
+    Draw("torch.randn, out", "torch.randn(3, 23, out=0 * x)"),
+    Draw("torch.randint, out", "torch.randint(1000, (3, 23), out=(0 * x).long())"),
+    Draw("torch.randint, from a lowest, out", "torch.randint(5, 1000, (3, 23), out=(0 * x).long())"),
+    Draw("torch.randperm, out", "torch.randperm(23, out=(0 * x[0]).long())"),
+    Draw("torch.normal, out", "torch.normal(x, x, out=0 * x)"),
+    Draw("torch.bernoulli, out", "torch.bernoulli(x, out=0 * x)"),
+    Draw("torch.multinomial, out", "torch.multinomial(x, 7, out=(0 * x[:, :7]).long())"),
+]
 
 SPACES = {"torch": torch, "Tensor": torch.Tensor, "F": F, "nn.init": nn.init}
 # Random by name or tag, and not asked, with the reason.

@@ -9,7 +9,7 @@ import torch
 from conformance.chance import COMPARISONS, FALSE_ALARM, mean_of
 from conformance.generators import restore, state
 from conformance.implementations import TorchFunc
-from conformance.operations import random
+from conformance.operations import differentiation, inplace, out, random, write
 from conformance.operations.draw import OWN, SHARED, Draw, Generated, drawn, given, numbers, operands, stacked
 from conformance.operations.laws import LAWS
 from conformance.operations.outcome import attempt
@@ -121,3 +121,95 @@ def test_chance_allows_what_the_inequality_says():
         mean_of(torch.tensor([0.0, 1.5]), 0.5)
     with pytest.raises(ValueError, match="from 0 to 1"):
         mean_of(torch.tensor([-0.1, 0.5]), 0.5)
+
+
+WRITES = [*inplace.WRITES, *inplace.BEHIND_SLICES]
+
+
+def first_member():
+    return {name: tensor[0] for name, tensor in write.tensors(1, CPU).items()}
+
+
+@pytest.mark.parametrize("operation", WRITES, ids=str)
+def test_every_write_of_the_catalogue_works_and_writes(operation):
+    assert operation.lacks(CPU) is None
+    one = first_member()
+    before = one[operation.on]
+
+    after = operation.run(before.clone(), one)
+
+    assert after.shape == before.shape
+    assert not torch.equal(after, before)
+    assert (torch.view_as_real(after) if after.is_complex() else after.double()).isfinite().all()
+    assert set(operation.operands) <= one.keys()
+
+
+@pytest.mark.parametrize("operation", inplace.RESHAPING, ids=str)
+def test_every_change_of_shape_of_the_catalogue_works(operation):
+    one = first_member()
+
+    assert operation.lacks(CPU) is None
+    assert operation.run(one[operation.on].clone(), one) is not None
+
+
+def test_a_write_says_why_it_can_not_be_called():
+    unknown = write.Write("Tensor.nope_", "s.nope_(y)")
+
+    assert "has no attribute 'nope_'" in unknown.lacks(CPU)
+    assert unknown.operands == ["y"]
+
+
+def test_writes_that_nobody_looked_at_are_named(monkeypatch):
+    known = {draw.name.partition(",")[0] for draw in (*random.DRAWS, *random.COMPOSITES)}
+    assert inplace.uncovered(known) == []
+    monkeypatch.setattr(torch.Tensor, "new_", torch.Tensor.add_, raising=False)
+    monkeypatch.setattr(torch, "_foreach_new_", torch._foreach_add_, raising=False)
+    monkeypatch.setattr(torch.nn.functional, "fresh", lambda x, inplace=False: x, raising=False)
+    monkeypatch.setattr(torch.Tensor, "__imatmul__", torch.Tensor.add_, raising=False)
+
+    assert inplace.uncovered(known) == ["Tensor.new_", "torch._foreach_new_", "F.fresh", "Tensor.__imatmul__"]
+    assert "torch.dropout_" in inplace.uncovered(set())
+
+
+def test_a_gradient_through_a_write_is_the_textbooks():
+    square = differentiation.Differentiated(write.Write("Tensor.mul_", "s.mul_(y)"))
+    x, y = torch.rand(3, 7), torch.rand(3, 7)
+    weights = torch.linspace(0.5, 2, 21).reshape(3, 7)
+
+    found = square.gradients(square.write.run, x, {"y": y})
+
+    torch.testing.assert_close(found, {"s": weights * y, "y": weights * x})
+    assert square.lacks(CPU) is None
+    stacked_twice = square.gradients(square.write.run, torch.stack([x, x]), {"y": torch.stack([y, y])})
+    torch.testing.assert_close(stacked_twice["s"], torch.stack([weights * y] * 2))
+
+
+def test_a_gradient_of_what_is_not_differentiated_is_lacking_or_zero():
+    integers = differentiation.Differentiated(write.Write("Tensor.heaviside_", "s.heaviside_(y)"))
+    filled = differentiation.Differentiated(write.Write("Tensor.fill_", "s.fill_(2.0)"))
+
+    assert "no derivative here" in integers.lacks(CPU)
+    assert str(integers) == "Tensor.heaviside_"
+    assert torch.equal(filled.gradients(filled.write.run, torch.ones(3, 7), {})["s"], torch.zeros(3, 7))
+
+
+def test_every_function_with_out_is_called(monkeypatch):
+    assert out.uncovered() == []
+    assert {space: len(list(out.calls(space))) > 10 for space in out.SPACES} == dict.fromkeys(out.SPACES, True)
+    given = {name: tensor[0] for name, tensor in out.tensors(1, CPU).items()}
+    written = torch.zeros(3, 7)
+
+    out.Into("torch.add", "x, y").run(given, written)
+
+    assert torch.equal(written, given["x"] + given["y"])
+    assert str(out.Into("torch.add", "x, y")) == "torch.add"
+
+
+def test_functions_with_out_that_nobody_can_call_are_named(monkeypatch):
+    def newest(secret):
+        """Takes a secret, and out (Tensor)."""
+
+    monkeypatch.setattr(torch, "newest", newest, raising=False)
+
+    assert out.uncovered() == ["torch.newest"]
+    assert "torch.newest" not in {into.name for into in out.calls("torch")}

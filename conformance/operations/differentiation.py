@@ -1,0 +1,60 @@
+"""What backward makes of an in-place operation."""
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from conformance.numerics import is_inexact
+from conformance.operations.write import Write, tensors
+
+
+@dataclass(frozen=True)
+class Differentiated:
+    """An in-place operation as a step of a computation: `s` is computed, written to, and weighed."""
+
+    write: Write
+
+    def gradients(self, run: Callable[..., Tensor], s: Tensor, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Of a weighted sum of `run(s, given)` by `s` and each operand, zeros where there is none.
+
+        One member's tensors, or those of several, stacked, and a `run` of several: a member's weights are the same.
+        """
+        leaves = {name: leaf.detach().clone() for name, leaf in {"s": s, **given}.items()}
+        learning = {name: leaf.requires_grad_() for name, leaf in leaves.items() if is_inexact(leaf)}
+        out = run(leaves["s"] * 1, {name: leaves[name] for name in given})
+        numel = out.numel() // (out.shape[0] if out.ndim > self._dimensions else 1)
+        weights = torch.linspace(0.5, 2, numel, dtype=torch.float64)
+        shape = out.shape[out.ndim - self._dimensions :]
+        weighed = (out * weights.reshape(shape).to(out.device, out.dtype)).sum()
+        (weighed.real if weighed.is_complex() else weighed).backward()  # type: ignore[no-untyped-call]
+        return {name: torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for name, leaf in learning.items()}
+
+    @property
+    def _dimensions(self) -> int:
+        """How many a member's tensor has."""
+        return tensors(1, "cpu")[self.write.on].ndim - 1
+
+    def lacks(self, device: torch.device) -> str | None:
+        """Why torch does not differentiate it, in its own words; None if it does."""
+        return _problem(self, device)
+
+    def __str__(self) -> str:
+        return self.write.name
+
+
+@cache  # many tests ask
+def _problem(differentiated: Differentiated, device: torch.device) -> str | None:
+    write = differentiated.write
+    one: dict[str, Any] = {name: tensor[0] for name, tensor in tensors(1, device).items()}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            differentiated.gradients(write.run, one[write.on], {name: one[name] for name in write.operands})
+        except Exception as error:  # noqa: BLE001 - what can't be done is said in any way
+            return f"{write.name} has no derivative here: {error}"
+    return None

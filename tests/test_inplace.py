@@ -1,0 +1,203 @@
+"""Does every in-place operation write to its member what the loop writes, or say that it can't?"""
+
+import pytest
+import torch
+from torch import nn
+
+from conformance.assertions import assert_distinct, assert_members_close, assert_same, refuses
+from conformance.models import MEMBERS
+from conformance.numerics import loop
+from conformance.operations import inplace, out, random
+from conformance.operations.draw import stacked
+from conformance.operations.outcome import attempt
+from conformance.operations.write import tensors
+from conformance.report.tables import REFUSED, WRONG
+from conformance.trees import tree_map
+
+TABLE = "in-place operations"
+EQUAL, SLOW = "equals the loop", "slow fallback"
+
+each_write = pytest.mark.parametrize("write", inplace.WRITES, ids=str)
+each_behind_slice = pytest.mark.parametrize("write", inplace.BEHIND_SLICES, ids=str)
+each_reading = pytest.mark.parametrize(
+    "write", [it for it in (*inplace.WRITES, *inplace.BEHIND_SLICES) if it.operands], ids=str
+)
+each_reshaping = pytest.mark.parametrize("write", inplace.RESHAPING, ids=str)
+
+
+def alone(write, stacks, *, shared=False):
+    """What each member's tensor is after the write, by the loop; with `shared` all read the first member's operands."""
+
+    def written(_, own):
+        return write.run(own["s"], {name: own[name] for name in write.operands})
+
+    given = [
+        {"s": stacks[write.on][i], **{name: stacks[name][0 if shared else i] for name in write.operands}}
+        for i in range(MEMBERS)
+    ]
+    return loop(written, [nn.Identity()] * MEMBERS, given)
+
+
+def operands(write, stacks):
+    return {name: stacks[name].clone() for name in write.operands}
+
+
+def judged(outcome, write, column, record_property):
+    """Enter the cell of the table; whether there is an answer to judge. A refusal that nobody expects fails."""
+    says = REFUSED if outcome.refusal else SLOW if outcome.slow else EQUAL
+    cell = {"table": TABLE, "row": write.name, "column": column}
+    record_property("cell", {**cell, "passes": says, "fails": REFUSED if outcome.refusal else WRONG})
+    if outcome.refusal is None:
+        return True
+    assert write.refused, f"refused: {outcome.refusal}"
+    with refuses(write.refused):
+        outcome.answer()
+    return False
+
+
+def assert_written(implementation, device, record_property, write, *, shared):
+    """The members' tensors are what the loop makes of them, for the function and for the caller."""
+    stacks = tensors(MEMBERS, device)
+    expected = alone(write, stacks, shared=shared)
+    s, before = stacks[write.on].clone(), stacks[write.on].clone()
+    read = {name: tensor[0] if shared else tensor for name, tensor in operands(write, stacks).items()}
+
+    mapped = implementation.vmap(write.run, in_dims=(0, None if shared else 0))
+    outcome = attempt(lambda: mapped(s, read))
+
+    if judged(outcome, write, "mapped, shared operands" if shared else "mapped", record_property):
+        assert_members_close(outcome.value, expected, "s")
+        assert_same(s, outcome.value, "the caller's tensor")
+        assert_distinct(s, before)
+
+
+@pytest.mark.requirement("inplace.mapped")
+@each_write
+def test_a_write_is_the_loops(implementation, device, record_property, write):
+    assert_written(implementation, device, record_property, write, shared=False)
+
+
+@pytest.mark.requirement("inplace.mapped")
+@each_reading
+def test_a_write_of_what_all_members_share_is_the_loops(implementation, device, record_property, write):
+    assert_written(implementation, device, record_property, write, shared=True)
+
+
+@pytest.mark.requirement("inplace.index_behind_slice")
+@each_behind_slice
+def test_a_write_at_an_index_behind_a_slice_is_the_loops(implementation, device, record_property, write):
+    assert_written(implementation, device, record_property, write, shared=False)
+
+
+@pytest.mark.requirement("inplace.placed")
+@each_write
+def test_a_write_to_scattered_memory_is_the_loops(implementation, device, write):
+    stacks = tensors(MEMBERS, device)
+    expected = alone(write, stacks)
+    memory = stacks[write.on].movedim(0, -1).repeat_interleave(2, -1)
+    between = memory[..., 1::2].clone()
+
+    mapped = implementation.vmap(write.run, in_dims=(-1, 0))
+    outcome = attempt(lambda: mapped(memory[..., ::2], operands(write, stacks)))
+
+    assert outcome.refusal is None or write.refused, f"refused: {outcome.refusal}"
+    if outcome.refusal is None:
+        assert_members_close(outcome.value, expected, "s")
+        assert_same(memory[..., ::2].movedim(-1, 0), outcome.value, "the caller's tensor")
+    assert_same(memory[..., 1::2], between, "what lies between")
+
+
+@pytest.mark.requirement("inplace.unmapped")
+@each_reading
+def test_a_mapped_value_is_not_written_to_what_is_not_mapped(implementation, device, record_property, write):
+    stacks = tensors(MEMBERS, device)
+    s = stacks[write.on][0].clone()
+    given = operands(write, stacks)
+
+    outcome = attempt(lambda: implementation.vmap(write.run, in_dims=(None, 0))(s, given))
+
+    says = REFUSED if outcome.refusal else WRONG
+    cell = {"table": TABLE, "row": write.name, "column": "not mapped", "passes": says, "fails": says}
+    record_property("cell", cell)
+    with refuses(f"in-?place|shape|not possible|mask|{write.refused or 'not possible'}"):
+        outcome.answer()
+    assert_same(s, stacks[write.on][0])
+    assert_same(given, operands(write, stacks))
+
+
+@pytest.mark.requirement("inplace.operations_covered")
+def test_every_in_place_operation_of_this_torch_is_covered(implementation, record_property):
+    missing = inplace.uncovered({draw.name.partition(",")[0] for draw in (*random.DRAWS, *random.COMPOSITES)})
+    for name in missing:
+        cell = {"table": TABLE, "row": name, "column": "mapped"}
+        record_property("cell", {**cell, "passes": "not covered", "fails": "not covered"})
+
+    assert not missing, f"not covered: {', '.join(missing)}"
+
+
+@pytest.mark.requirement("inplace.reshaping")
+@each_reshaping
+def test_a_change_of_shape_is_the_loops(implementation, device, record_property, write):
+    stacks = tensors(MEMBERS, device)
+    expected = alone(write, stacks)
+
+    outcome = attempt(lambda: implementation.vmap(write.run)(stacks[write.on].clone(), operands(write, stacks)) + 0)
+
+    if judged(outcome, write, "mapped", record_property):
+        assert_members_close(outcome.value, expected, "s")
+
+
+@pytest.mark.requirement("inplace.reshaped_for_the_caller")
+def test_a_change_of_shape_reaches_the_caller(implementation, device):
+    s = tensors(MEMBERS, device)["x"].clone()
+    before = s.clone()
+
+    implementation.vmap(lambda s: s.t_())(s)
+
+    assert_same(s, before.mT)
+
+
+@pytest.mark.requirement("inplace.out")
+@pytest.mark.parametrize("space", out.SPACES)
+@pytest.mark.parametrize("mapped", [True, False], ids=["mapped-out", "shared-out"])
+def test_out_is_written_as_the_loop_writes_it_or_refused(implementation, device, record_property, space, mapped):
+    given = out.tensors(MEMBERS, device)
+    wrong = []
+    for into in out.calls(space):
+        says, why = called(implementation, into, given, mapped=mapped)
+        cell = {"table": TABLE, "row": f"{into.name}, out", "column": "mapped" if mapped else "not mapped"}
+        record_property("cell", {**cell, "passes": says, "fails": says})
+        wrong += [f"{into.name}: {why}"] * (says == WRONG)
+
+    assert not wrong, "; ".join(wrong)
+
+
+def called(implementation, into, given, *, mapped):
+    """What the table says of one function, and why; with `mapped` each member has an `out` of its own."""
+    one = [{name: tensor[i] for name, tensor in given.items()} for i in range(MEMBERS)]
+    zeros = [out.zeros_like(attempt(lambda own=own: into.run(own)).answer()) for own in one]
+    target = stacked(zeros) if mapped else zeros[0]
+
+    def written(target, given):
+        into.run(given, target)
+        return tree_map(torch.clone, target)
+
+    call = implementation.vmap(written, in_dims=(0 if mapped else None, 0))
+    outcome = attempt(lambda: call(target, given))
+
+    try:
+        if outcome.refusal is not None:
+            assert_same(target, out.zeros_like(target), "what was to be written to")
+            return REFUSED, ""
+        expected = loop(lambda _, own: written(out.zeros_like(into.run(own)), own), [nn.Identity()] * MEMBERS, one)
+        assert_members_close(outcome.value, expected, "out")
+    except AssertionError as error:
+        return WRONG, str(error)
+    return (SLOW if outcome.slow else EQUAL), ""
+
+
+@pytest.mark.requirement("inplace.out_covered")
+def test_every_function_with_out_is_covered(implementation):
+    missing = out.uncovered()
+
+    assert not missing, f"not covered: {', '.join(missing)}"

@@ -1,0 +1,121 @@
+"""Does autograd know of every write that vmap makes?"""
+
+import pytest
+import torch
+from torch import nn
+
+from conformance.assertions import assert_distinct, assert_members_close, assert_same, refuses
+from conformance.ensemble import Ensemble
+from conformance.models import MEMBERS, members
+from conformance.numerics import loop
+from conformance.operations import inplace
+from conformance.operations.differentiation import Differentiated
+from conformance.operations.outcome import attempt
+from conformance.operations.write import tensors
+
+ANSWERED = [write for write in inplace.WRITES if not write.refused]
+each_write = pytest.mark.parametrize("write", [write for write in ANSWERED if write.on == "x"], ids=str)
+each_differentiated = pytest.mark.parametrize("differentiated", [Differentiated(it) for it in ANSWERED], ids=str)
+STALE = "modified by an inplace operation"
+
+
+@pytest.mark.requirement("inplace.versions")
+@each_write
+def test_a_write_makes_an_older_backward_stale(implementation, device, write):
+    stacks = tensors(MEMBERS, device)
+    given = {name: stacks[name] for name in write.operands}
+    s = stacks["x"].clone()
+    weights = torch.ones_like(s, requires_grad=True)
+    older = (weights * s).sum()
+
+    attempt(lambda: implementation.vmap(lambda s, given: write.run(s, given) + 0)(s, given)).answer()
+
+    with refuses(STALE):
+        older.backward()
+    assert weights.grad is None
+
+
+@pytest.mark.requirement("inplace.versions")
+@each_write
+def test_a_write_inside_makes_the_backward_stale(implementation, device, write):
+    stacks = tensors(MEMBERS, device)
+    given = {name: stacks[name] for name in write.operands}
+    weights = torch.ones_like(stacks["x"], requires_grad=True)
+
+    def weighed(weights, s, given):
+        older = weights * s
+        write.run(s, given)
+        return older
+
+    mapped = implementation.vmap(weighed)
+    out = attempt(lambda: mapped(weights, stacks["x"].clone(), given)).answer()
+
+    with refuses(STALE):
+        out.sum().backward()
+
+
+@pytest.mark.requirement("inplace.gradients")
+@each_differentiated
+def test_backward_through_a_write_is_the_loops(implementation, device, differentiated):
+    write, stacks = differentiated.write, tensors(MEMBERS, device)
+    given = {name: stacks[name] for name in write.operands}
+
+    def alone(_, own):
+        return differentiated.gradients(write.run, own["s"], {name: own[name] for name in write.operands})
+
+    each = [{"s": stacks[write.on][i], **{name: tensor[i] for name, tensor in given.items()}} for i in range(MEMBERS)]
+    expected = loop(alone, [nn.Identity()] * MEMBERS, each)
+
+    mapped = implementation.vmap(write.run)
+    outcome = attempt(lambda: differentiated.gradients(mapped, stacks[write.on], given))
+
+    if outcome.refusal is None:
+        assert_members_close(outcome.value, expected, "gradient")
+    else:
+        assert write.name in inplace.REFUSED_BACKWARD, f"refused: {outcome.refusal}"
+        with refuses(STALE):
+            outcome.answer()
+
+
+class Writing(nn.Module):
+    """Scales its input by a weight, and doubles the weight; `written` is told what the weight is before it is used."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(3))
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, x):
+        out = x * self.weight
+        self.weight.mul_(2)
+        self.calls.add_(1)
+        return out
+
+
+@pytest.mark.requirement("inplace.leaves")
+def test_parameters_that_require_gradients_are_not_written_to(implementation, device):
+    ensemble = Ensemble(implementation, members(Writing, MEMBERS, device=device))
+    before = {name: tensor.detach().clone() for name, tensor in ensemble.params.items()}
+
+    with refuses("leaf"):
+        ensemble(torch.ones(7, 3, device=device), None)
+
+    assert_same(ensemble.detached, before)
+
+
+@pytest.mark.requirement("inplace.parameters")
+@pytest.mark.parametrize("data", [0, None], ids=["own", "shared"])
+def test_without_gradients_a_member_writes_to_its_slice(implementation, device, data):
+    models = members(Writing, MEMBERS, device=device)
+    ensemble = Ensemble(implementation, models)
+    x = torch.arange(1.0, 1 + MEMBERS * 21, device=device).reshape(MEMBERS, 7, 3)
+    x = x if data == 0 else x[0]
+
+    with torch.no_grad():
+        actual = [ensemble(x, data) for _ in range(2)]
+        expected = [torch.stack([model(x[i] if data == 0 else x) for i, model in enumerate(models)]) for _ in range(2)]
+
+    assert_same(actual, expected)
+    assert_distinct(*actual)
+    assert_same(ensemble.detached["weight"], torch.stack([model.weight.detach() for model in models]))
+    assert_same(ensemble.buffers["calls"], torch.full((MEMBERS,), 2.0, device=device))
