@@ -1,7 +1,8 @@
 """Something to learn: members with their minibatches and targets, for the loop and for the ensemble."""
 
-from collections.abc import Callable
-from typing import Any
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from conformance.assertions import assert_distinct
 from conformance.cases import Case
 from conformance.ensemble import Ensemble
+from conformance.implementations import Implementation
 from conformance.models import MEMBERS, SAMPLES, members
 from conformance.numerics import Answer, loop
 
@@ -31,8 +33,9 @@ class Lesson:
         device: torch.device | str,
         dtype: torch.dtype = torch.float64,
         n: int = MEMBERS,
+        samples: int = SAMPLES,
     ) -> None:
-        leading = (n, SAMPLES) if data == 0 else (SAMPLES,)
+        leading = (n, samples) if data == 0 else (samples,)
         self.data = data
         self.models = members(case.factory, n, device=device, dtype=dtype)
         self.x = case.inputs(*leading, device=device, dtype=dtype)
@@ -45,14 +48,42 @@ class Lesson:
             return [{"x": self.x, "target": self.target} for _ in self.models]
         return [{"x": x, "target": target} for x, target in zip(self.x, self.target, strict=True)]
 
-    def loop(self, func: Callable[[nn.Module, Any], Any]) -> Answer:
-        """`func` of each model and what it is given, in turn."""
-        return loop(func, self.models, self.given)
+    def loop(self, func: Callable[[nn.Module, Any], Any], *, draws: int = 1) -> Answer:
+        """`func` of each model and what it is given, in turn; its error is measured `draws` times."""
+        return loop(func, self.models, self.given, draws=draws)
+
+    def of(self, who: Sequence[int]) -> Self:
+        """The lesson of these members alone, in this order."""
+        lesson = copy.copy(self)
+        lesson.models = [self.models[i] for i in who]
+        if self.data == 0:
+            lesson.x, lesson.target = self.x[list(who)], self.target[list(who)]
+        return lesson
+
+    def everything(self, implementation: Implementation, **options: Any) -> dict[str, Any]:
+        """What `everything` is of a model alone, for all members of a new ensemble; `options` are vmap's."""
+        ensemble = Ensemble(implementation, self.models)
+        member = ensemble.vmap(ensemble.member, in_dims=(0, 0, self.data), **options)
+        out = member(ensemble.params, ensemble.buffers, self.x)
+        (out - self.target).square().flatten(1).mean(1).sum().backward()
+        return {"output": out.detach(), "buffers": ensemble.buffers, "gradients": gradients_of(ensemble)}
 
     def losses(self, ensemble: Ensemble, **options: Any) -> Tensor:
         """The loss of each member, (members,)."""
         losses: Tensor = ensemble.losses(loss, self.x, self.target, data=self.data, **options)
         return losses
+
+
+def output_and_buffers(model: nn.Module, given: dict[str, Tensor]) -> dict[str, Any]:
+    """A model's output alone, and its buffers after that."""
+    return {"output": model(given["x"]).detach(), "buffers": dict(model.named_buffers())}
+
+
+def everything(model: nn.Module, given: dict[str, Tensor]) -> dict[str, Any]:
+    """A model's output alone, its buffers after that, and what backward gives it, by name."""
+    out = model(given["x"])
+    loss(out, given["target"]).backward()  # type: ignore[no-untyped-call]
+    return {"output": out.detach(), "buffers": dict(model.named_buffers()), "gradients": gradients_in(model)}
 
 
 def gradients(model: nn.Module, given: dict[str, Tensor]) -> dict[str, Tensor | None]:

@@ -23,6 +23,7 @@ CHAPTERS = (
     "gradients",
     "training",
     "randomness",
+    "determinism",
     "inplace",
 )
 

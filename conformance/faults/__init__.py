@@ -11,6 +11,8 @@ from conformance.faults import (
     calling,
     calling_names,
     chunking,
+    determinism,
+    determinism_runs,
     errors,
     forward,
     gradients,
@@ -47,6 +49,8 @@ CHAPTERS = (
     training,
     randomness,
     randomness_draws,
+    determinism,
+    determinism_runs,
     inplace,
 )
 FAULTS = MappingProxyType(

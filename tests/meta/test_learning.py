@@ -4,11 +4,12 @@ import pytest
 import torch
 
 from conformance import optimizers
+from conformance.assertions import assert_members_close
 from conformance.cases import learning
 from conformance.derivatives import DERIVATIVES
 from conformance.ensemble import Ensemble
 from conformance.implementations import Functorch, Reference, TorchFunc
-from conformance.lesson import Lesson, gradients, gradients_of
+from conformance.lesson import Lesson, everything, gradients, gradients_of
 from conformance.models import MEMBERS, SAMPLES, members
 from conformance.optimizers import Setting
 from conformance.training import LEARNERS, STEPS, Course, learned, train, trained
@@ -54,6 +55,34 @@ def test_a_lesson_has_a_minibatch_for_each_or_one_for_all(data, leading):
     assert lesson.target.shape == (*leading, 2)
     assert [given["x"].shape for given in lesson.given] == [(SAMPLES, 3)] * MEMBERS
     assert [given["target"].shape for given in lesson.given] == [(SAMPLES, 2)] * MEMBERS
+
+
+@pytest.mark.parametrize("data", [0, None])
+def test_a_lesson_of_some_members_keeps_what_they_are_given(data):
+    lesson = Lesson(learning.LAYER_NORM, data, "cpu", samples=3)
+
+    some = lesson.of((4, 1))
+
+    assert some.models == [lesson.models[4], lesson.models[1]]
+    for ours, theirs in zip(some.given, (lesson.given[4], lesson.given[1]), strict=True):
+        assert torch.equal(ours["x"], theirs["x"])
+        assert torch.equal(ours["target"], theirs["target"])
+    assert len(lesson.models) == MEMBERS
+    assert lesson.x.shape[-2] == 3
+
+
+@pytest.mark.parametrize("implementation", [TorchFunc(), Functorch(), Reference()], ids=lambda each: each.name)
+@pytest.mark.parametrize("data", [0, None])
+def test_everything_is_output_buffers_and_gradients(implementation, data):
+    lesson = Lesson(learning.BATCH_NORM_TRAIN, data, "cpu")
+    expected = lesson.loop(everything)
+
+    found = lesson.everything(implementation)
+
+    assert list(found) == ["output", "buffers", "gradients"]
+    assert set(found["buffers"]) == {name for name, _ in lesson.models[0].named_buffers()}
+    assert set(found["gradients"]) == {name for name, _ in lesson.models[0].named_parameters()}
+    assert_members_close(found, expected)
 
 
 def test_gradients_are_those_of_what_is_not_frozen():

@@ -1,0 +1,148 @@
+"""Faults for the chapter `determinism`: seeds, generators, and what is drawn from them."""
+
+import itertools
+import os
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from torch import Tensor, nn
+
+from conformance.faults.fault import Fault, StackFault
+
+
+class SeedFault(Fault):
+    """A fault in torch.manual_seed: `seeded` seeds."""
+
+    def fault_active(self) -> AbstractContextManager[Any]:
+        manual_seed = torch.manual_seed
+        return patch.object(torch, "manual_seed", lambda seed: self.seeded(manual_seed, seed))
+
+    seeded: Callable[..., torch.Generator]
+
+
+class SeedsAddUp(SeedFault):
+    """Each seeding leaves the generator one number further on than the one before."""
+
+    breaks = "determinism.seeded_twice"
+    also = (
+        "determinism.seed*",
+        "determinism.later_members",
+        "determinism.fork_rng_vmap",
+        "determinism.golden_*",
+        "determinism.other_draws",
+    )
+
+    def __init__(self, inner: Any) -> None:
+        super().__init__(inner)
+        self.count = itertools.count()
+
+    def seeded(self, manual_seed: Callable[[int], torch.Generator], seed: int) -> torch.Generator:
+        generator = manual_seed(seed)
+        torch.rand(next(self.count))
+        return generator
+
+
+class ThreadsSeedElsewhere(SeedFault):
+    """A seed is another one in another thread."""
+
+    breaks = "determinism.seeded_in_thread"
+
+    def seeded(self, manual_seed: Callable[[int], torch.Generator], seed: int) -> torch.Generator:
+        return manual_seed(seed + (threading.current_thread() is not threading.main_thread()))
+
+
+class SeedBitLost(SeedFault):
+    """One bit of a seed does not count."""
+
+    breaks = "determinism.seeds_differ"
+
+    def seeded(self, manual_seed: Callable[[int], torch.Generator], seed: int) -> torch.Generator:
+        return manual_seed(seed & ~(1 << 9))
+
+
+class ReversedInOtherProcesses(Fault):
+    """The stack is in another order in another process, as if by the hash of a name."""
+
+    breaks = "determinism.seeded_in_process"
+    judged_on = "reference"
+
+    def __init__(self, inner: Any) -> None:
+        super().__init__(inner)
+        self.process = os.getpid()
+
+    def combine(self, models: Sequence[nn.Module]) -> tuple[Callable[..., Any], Any, Any]:
+        return self.inner.combine(models if os.getpid() == self.process else models[::-1])
+
+
+class ManyMembersMove(StackFault):
+    """Among 23 members each is in the place of the one after it."""
+
+    breaks = "determinism.later_members"
+    also = ("determinism.number",)
+
+    def stacked(self, tensor: Tensor) -> Tensor:
+        return tensor.roll(1, 0) if len(tensor) == 23 else tensor
+
+
+class GeneratorStays(Fault):
+    """fork_rng puts nothing back."""
+
+    breaks = "determinism.fork_rng"
+    also = ("determinism.fork_rng_vmap",)
+
+    def fault_active(self) -> AbstractContextManager[Any]:
+        return patch.object(torch.random, "fork_rng", lambda **_: nullcontext())
+
+
+class VmapDrawsOnItsOwn(Fault):
+    """What vmap draws comes from a generator that nobody seeds."""
+
+    breaks = "determinism.fork_rng_vmap"
+
+    def __init__(self, inner: Any) -> None:
+        super().__init__(inner)
+        self.seeds = itertools.count()
+
+    def vmap(self, func: Callable[..., Any], *options: Any, **more: Any) -> Callable[..., Any]:
+        mapped = self.inner.vmap(func, *options, **more)
+
+        def unseeded(*args: Any) -> Any:
+            with torch.random.fork_rng(devices=[]):
+                torch.default_generator.manual_seed(next(self.seeds))
+                return mapped(*args)
+
+        return unseeded if "randomness" in more else mapped
+
+
+class PermutationsBackwards(Fault):
+    """randperm shuffles from the other end."""
+
+    breaks = "determinism.golden_draws"
+
+    def fault_active(self) -> AbstractContextManager[Any]:
+        randperm = torch.randperm
+        return patch.object(torch, "randperm", lambda n: randperm(n).flip(0))
+
+
+class OrthogonalMirrored(Fault):
+    """orthogonal_ leaves signs as they come."""
+
+    breaks = "determinism.golden_inits"
+
+    def fault_active(self) -> AbstractContextManager[Any]:
+        orthogonal = nn.init.orthogonal_
+        return patch.object(nn.init, "orthogonal_", lambda tensor: orthogonal(tensor).neg_())
+
+
+class KaimingForgetsTheSlope(Fault):
+    """kaiming_uniform_ takes what follows for a plain ReLU."""
+
+    breaks = "determinism.golden_modules"
+
+    def fault_active(self) -> AbstractContextManager[Any]:
+        kaiming = nn.init.kaiming_uniform_
+        return patch.object(nn.init, "kaiming_uniform_", lambda tensor, a: kaiming(tensor, a=0 * a))

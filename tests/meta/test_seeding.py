@@ -1,0 +1,123 @@
+"""Are the golden values what their generator computes, and does a wrong draw go unnoticed?"""
+
+import json
+import runpy
+
+import numpy as np
+import pytest
+import torch
+
+from conformance import seeding
+from conformance.assertions import assert_members_close
+from conformance.cases import learning
+from conformance.implementations import Reference, TorchFunc
+from conformance.models import MEMBERS, state_of
+from conformance.trees import leaves, tree_map
+
+MAKER = runpy.run_path(str(seeding.FIXTURES / "make_seeded.py"))
+RECORDER = runpy.run_path(str(seeding.FIXTURES / "make_draws.py"))
+FILE = json.loads((seeding.FIXTURES / "seeded.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", [name for name in seeding.GOLDEN if name != "SimpleCNN"])
+def test_the_generator_computes_the_file_again(name):
+    made, kept = MAKER["golden"](name), FILE[name]
+
+    assert [path for path, _ in leaves(made, "")] == [path for path, _ in leaves(kept, "")]
+    for (path, ours), (_, theirs) in zip(leaves(made, ""), leaves(kept, ""), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4 if "float32" in path else 1e-11, atol=1e-6, err_msg=path)
+
+
+def test_the_generator_prints_the_file(capsys, monkeypatch):
+    monkeypatch.delitem(MAKER["SUBJECTS"], "SimpleCNN")
+
+    MAKER["main"]()
+
+    assert list(json.loads(capsys.readouterr().out)) == [name for name in FILE if name != "SimpleCNN"]
+
+
+def test_both_sides_speak_of_the_same():
+    assert MAKER["SEEDS"] == seeding.SEEDS
+    assert MAKER["HEAD"] == seeding.HEAD
+    assert list(FILE) == list(seeding.GOLDEN) == list(MAKER["SUBJECTS"])
+    for name, factory in seeding.GOLDEN.items():
+        for kept in FILE[name].values():
+            assert set(kept) == set(state_of(factory())), name
+
+
+def test_numpy_draws_the_numbers_that_everybody_knows():
+    generator = MAKER["Generator"](0, np.float64)
+
+    # What torch.randn gives first after torch.manual_seed(0), in countless issues and notebooks.
+    known = [1.5409961, -0.2934289, -2.1787894, 0.56843126, -1.0845224]
+    np.testing.assert_allclose(generator.normal((5,)), known, rtol=1e-6)
+    head = FILE["SimpleCNN"]["0"]["conv1.weight"]["exact"]["head"]
+    np.testing.assert_allclose(head[:3], [-0.0024956, 0.1788145, -0.2743484], atol=1e-7)
+
+
+def test_no_seed_draws_what_another_does():
+    for name in FILE:
+        drawn = [str(FILE[name][str(seed)]) for seed in seeding.SEEDS]
+        assert len(set(drawn)) == (1 if name == "BatchNorm2d" else len(drawn)), name
+
+
+SPOILED = {
+    "one-rounding-too-many": lambda tensor: tensor * (1 + 2**-18),
+    "exchanged": lambda tensor: tensor.flatten()[[1, 0, *range(2, tensor.numel())]],
+    "exchanged-behind-the-head": lambda tensor: tensor.flatten()[[*range(8), 9, 8, *range(10, tensor.numel())]],
+    "negative": lambda tensor: -tensor,
+}
+
+
+@pytest.mark.parametrize("spoil", [None, *SPOILED])
+def test_golden_values_tell_a_wrong_draw(spoil):
+    stacked = seeding.stack(TorchFunc(), [seeding.by_manual_seed(seeding.Draws, 1, seed)[0] for seed in seeding.SEEDS])
+    changed = {"randn_of_100": SPOILED.get(spoil, torch.clone)}
+    summaries = [
+        {name: seeding.summary(changed.get(name, torch.clone)(tensor[i])) for name, tensor in stacked.items()}
+        for i in range(len(seeding.SEEDS))
+    ]
+    actual = tree_map(lambda *each: torch.stack(each), *summaries)
+
+    if spoil is None:
+        assert_members_close(actual, seeding.golden("draws", "cpu"))
+        return
+    with pytest.raises(AssertionError, match=r"member 0: output\['randn_of_100'\]\['(head|checksum)'\] differs"):
+        assert_members_close(actual, seeding.golden("draws", "cpu"))
+
+
+def test_every_draw_is_recorded(capsys):
+    RECORDER["main"]()
+
+    recorded = json.loads((seeding.FIXTURES / "draws.json").read_text(encoding="utf-8"))
+    printed = json.loads(capsys.readouterr().out)
+    assert {name: np.shape(values) for name, values in printed.items()} == {
+        name: np.shape(values) for name, values in recorded.items()
+    }
+
+
+@pytest.mark.parametrize(("name", "change"), [("cauchy_", 1e-3), ("multinomial", 1), ("float64 randn", 1e-9)])
+def test_a_draw_that_moved_is_told_from_one_that_was_rounded(name, change):
+    recorded = json.loads((seeding.FIXTURES / "draws.json").read_text(encoding="utf-8"))
+    dtype = {"cauchy_": torch.float32, "multinomial": torch.int64}.get(name, torch.float64)
+    tensor = torch.tensor(recorded[name], dtype=dtype)
+
+    assert not seeding.moved(name, tensor)
+    assert seeding.moved(name, tensor * (1 + change))
+
+
+@pytest.mark.parametrize("make", seeding.WAYS.values(), ids=seeding.WAYS)
+def test_members_are_made_off_the_callers_random_state(make):
+    before = torch.get_rng_state()
+
+    make(learning.norm_net, 2, 3)
+
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_stacks_are_compared_bitwise():
+    expected = [seeding.stack(Reference(), make(learning.norm_net, MEMBERS, 3)) for make in seeding.WAYS.values()]
+
+    seeding.assert_stacks(Reference(), learning.norm_net, MEMBERS, 3, expected)
+    with pytest.raises(AssertionError, match="stack"):
+        seeding.assert_stacks(Reference(), learning.norm_net, MEMBERS, 4, expected)
