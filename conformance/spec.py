@@ -25,6 +25,7 @@ CHAPTERS = (
     "randomness",
     "determinism",
     "inplace",
+    "purity",
 )
 
 

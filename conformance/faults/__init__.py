@@ -23,6 +23,9 @@ from conformance.faults import (
     inplace,
     nesting,
     out_dims,
+    purity,
+    purity_functions,
+    purity_modules,
     randomness,
     randomness_draws,
     stacking,
@@ -52,6 +55,9 @@ CHAPTERS = (
     determinism,
     determinism_runs,
     inplace,
+    purity,
+    purity_modules,
+    purity_functions,
 )
 FAULTS = MappingProxyType(
     {

@@ -13,7 +13,7 @@ from conformance.faults.derivatives import inside_vmap, last_cut_off
 from conformance.faults.dims import InputFault, OutputFault, VmapFault, spread
 from conformance.faults.errors import Accepting
 from conformance.faults.fault import Fault
-from conformance.faults.randomness_draws import PatchedFault
+from conformance.faults.patched import PatchedInsideVmap
 from conformance.trees import leaves, tree_map
 
 Run = Callable[..., Any]
@@ -142,59 +142,59 @@ class OutNobodyCanCall(Fault):
         return patch.object(torch, "newest", newest, create=True)
 
 
-class TransposeInPlaceForgotten(PatchedFault):
+class TransposeInPlaceForgotten(PatchedInsideVmap):
     """Inside vmap t_ does nothing."""
 
     breaks = "inplace.reshaping"
     also = ("inplace.reshaped_for_the_caller",)
     owner = torch.Tensor
-    name_of_it = "t_"
+    attribute = "t_"
 
     def spoiled(self, t_: Any, tensor: Tensor) -> Tensor:  # noqa: ARG002
         return tensor
 
 
-class NarrowCopies(PatchedFault):
+class NarrowCopies(PatchedInsideVmap):
     """Inside vmap narrow gives a copy."""
 
     breaks = "inplace.views"
     owner = torch.Tensor
-    name_of_it = "narrow"
+    attribute = "narrow"
 
     def spoiled(self, narrow: Any, *args: Any) -> Any:
         return narrow(*args).clone()
 
 
-class PickedElementIsACopy(PatchedFault):
+class PickedElementIsACopy(PatchedInsideVmap):
     """Inside vmap an element that is picked by a tensor is a copy."""
 
     breaks = "inplace.view_by_index"
     also = ("inplace.views",)
     owner = torch.Tensor
-    name_of_it = "__getitem__"
+    attribute = "__getitem__"
 
     def spoiled(self, getitem: Any, tensor: Tensor, index: Any) -> Any:
         return getitem(tensor, index).clone() if isinstance(index, Tensor) else getitem(tensor, index)
 
 
-class CloneIsTheSame(PatchedFault):
+class CloneIsTheSame(PatchedInsideVmap):
     """Inside vmap a clone is the tensor itself."""
 
     breaks = "inplace.copies"
     also = ("inplace.views", "inplace.chunks")
     owner = torch.Tensor
-    name_of_it = "clone"
+    attribute = "clone"
 
     def spoiled(self, clone: Any, tensor: Tensor) -> Tensor:  # noqa: ARG002
         return tensor
 
 
-class NewZerosIsNotMapped(PatchedFault):
+class NewZerosIsNotMapped(PatchedInsideVmap):
     """Inside vmap new_zeros of a mapped tensor is not mapped."""
 
     breaks = "inplace.made_inside"
     owner = torch.Tensor
-    name_of_it = "new_zeros"
+    attribute = "new_zeros"
 
     def spoiled(self, new_zeros: Any, tensor: Tensor, *size: int) -> Tensor:  # noqa: ARG002
         return torch.zeros(size)

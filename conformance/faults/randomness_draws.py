@@ -1,65 +1,45 @@
 """Faults for the chapter `randomness`: the wrong generator, the wrong distribution, the wrong mask."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
-from unittest.mock import patch
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from conformance.faults.derivatives import inside_vmap, through_door
-from conformance.faults.fault import Fault
+from conformance.faults.derivatives import through_door
+from conformance.faults.patched import PatchedInsideVmap
 from conformance.faults.randomness import ModeFault
 
 MANY = 10_000
 
 
-class PatchedFault(Fault):
-    """A fault in one function, `name` of `owner`, inside vmap alone: `spoiled` gets it with its arguments."""
-
-    owner: Any = torch
-    name_of_it: str
-
-    def fault_active(self) -> AbstractContextManager[Any]:
-        original = getattr(self.owner, self.name_of_it)
-
-        def patched(*args: Any, **options: Any) -> Any:
-            return self.spoiled(original, *args, **options) if inside_vmap() else original(*args, **options)
-
-        return patch.object(self.owner, self.name_of_it, patched)
-
-    spoiled: Callable[..., Any]
-
-
-class GeneratorIgnored(PatchedFault):
+class GeneratorIgnored(PatchedInsideVmap):
     """Inside vmap torch.rand draws from the default generator, whichever it is given."""
 
     breaks = "randomness.generator"
     also = ("randomness.generator_in_chunks",)
-    name_of_it = "rand"
+    attribute = "rand"
 
     def spoiled(self, rand: Any, *args: Any, generator: Any = None, **options: Any) -> Any:  # noqa: ARG002
         return rand(*args, **options)
 
 
-class GeneratorOfLikeIgnored(PatchedFault):
+class GeneratorOfLikeIgnored(PatchedInsideVmap):
     """Inside vmap torch.rand_like draws from the default generator, whichever it is given."""
 
     breaks = "randomness.generator_of_like"
-    name_of_it = "rand_like"
+    attribute = "rand_like"
 
     def spoiled(self, rand_like: Any, *args: Any, generator: Any = None) -> Any:  # noqa: ARG002
         return rand_like(*args)
 
 
-class GeneratorStandsStill(PatchedFault):
+class GeneratorStandsStill(PatchedInsideVmap):
     """Inside vmap torch.rand draws from a copy of the generator that it is given."""
 
     breaks = "randomness.generator_in_chunks"
     also = ("randomness.generator",)
-    name_of_it = "rand"
+    attribute = "rand"
 
     def spoiled(self, rand: Any, *args: Any, generator: Any = None, **options: Any) -> Any:
         if generator is not None:
@@ -67,36 +47,36 @@ class GeneratorStandsStill(PatchedFault):
         return rand(*args, **options)
 
 
-class MaskOfNumbers(PatchedFault):
+class MaskOfNumbers(PatchedInsideVmap):
     """Inside vmap the mask of native_dropout is of numbers."""
 
     breaks = "randomness.mask_dtype"
-    name_of_it = "native_dropout"
+    attribute = "native_dropout"
 
     def spoiled(self, native_dropout: Any, *args: Any) -> Any:
         out, mask = native_dropout(*args)
         return out, mask.float()
 
 
-class ManyNumbersAreNarrow(PatchedFault):
+class ManyNumbersAreNarrow(PatchedInsideVmap):
     """Of many numbers at once none is above 0.95."""
 
     breaks = "randomness.distribution"
     also = ("randomness.independence",)
-    name_of_it = "rand"
+    attribute = "rand"
 
     def spoiled(self, rand: Any, *args: Any, **options: Any) -> Any:
         numbers = rand(*args, **options)
         return numbers * 0.95 if numbers.numel() > MANY else numbers
 
 
-class DropsTooMuch(PatchedFault):
+class DropsTooMuch(PatchedInsideVmap):
     """Inside vmap dropout drops a tenth more than it is asked for, and scales as if it did not."""
 
     breaks = "randomness.distribution"
     also = ("randomness.*",)
     owner = F
-    name_of_it = "dropout"
+    attribute = "dropout"
 
     def spoiled(self, dropout: Any, x: Tensor, p: float = 0.5, *args: Any, **options: Any) -> Any:
         return (
@@ -135,23 +115,23 @@ class DropsAlike(ModeFault):
         return "same" if asked == "different" and isinstance(args[0], dict) else asked
 
 
-class DropsInEvalMode(PatchedFault):
+class DropsInEvalMode(PatchedInsideVmap):
     """Inside vmap dropout does not know of eval mode."""
 
     breaks = "randomness.dropout_eval"
     owner = F
-    name_of_it = "dropout"
+    attribute = "dropout"
 
     def spoiled(self, dropout: Any, x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:  # noqa: ARG002
         return dropout(x, p, True, inplace)
 
 
-class BackwardDropsTheNeighbour(PatchedFault):
+class BackwardDropsTheNeighbour(PatchedInsideVmap):
     """Inside vmap the backward of dropout drops the element next to the one that forward dropped."""
 
     breaks = "randomness.backward"
     owner = F
-    name_of_it = "dropout"
+    attribute = "dropout"
 
     def spoiled(self, dropout: Any, x: Tensor, *args: Any, **options: Any) -> Any:
         return dropout(through_door(self, x), *args, **options)

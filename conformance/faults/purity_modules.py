@@ -1,0 +1,178 @@
+"""Faults for the chapter `purity`: hooks and normalizations."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from conformance.faults.derivatives import inside_vmap
+from conformance.faults.errors import accepting
+from conformance.faults.fault import Fault
+from conformance.faults.patched import PatchedFault, is_mapped
+from conformance.models import copied
+
+AcceptsSharedStatistics = accepting("purity.norms_of_shared_statistics", "while the running_mean")
+
+
+class ChangedModules(Fault):
+    """A fault in what is combined: `change` sees each module of a copy of each member."""
+
+    def combine(self, models: Sequence[nn.Module]) -> tuple[Callable[..., Any], Any, Any]:
+        changed = [copied(model) for model in models]
+        for model in changed:
+            for path, module in model.named_modules():
+                self.change(path, module)
+        return self.inner.combine(changed)
+
+    change: Callable[[str, Any], None]
+
+
+class HooksOfPartsAreForgotten(ChangedModules):
+    """Forward hooks of submodules are left out."""
+
+    breaks = "purity.forward_hooks"
+    also = ("purity.hooks_run_once", "purity.exception")
+
+    def change(self, path: str, module: Any) -> None:
+        if path:
+            module._forward_hooks.clear()  # noqa: SLF001 - torch shows hooks nowhere else
+            module._forward_pre_hooks.clear()  # noqa: SLF001 - torch shows hooks nowhere else
+
+
+class HooksRunTwice(ChangedModules):
+    """Forward hooks run a second time, for nothing."""
+
+    breaks = "purity.hooks_run_once"
+
+    def change(self, path: str, module: Any) -> None:  # noqa: ARG002 - wherever it is
+        hooks = module._forward_hooks  # noqa: SLF001 - torch shows hooks nowhere else
+        for key, hook in hooks.items():
+            hooks[key] = lambda *args, hook=hook: (hook(*args), hook(*args))[0]
+
+
+class HooksOfTheFirstMemberAreForgotten(Fault):
+    """The hooks of the last member count for all."""
+
+    breaks = "purity.hooks_of_the_first_member"
+
+    def combine(self, models: Sequence[nn.Module]) -> tuple[Callable[..., Any], Any, Any]:
+        first = copied(models[-1])
+        first.load_state_dict(models[0].state_dict())
+        return self.inner.combine([first, *models[1:]])
+
+
+class BackwardHooksAreForgotten(ChangedModules):
+    """Full backward hooks are left out."""
+
+    breaks = "purity.backward_hooks"
+    also: tuple[str, ...] = ("purity.backward_hooks_under_grad",)
+    judged_on = "reference"
+
+    def change(self, path: str, module: Any) -> None:  # noqa: ARG002 - wherever it is
+        module._backward_hooks.clear()  # noqa: SLF001 - torch shows hooks nowhere else
+        module._backward_pre_hooks.clear()  # noqa: SLF001 - torch shows hooks nowhere else
+
+
+class BackwardHooksUnderGradAreForgotten(BackwardHooksAreForgotten):
+    """Full backward hooks are left out, under torch.func.grad, too."""
+
+    breaks = "purity.backward_hooks_under_grad"
+    also = ()
+    judged_on = "torch.func"
+
+
+class HooksOfMappedTensorsAreForgotten(PatchedFault):
+    """A hook on a mapped tensor is left out."""
+
+    breaks = "purity.tensor_hooks_under_grad"
+    also = ("purity.tensor_hooks",)
+    owner = Tensor
+    attribute = "register_hook"
+
+    def patched(self, original: Any) -> Any:
+        return lambda tensor, hook: None if inside_vmap() else original(tensor, hook)
+
+
+class HooksOfTensorsRunTwice(PatchedFault):
+    """A hook on a tensor runs a second time, for nothing."""
+
+    breaks = "purity.hooks_on_the_stack"
+    owner = Tensor
+    attribute = "register_hook"
+
+    def patched(self, original: Any) -> Any:
+        return lambda tensor, hook: original(tensor, lambda gradient: (hook(gradient), hook(gradient))[0])
+
+
+class NormFault(PatchedFault):
+    """A fault in batch_norm inside vmap: `norm` gets what it was called with."""
+
+    owner = F
+    attribute = "batch_norm"
+
+    def patched(self, original: Any) -> Any:
+        def batch_norm(x: Tensor, mean: Any, var: Any, *args: Any) -> Tensor:
+            return (self.norm if inside_vmap() else _as_asked)(original, x, mean, var, *args)
+
+        return batch_norm
+
+    norm: Callable[..., Tensor]
+
+
+def _as_asked(original: Any, *args: Any) -> Tensor:
+    return original(*args)
+
+
+class MomentumIsTenPercent(NormFault):
+    """BatchNorm updates its statistics by a tenth, whatever its momentum."""
+
+    breaks = "purity.norms_in_training"
+
+    def norm(self, original: Any, x: Tensor, mean: Any, var: Any, *args: Any) -> Tensor:
+        weight, bias, training, _, eps = args
+        return original(x, mean, var, weight, bias, training, 0.1, eps)
+
+
+class EvalModeIsForgotten(NormFault):
+    """BatchNorm in eval mode uses the minibatch's statistics."""
+
+    breaks = "purity.norms_in_eval"
+    also = ("purity.norms_*",)
+
+    def norm(self, original: Any, x: Tensor, mean: Any, var: Any, *args: Any) -> Tensor:
+        weight, bias, _, momentum, eps = args
+        return original(x, mean, var, weight, bias, True, momentum, eps)
+
+
+class WithoutMomentumIsTraining(NormFault):
+    """BatchNorm with momentum=None uses the minibatch's statistics in eval mode, too."""
+
+    breaks = "purity.norms_cumulative_in_eval"
+    also = ("purity.norms_in_eval",)
+
+    def norm(self, original: Any, x: Tensor, mean: Any, var: Any, *args: Any) -> Tensor:
+        weight, bias, training, momentum, eps = args
+        return original(x, mean, var, weight, bias, training or momentum == 0, momentum, eps)
+
+
+class SharedMeanIsForgotten(NormFault):
+    """BatchNorm takes a mean that is shared by members for zero."""
+
+    breaks = "purity.norms_of_shared_statistics_in_eval"
+
+    def norm(self, original: Any, x: Tensor, mean: Any, var: Any, *args: Any) -> Tensor:
+        shared = mean is not None and not is_mapped(mean) and not args[2]
+        return original(x, torch.zeros_like(mean) if shared else mean, var, *args)
+
+
+class WithoutMomentumIsTenPercent(ChangedModules):
+    """BatchNorm with momentum=None is BatchNorm with the default momentum."""
+
+    breaks = "purity.norms_cumulative"
+    judged_on = "reference"
+
+    def change(self, path: str, module: Any) -> None:  # noqa: ARG002 - wherever it is
+        if getattr(module, "momentum", 0) is None:
+            module.momentum = 0.1

@@ -1,0 +1,88 @@
+"""Do the modules and functions of the chapter `purity` do what they say, alone?"""
+
+import pytest
+import torch
+
+from conformance import functions
+from conformance.functions import Doubling, Scaled, exp, ruled
+from conformance.impure import Applying, Counting, Keeping, Meeting, Remembering, Tallying, normalizing
+from conformance.models import draw
+
+X = draw(7, 3, seed=0)
+EXP = ["OldStyle", "WithoutRule", "Generated", "Ruled", "RuledAndGenerated", "Writing"]
+
+
+def test_applying_hands_its_hidden_layer_and_its_input_on():
+    hidden, x = Applying(lambda hidden, x: (hidden, x))(X)
+
+    assert hidden.shape == (7, 11)
+    assert x is X
+
+
+def test_keeping_writes_one_buffer_and_replaces_the_other():
+    model = Keeping()
+    written, replaced, before = model.written, model.replaced, model.written.clone()
+
+    first, second = model(X), model(X)
+
+    assert model.written is written
+    assert not torch.equal(written, before)
+    assert model.replaced is not replaced
+    assert not torch.equal(first, second)
+
+
+def test_counting_and_remembering_depend_on_the_call():
+    counting, remembering = Counting(), Remembering()
+
+    assert torch.equal(counting(X) * 2, counting(X))
+    assert counting.calls == 2
+    assert torch.equal(remembering(X) * 2, remembering(X))
+
+
+def test_tallying_has_counted_before_it_fails():
+    model = Tallying(lambda out: out / 0 if model.count < 2 else 1 / 0)
+
+    model(X)
+    with pytest.raises(ZeroDivisionError):
+        model(X)
+
+    assert model.count == 2
+
+
+def test_meeting_meets_once_a_call():
+    met = []
+
+    assert Meeting(lambda: met.append("met"))(X).shape == (7, 2)
+    assert met == ["met"]
+
+
+@pytest.mark.parametrize("options", [{}, {"affine": False}, {"track_running_stats": False}])
+def test_normalizations_are_made_different(options):
+    one, other = (normalizing("BatchNorm2d", options).state_dict() for _ in range(2))
+
+    for name in one.keys() - {"num_batches_tracked"}:
+        assert not torch.equal(one[name], other[name]), name
+
+
+@pytest.mark.parametrize("name", EXP)
+def test_functions_are_exp_with_its_derivative(name):
+    function = getattr(functions, name)
+    x = X.double().requires_grad_()
+
+    assert torch.equal(exp(function)(x, None), (x * 0.5).exp())
+    assert torch.autograd.gradcheck(lambda x: exp(function)(x, None), x)
+
+
+def test_the_other_functions_have_their_derivatives():
+    x, y = X.double().requires_grad_(), X.double().cos().requires_grad_()
+
+    assert torch.autograd.gradcheck(lambda x: Doubling.apply(x * 1), x)
+    assert torch.autograd.gradcheck(lambda x, y: Scaled.apply(x, y, 3.0)[0], (x, y))
+    assert not Scaled.apply(x, y, 3.0)[1].requires_grad
+
+
+def test_a_rule_is_made_to_return_anything():
+    function = ruled("Odd", lambda out, dim: (out, dim + 1))
+
+    assert torch.equal(function.apply(X), X.exp())
+    assert function.returned(X, 0) == (X, 1)

@@ -1,0 +1,161 @@
+"""What is left behind by an exception in the middle?"""
+
+from functools import partial
+
+import pytest
+import torch
+
+from conformance.assertions import assert_members_close, assert_same, refuses, unchanged
+from conformance.ensemble import Ensemble
+from conformance.impure import Applying, Tallying, normalizing
+from conformance.models import MEMBERS, SAMPLES, draw, members
+from conformance.numerics import loop
+
+
+def forward(model, x):
+    return model(x)
+
+
+class Stop(BaseException):
+    """What is no Exception, such as KeyboardInterrupt."""
+
+
+class Bomb:
+    """Members that go through it fail once `error` is set, in the call number `at`."""
+
+    def __init__(self):
+        self.error, self.at = None, 1
+
+    def body(self):
+        """A function, which a deep copy of a module leaves as it is, and not a method, which it would copy."""
+
+        def pass_on(hidden, *_):
+            self.at -= 1
+            if self.error and self.at <= 0:
+                raise self.error
+            return torch.tanh(hidden)
+
+        return pass_on
+
+
+def modes():
+    """Everything that a call might leave behind in torch itself."""
+    return {
+        "gradients": torch.is_grad_enabled(),
+        "inference": torch.is_inference_mode_enabled(),
+        "autocast": torch.is_autocast_enabled(),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "dtype": torch.get_default_dtype(),
+        "anomaly": torch.is_anomaly_enabled(),
+    }
+
+
+def no_gradients(run):
+    with torch.no_grad():
+        return run()
+
+
+WAYS = {
+    "plain": lambda e, x: e(x),
+    "second_chunk": lambda e, x: e.vmap(e.member, chunk_size=2)(e.params, e.buffers, x),
+    "inner_level": lambda e, x: e.map(lambda p, b, rows: e.vmap(lambda row: e.member(p, b, row))(rows), x),
+    "grad": lambda e, x: e.map(torch.func.grad(lambda p, b, rows: e.member(p, b, rows).sum()), x),
+    "jacrev": lambda e, x: e.map(torch.func.jacrev(lambda p, b, rows: e.member(p, b, rows).sum(0)), x),
+    "jvp": lambda e, x: e.map(lambda p, b, r: torch.func.jvp(lambda r: e.member(p, b, r), (r,), (r,)), x),
+    "no_grad": lambda e, x: no_gradients(lambda: e(x)),
+    "different": lambda e, x: e.vmap(e.member, randomness="different")(e.params, e.buffers, x),
+    "same": lambda e, x: e.vmap(e.member, randomness="same")(e.params, e.buffers, x),
+}
+
+
+@pytest.mark.requirement("purity.exception")
+@pytest.mark.parametrize("error", [ZeroDivisionError, Stop])
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_after_an_exception_in_forward_everything_is_as_before(implementation, device, way, error):
+    bomb, bases = Bomb(), []
+    models = members(partial(Applying, bomb.body()), MEMBERS, device=device)
+    for model in models:
+        model.register_forward_pre_hook(lambda module, _: bases.append(module))
+    x = draw(MEMBERS, SAMPLES, 3, device=device)
+    expected = loop(forward, models, list(x))
+    ensemble = Ensemble(implementation, models)
+    ensemble(x)
+    before, generator = modes(), torch.get_rng_state()
+    bomb.error, bomb.at = error, 2 if way is WAYS["second_chunk"] else 1
+
+    with unchanged(*models, bases[-1]), pytest.raises(error):
+        way(ensemble, x)
+    bomb.error = None
+
+    assert modes() == before
+    assert_same(torch.get_rng_state(), generator)
+    # Inside a level random numbers are refused, and so is requires_grad_.
+    assert torch.rand(2, device=device).shape == (2,)
+    assert torch.ones(2, device=device).requires_grad_().requires_grad
+    assert_members_close(ensemble(x), expected)
+
+
+def fail(*_):
+    raise ZeroDivisionError
+
+
+SABOTAGE = {
+    "operation": (RuntimeError, lambda _, args: (args[0][:, :2],)),
+    "hook": (ZeroDivisionError, fail),
+}
+
+
+@pytest.mark.requirement("purity.exception")
+@pytest.mark.parametrize("sabotage", SABOTAGE)
+def test_after_a_layer_that_fails_everything_is_as_before(implementation, device, sabotage):
+    error, spoil = SABOTAGE[sabotage]
+    armed, bases = [], []
+    models = members(partial(Applying, lambda h, _: torch.tanh(h)), MEMBERS, device=device)
+    for model in models:
+        model.register_forward_pre_hook(lambda module, _: bases.append(module))
+        model.fc.register_forward_pre_hook(lambda module, args: spoil(module, args) if armed else None)
+    x = draw(MEMBERS, SAMPLES, 3, device=device)
+    expected = loop(forward, models, list(x))
+    ensemble = Ensemble(implementation, models)
+    ensemble(x)
+    before = modes()
+
+    armed.append(True)
+    with unchanged(*models, bases[-1]), pytest.raises(error):
+        ensemble(x)
+    armed.clear()
+
+    assert modes() == before
+    assert_members_close(ensemble(x), expected)
+
+
+@pytest.mark.requirement("purity.partial_writes")
+@pytest.mark.parametrize(
+    ("chunk_size", "at", "counts"),
+    [(None, 1, [1, 1, 1, 1, 1]), (2, 1, [1, 1, 0, 0, 0]), (2, 2, [1, 1, 1, 1, 0])],
+    ids=["whole", "first_chunk", "second_chunk"],
+)
+def test_what_was_written_before_an_exception_stays_written(implementation, device, chunk_size, at, counts):
+    bomb = Bomb()
+    ensemble = Ensemble(implementation, members(partial(Tallying, bomb.body()), MEMBERS, device=device))
+    x = draw(MEMBERS, SAMPLES, 3, device=device)
+    bomb.error, bomb.at = ZeroDivisionError, at
+
+    with pytest.raises(ZeroDivisionError):
+        ensemble.vmap(ensemble.member, chunk_size=chunk_size)(ensemble.params, ensemble.buffers, x)
+
+    assert ensemble.buffers["count"].tolist() == counts
+
+
+@pytest.mark.requirement("purity.partial_writes")
+def test_batch_norm_that_is_refused_has_counted_its_call(implementation, device):
+    ensemble = Ensemble(
+        implementation, members(partial(normalizing, "BatchNorm1d", {"momentum": None}), 2, device=device)
+    )
+    before = {name: tensor.clone() for name, tensor in ensemble.buffers.items()}
+
+    with refuses("item"):
+        ensemble(draw(2, SAMPLES, 3, device=device))
+
+    before["num_batches_tracked"] += 1
+    assert_same(ensemble.buffers, before)
