@@ -1,10 +1,29 @@
 """Modules that do in their forward what the chapter `purity` asks about."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class OnNumpy:
+    """A function that goes through NumPy, which torch can do without."""
+
+    func: Callable[..., Any]
+
+    def __call__(self, *args: Any) -> Any:
+        return self.func(*args)
+
+    def lacks(self, device: torch.device) -> str | None:  # noqa: ARG002 - it is the same on every device
+        """Why it can't be called here, in torch's own words; None if it can."""
+        try:
+            torch.zeros(1).numpy()
+        except RuntimeError as error:
+            return f"this torch has no NumPy here: {error}"
+        return None
 
 
 class Applying(nn.Module):

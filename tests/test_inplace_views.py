@@ -1,4 +1,4 @@
-"""Does a write to a view, to shared memory, or at another level reach what it reaches in the loop?"""
+"""Does a write to a view of a mapped tensor reach what it reaches in the loop?"""
 
 import pytest
 import torch
@@ -6,6 +6,7 @@ import torch
 from conformance.assertions import assert_distinct, assert_same, refuses
 from conformance.models import MEMBERS
 from conformance.operations.outcome import attempt
+from conformance.operations.write import numbers
 
 # A member's tensor `s` is 2x3, its number `v` is what is written, and `i` is an index of its own.
 VIEWS = {
@@ -84,11 +85,6 @@ COPIES = {
 }
 PLACES = {"first": 0, "middle": 1, "last": -1}
 placed = pytest.mark.parametrize("dim", PLACES.values(), ids=PLACES)
-
-
-def numbers(device, *shape):
-    """Whole numbers, of which no product here is rounded."""
-    return torch.arange(1.0, 1 + torch.Size(shape).numel(), device=device).reshape(shape)
 
 
 def assert_written(implementation, code, s, dim):
@@ -225,76 +221,6 @@ def test_what_is_made_from_nothing_refuses_a_write(implementation, device, make)
         implementation.vmap(filled(make))(numbers(device, MEMBERS, 3))
 
 
-SHARED_VIEWS = {"itself": lambda x: x, "view": lambda x: x.view(x.shape), "transposed-twice": lambda x: x.mT.mT}
-
-
-@pytest.mark.requirement("inplace.shared_storage")
-@pytest.mark.parametrize("view", SHARED_VIEWS.values(), ids=SHARED_VIEWS)
-@pytest.mark.parametrize("code", ["a.add_(1)", "a[0].zero_()", "a.copy_(b * 2)"])
-def test_arguments_that_share_memory_show_each_others_writes(implementation, device, view, code):
-    ours, theirs = (numbers(device, MEMBERS, 2, 3) for _ in range(2))
-
-    def write(a, b):
-        eval(code, {"a": a, "b": b})  # noqa: S307 - the code is this file's
-        return b + 0
-
-    actual = implementation.vmap(write)(ours, view(ours))
-
-    assert_same(actual, torch.stack([write(a, a) for a in theirs]))
-    assert_same(ours, theirs)
-    assert_distinct(ours, numbers(device, MEMBERS, 2, 3))
-
-
-@pytest.mark.requirement("inplace.shared_storage")
-def test_what_is_captured_shows_what_its_members_write(implementation, device):
-    x = numbers(device, MEMBERS, 2)
-
-    actual = implementation.vmap(lambda row: (row.add_(1), x.sum() + 0 * row)[1])(x)
-
-    assert_same(x, numbers(device, MEMBERS, 2) + 1)
-    assert_same(actual, x.sum().expand(MEMBERS, 2))
-
-
-EXPANDED_WRITES = {
-    "add_": "s.add_(y)",
-    "copy_": "s.copy_(y)",
-    "relu_": "s.sub_(y).relu_()",
-    "setitem": "s.__setitem__(0, y[0])",
-    "view": "s[0].mul_(y[1])",
-    "index_add_": "s.index_add_(0, torch.tensor([0], device=s.device), y[:1])",
-    "slow-fallback": "s.fmod_(y)",
-    "index_put_": "s.index_put_((torch.tensor([0], device=s.device),), y[:1])",
-    "masked_fill_": "s.masked_fill_(y > 6, 7.0)",
-    "scatter_": "s.scatter_(0, torch.tensor([0], device=s.device), y[:1])",
-}
-
-
-@pytest.mark.requirement("inplace.expanded")
-@pytest.mark.parametrize("code", EXPANDED_WRITES.values(), ids=EXPANDED_WRITES)
-def test_members_that_are_one_memory_refuse_a_write(implementation, device, code):
-    one, y = numbers(device, 3), numbers(device, MEMBERS, 3)
-
-    def write(s, y):
-        eval(code, {"torch": torch, "s": s, "y": y})  # noqa: S307 - the code is this file's
-        return s + 0
-
-    outcome = attempt(lambda: implementation.vmap(write)(one.expand(MEMBERS, 3), y))
-
-    with refuses("single memory location"):
-        outcome.answer()
-    assert_same(one, numbers(device, 3))
-
-
-@pytest.mark.requirement("inplace.expanded")
-def test_windows_that_overlap_refuse_a_write(implementation, device):
-    x = numbers(device, MEMBERS + 1, 3)
-
-    with refuses("single memory location"):
-        implementation.vmap(lambda a, b: a.add_(b))(x[:-1], x[1:])
-
-    assert_same(x, numbers(device, MEMBERS + 1, 3))
-
-
 @pytest.mark.requirement("inplace.chunks")
 @pytest.mark.parametrize("code", [VIEWS[name] for name in ("slice", "chain", "exchange", "slow-fallback")])
 @pytest.mark.parametrize("chunk_size", [1, 2, 3])
@@ -313,91 +239,3 @@ def test_in_chunks_the_caller_sees_every_write(implementation, device, code, chu
     assert_same(in_chunks, at_once)
     assert_same(actual, expected)
     assert_distinct(in_chunks, placed_numbers(device, dim))
-
-
-# At which levels a tensor is mapped: (outer, inner).
-LEVELS = {"both": (0, 0), "outer": (0, None), "inner": (None, 0), "neither": (None, None)}
-OUTER, INNER = 5, 3
-NESTED_WRITES = {
-    "add_": "s.add_(y)",
-    "copy_": "s.copy_(y)",
-    "setitem": "s.__setitem__(0, y[0])",
-    "index_put_": "s.index_put_((torch.tensor([0], device=s.device),), y[0])",
-    "masked_fill_": "s.masked_fill_(y > 5, 3.0)",
-    "slow-fallback": "s.lerp_(y, 2.0)",
-}
-
-
-def at(levels, device):
-    """A tensor for every element of the levels at which it is mapped."""
-    sizes = [size for size, dim in zip((OUTER, INNER), levels, strict=True) if dim == 0]
-    return numbers(device, *sizes, 2)
-
-
-def write_in_two_levels(implementation, code, s, y, s_levels, y_levels):
-    """Whatever the two tensors are mapped at, both levels run."""
-    (s_outer, s_inner), (y_outer, y_inner) = s_levels, y_levels
-    base = torch.zeros(OUTER, INNER, device=s.device)
-
-    def write(s, y, zero):
-        eval(code, {"torch": torch, "s": s, "y": y})  # noqa: S307 - the code is this file's
-        return s + zero
-
-    def row(s, y, zeros):
-        return implementation.vmap(write, in_dims=(s_inner, y_inner, 0))(s, y, zeros)
-
-    return attempt(lambda: implementation.vmap(row, in_dims=(s_outer, y_outer, 0))(s, y, base))
-
-
-def covers(s_levels, y_levels):
-    return all(ours == 0 for ours, theirs in zip(s_levels, y_levels, strict=True) if theirs == 0)
-
-
-COVERED = [(s, y) for s in LEVELS for y in LEVELS if covers(LEVELS[s], LEVELS[y]) and y != "neither"]
-UNCOVERED = [(s, y) for s in LEVELS for y in LEVELS if not covers(LEVELS[s], LEVELS[y])]
-each_nested = pytest.mark.parametrize("code", NESTED_WRITES.values(), ids=NESTED_WRITES)
-
-
-@pytest.mark.requirement("inplace.nested")
-@each_nested
-@pytest.mark.parametrize(("s_levels", "y_levels"), COVERED)
-def test_a_write_at_the_levels_of_its_operands_is_the_loops(implementation, device, code, s_levels, y_levels):
-    s, theirs = at(LEVELS[s_levels], device), at(LEVELS[s_levels], device)
-    y = at(LEVELS[y_levels], device) * 2
-
-    outcome = write_in_two_levels(implementation, code, s, y, LEVELS[s_levels], LEVELS[y_levels])
-
-    for (i, j), own in elements(LEVELS[s_levels], theirs):
-        eval(code, {"torch": torch, "s": own, "y": element(LEVELS[y_levels], y, i, j)})  # noqa: S307 - as above
-    outcome.answer()
-    assert_same(s, theirs)
-    assert_distinct(s, at(LEVELS[s_levels], device))
-
-
-@pytest.mark.requirement("inplace.nested")
-@each_nested
-@pytest.mark.parametrize(("s_levels", "y_levels"), UNCOVERED)
-def test_a_write_to_what_is_not_mapped_where_its_operand_is_is_refused(
-    implementation, device, code, s_levels, y_levels
-):
-    s, y = at(LEVELS[s_levels], device), at(LEVELS[y_levels], device) * 2
-
-    outcome = write_in_two_levels(implementation, code, s, y, LEVELS[s_levels], LEVELS[y_levels])
-
-    with refuses("shape|not possible"):
-        outcome.answer()
-    assert_same(s, at(LEVELS[s_levels], device))
-
-
-def element(levels, tensor, i, j):
-    """What the pair (i, j) of the two levels sees of a tensor."""
-    for level, place in zip(levels, (i, j), strict=True):
-        tensor = tensor[place] if level == 0 else tensor
-    return tensor
-
-
-def elements(levels, tensor):
-    """Every slice of a tensor over the levels at which it is mapped, once, with the pair that sees it."""
-    for i in range(OUTER if levels[0] == 0 else 1):
-        for j in range(INNER if levels[1] == 0 else 1):
-            yield (i, j), element(levels, tensor, i, j)

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from conformance.assertions import assert_distinct, assert_members_close, assert_same, refuses, unchanged
 from conformance.ensemble import Ensemble
-from conformance.impure import Applying
+from conformance.impure import Applying, OnNumpy
 from conformance.models import MEMBERS, SAMPLES, draw, members
 from conformance.numerics import loop
 
@@ -59,7 +59,7 @@ def assert_is_the_loop(implementation, device, body, data=0):
     float=lambda h, _: h * float(h.sum()),
     int=lambda h, _: h * int(h.sum()),
     tolist=lambda h, _: h + len(h.tolist()),
-    numpy=lambda h, _: h + h.detach().cpu().numpy().max(),
+    numpy=OnNumpy(lambda h, _: h + h.detach().cpu().numpy().max()),
     math=lambda h, _: h * math.exp(h.sum()),
     format=lambda h, _: h * len(f"{h.sum():.2f}"),
     range=lambda h, _: h * sum(1 for _ in range(h[0].argmax())),
@@ -185,7 +185,7 @@ def test_what_is_the_same_for_all_members_may_decide(implementation, device, bod
 @bodies(
     item=lambda h, x: h * x.sum().item(),
     tolist=lambda h, x: h * x[0].tolist()[0],
-    numpy=lambda h, x: h * float(x.cpu().numpy().max()),
+    numpy=OnNumpy(lambda h, x: h * float(x.cpu().numpy().max())),
     **{"if": lambda h, x: h if x[0, 0] > 0 else -h.exp()},
     nonzero=lambda h, x: h[x[:, 0].argsort().nonzero()[:, 0]],
     unique=lambda h, x: h.sum() * x.sign().unique(),

@@ -8,7 +8,7 @@ import torch
 
 from conformance.assertions import assert_same, refuses
 from conformance.ensemble import Ensemble
-from conformance.impure import Remembering
+from conformance.impure import OnNumpy, Remembering
 from conformance.models import MEMBERS, SAMPLES, draw, members
 
 NUMBERS = torch.arange(12.0).reshape(4, 3)
@@ -38,7 +38,7 @@ def uses(**named):
     compare=lambda t: t > 0,
     item=lambda t: t.sum().item(),
     tolist=lambda t: t.tolist(),
-    numpy=lambda t: t.cpu().numpy(),
+    numpy=OnNumpy(lambda t: t.cpu().numpy()),
     if_=lambda t: bool(t[0] > 0),
     tensor=torch.tensor,
     copy_=lambda t: torch.zeros(3, device=t.device).copy_(t),

@@ -1,6 +1,6 @@
 """Faults for the chapter `randomness`: modes that are taken for others, forgotten, or not ended."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 from unittest.mock import patch
@@ -41,6 +41,20 @@ class ErrorModeDraws(ModeFault):
 
     def mode(self, asked: str, in_dims: Any, args: Any, more: Any) -> str:  # noqa: ARG002
         return "different" if asked == "error" else asked
+
+
+class RefusedCallsDraw(Accepting):
+    """A call that is refused has drawn a number before."""
+
+    breaks = "randomness.error"
+    also = ("randomness.*",)
+
+    def accept(self, call: Callable[..., Any], args: Sequence[Any], kwargs: Any) -> Any:
+        try:
+            return call(*args, **kwargs)
+        except REFUSALS:
+            torch.rand(1)
+            raise
 
 
 class SameIsDifferent(ModeFault):

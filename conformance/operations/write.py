@@ -56,6 +56,11 @@ def tensors(n: int, device: torch.device | str) -> dict[str, Tensor]:
     }
 
 
+def numbers(device: torch.device | str, *shape: int) -> Tensor:
+    """Whole numbers from 1, of which small products are exact."""
+    return torch.arange(1.0, 1 + torch.Size(shape).numel(), device=device).reshape(shape)
+
+
 @dataclass(frozen=True)
 class Write:
     """An in-place operation: `code` writes to `s`, which is a copy of the member's tensor of name `on`.

@@ -5,7 +5,7 @@ import torch
 
 from conformance import functions
 from conformance.functions import Doubling, Scaled, exp, ruled
-from conformance.impure import Applying, Counting, Keeping, Meeting, Remembering, Tallying, normalizing
+from conformance.impure import Applying, Counting, Keeping, Meeting, OnNumpy, Remembering, Tallying, normalizing
 from conformance.models import draw
 
 X = draw(7, 3, seed=0)
@@ -86,3 +86,12 @@ def test_a_rule_is_made_to_return_anything():
 
     assert torch.equal(function.apply(X), X.exp())
     assert function.returned(X, 0) == (X, 1)
+
+
+def test_what_goes_through_numpy_says_whether_there_is_one(monkeypatch):
+    largest = OnNumpy(lambda x: x.numpy().max())
+
+    assert largest(torch.tensor([1.0, 3.0])) == 3
+    assert largest.lacks(torch.device("cpu")) is None
+    monkeypatch.setattr(torch.Tensor, "numpy", lambda _: (_ for _ in ()).throw(RuntimeError("Numpy is not available")))
+    assert largest.lacks(torch.device("cpu")) == "this torch has no NumPy here: Numpy is not available"

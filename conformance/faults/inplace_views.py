@@ -1,0 +1,164 @@
+"""Faults for the chapter `inplace`: in views, in memory that is shared, at other levels, and in what autograd knows."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from conformance.faults.derivatives import inside_vmap, last_cut_off
+from conformance.faults.dims import OutputFault, VmapFault
+from conformance.faults.errors import Accepting
+from conformance.faults.fault import Fault
+from conformance.faults.inplace import copies
+from conformance.faults.patched import PatchedInsideVmap
+
+Run = Callable[..., Any]
+
+
+class TransposeInPlaceForgotten(PatchedInsideVmap):
+    """Inside vmap t_ does nothing."""
+
+    breaks = "inplace.reshaping"
+    also = ("inplace.reshaped_for_the_caller",)
+    owner = torch.Tensor
+    attribute = "t_"
+
+    def spoiled(self, t_: Any, tensor: Tensor) -> Tensor:  # noqa: ARG002
+        return tensor
+
+
+class NarrowCopies(PatchedInsideVmap):
+    """Inside vmap narrow gives a copy."""
+
+    breaks = "inplace.views"
+    owner = torch.Tensor
+    attribute = "narrow"
+
+    def spoiled(self, narrow: Any, *args: Any) -> Any:
+        return narrow(*args).clone()
+
+
+class PickedElementIsACopy(PatchedInsideVmap):
+    """Inside vmap an element that is picked by a tensor is a copy."""
+
+    breaks = "inplace.view_by_index"
+    also = ("inplace.views",)
+    owner = torch.Tensor
+    attribute = "__getitem__"
+
+    def spoiled(self, getitem: Any, tensor: Tensor, index: Any) -> Any:
+        return getitem(tensor, index).clone() if isinstance(index, Tensor) else getitem(tensor, index)
+
+
+class CloneIsTheSame(PatchedInsideVmap):
+    """Inside vmap a clone is the tensor itself."""
+
+    breaks = "inplace.copies"
+    also = ("inplace.views", "inplace.chunks")
+    owner = torch.Tensor
+    attribute = "clone"
+
+    def spoiled(self, clone: Any, tensor: Tensor) -> Tensor:  # noqa: ARG002
+        return tensor
+
+
+class NewZerosIsNotMapped(PatchedInsideVmap):
+    """Inside vmap new_zeros of a mapped tensor is not mapped."""
+
+    breaks = "inplace.made_inside"
+    owner = torch.Tensor
+    attribute = "new_zeros"
+
+    def spoiled(self, new_zeros: Any, tensor: Tensor, *size: int) -> Tensor:  # noqa: ARG002
+        return torch.zeros(size)
+
+
+class SharedMemoryTornApart(VmapFault):
+    """The second of two arguments that share their memory is a copy."""
+
+    breaks = "inplace.shared_storage"
+    also = ("inplace.expanded",)
+
+    def mapped(self, run: Run, func: Any, in_dims: Any, out_dims: Any, args: Any) -> Any:
+        first, *others = args
+        torn = (
+            each.clone() if isinstance(first, Tensor) and isinstance(each, Tensor) and shared(first, each) else each
+            for each in others
+        )
+        return run(func, in_dims, out_dims, (first, *torn))
+
+
+def shared(a: Tensor, b: Tensor) -> bool:
+    return not inside_vmap() and a.untyped_storage().data_ptr() == b.untyped_storage().data_ptr()
+
+
+class OneMemoryTakesWrites(Accepting):
+    """A write to members that are one memory is accepted in silence."""
+
+    breaks = "inplace.expanded"
+    words = "single memory location"
+
+
+class ChunksWriteToCopies(Fault):
+    """In chunks the function works on copies of what it is given."""
+
+    breaks = "inplace.chunks"
+
+    def vmap(self, func: Run, *options: Any, chunk_size: int | None = None, **more: Any) -> Run:
+        whole = self.inner.vmap(func, *options, chunk_size=chunk_size, **more)
+        return (lambda *args: whole(*copies(args))) if chunk_size else whole
+
+
+class InnerWritesToCopies(VmapFault):
+    """Where vmap is in vmap, the inner function works on copies of what it is given."""
+
+    breaks = "inplace.nested"
+
+    def mapped(self, run: Run, func: Any, in_dims: Any, out_dims: Any, args: Any) -> Any:
+        return run(func, in_dims, out_dims, copies(args) if self.depth > 1 else args)
+
+
+class WritesNotCounted(VmapFault):
+    """A write by vmap is unknown to autograd."""
+
+    breaks = "inplace.versions"
+    also = ("inplace.gradients",)
+
+    def mapped(self, run: Run, func: Any, in_dims: Any, out_dims: Any, args: Any) -> Any:
+        if not isinstance(args[0], Tensor) or self.depth > 1:
+            return run(func, in_dims, out_dims, args)
+        hidden = torch.autograd.__dict__["_unsafe_preserve_version_counter"]  # the only way to hide a write
+        with hidden(args[0]):
+            return run(func, in_dims, out_dims, args)
+
+
+class LastWriteCutOff(OutputFault):
+    """The last member's result has no gradient."""
+
+    breaks = "inplace.gradients"
+
+    def output(self, out: Tensor) -> Tensor:
+        return last_cut_off(out) if out.requires_grad else out
+
+
+class LeavesTakeWrites(VmapFault):
+    """Parameters are written to as if no gradients were asked for."""
+
+    breaks = "inplace.leaves"
+
+    def mapped(self, run: Run, func: Any, in_dims: Any, out_dims: Any, args: Any) -> Any:
+        if not isinstance(args[0], dict):
+            return run(func, in_dims, out_dims, args)
+        with torch.no_grad():
+            return run(func, in_dims, out_dims, args)
+
+
+class WrittenParametersLost(VmapFault):
+    """A member writes to a copy of its parameters."""
+
+    breaks = "inplace.parameters"
+    also = ("inplace.leaves",)
+
+    def mapped(self, run: Run, func: Any, in_dims: Any, out_dims: Any, args: Any) -> Any:
+        return run(func, in_dims, out_dims, (copies(args[0]), *args[1:]) if isinstance(args[0], dict) else args)

@@ -1,0 +1,95 @@
+"""Where vmap is in vmap, does a write reach the right element of both levels?"""
+
+import pytest
+import torch
+
+from conformance.assertions import assert_distinct, assert_same, refuses
+from conformance.operations.outcome import attempt
+from conformance.operations.write import numbers
+
+# At which levels a tensor is mapped: (outer, inner).
+LEVELS = {"both": (0, 0), "outer": (0, None), "inner": (None, 0), "neither": (None, None)}
+OUTER, INNER = 5, 3
+NESTED_WRITES = {
+    "add_": "s.add_(y)",
+    "copy_": "s.copy_(y)",
+    "setitem": "s.__setitem__(0, y[0])",
+    "index_put_": "s.index_put_((torch.tensor([0], device=s.device),), y[0])",
+    "masked_fill_": "s.masked_fill_(y > 5, 3.0)",
+    "slow-fallback": "s.lerp_(y, 2.0)",
+}
+
+
+def at(levels, device):
+    """A tensor for every element of the levels at which it is mapped."""
+    sizes = [size for size, dim in zip((OUTER, INNER), levels, strict=True) if dim == 0]
+    return numbers(device, *sizes, 2)
+
+
+def write_in_two_levels(implementation, code, s, y, s_levels, y_levels):
+    """Whatever the two tensors are mapped at, both levels run."""
+    (s_outer, s_inner), (y_outer, y_inner) = s_levels, y_levels
+    base = torch.zeros(OUTER, INNER, device=s.device)
+
+    def write(s, y, zero):
+        eval(code, {"torch": torch, "s": s, "y": y})  # noqa: S307 - the code is this file's
+        return s + zero
+
+    def row(s, y, zeros):
+        return implementation.vmap(write, in_dims=(s_inner, y_inner, 0))(s, y, zeros)
+
+    return attempt(lambda: implementation.vmap(row, in_dims=(s_outer, y_outer, 0))(s, y, base))
+
+
+def covers(s_levels, y_levels):
+    return all(ours == 0 for ours, theirs in zip(s_levels, y_levels, strict=True) if theirs == 0)
+
+
+COVERED = [(s, y) for s in LEVELS for y in LEVELS if covers(LEVELS[s], LEVELS[y]) and y != "neither"]
+UNCOVERED = [(s, y) for s in LEVELS for y in LEVELS if not covers(LEVELS[s], LEVELS[y])]
+each_nested = pytest.mark.parametrize("code", NESTED_WRITES.values(), ids=NESTED_WRITES)
+
+
+@pytest.mark.requirement("inplace.nested")
+@each_nested
+@pytest.mark.parametrize(("s_levels", "y_levels"), COVERED)
+def test_a_write_at_the_levels_of_its_operands_is_the_loops(implementation, device, code, s_levels, y_levels):
+    s, theirs = at(LEVELS[s_levels], device), at(LEVELS[s_levels], device)
+    y = at(LEVELS[y_levels], device) * 2
+
+    outcome = write_in_two_levels(implementation, code, s, y, LEVELS[s_levels], LEVELS[y_levels])
+
+    for (i, j), own in elements(LEVELS[s_levels], theirs):
+        eval(code, {"torch": torch, "s": own, "y": element(LEVELS[y_levels], y, i, j)})  # noqa: S307 - as above
+    outcome.answer()
+    assert_same(s, theirs)
+    assert_distinct(s, at(LEVELS[s_levels], device))
+
+
+@pytest.mark.requirement("inplace.nested")
+@each_nested
+@pytest.mark.parametrize(("s_levels", "y_levels"), UNCOVERED)
+def test_a_write_to_what_is_not_mapped_where_its_operand_is_is_refused(
+    implementation, device, code, s_levels, y_levels
+):
+    s, y = at(LEVELS[s_levels], device), at(LEVELS[y_levels], device) * 2
+
+    outcome = write_in_two_levels(implementation, code, s, y, LEVELS[s_levels], LEVELS[y_levels])
+
+    with refuses("shape|not possible"):
+        outcome.answer()
+    assert_same(s, at(LEVELS[s_levels], device))
+
+
+def element(levels, tensor, i, j):
+    """What the pair (i, j) of the two levels sees of a tensor."""
+    for level, place in zip(levels, (i, j), strict=True):
+        tensor = tensor[place] if level == 0 else tensor
+    return tensor
+
+
+def elements(levels, tensor):
+    """Every slice of a tensor over the levels at which it is mapped, once, with the pair that sees it."""
+    for i in range(OUTER if levels[0] == 0 else 1):
+        for j in range(INNER if levels[1] == 0 else 1):
+            yield (i, j), element(levels, tensor, i, j)
