@@ -28,7 +28,7 @@ def test_arguments_that_share_memory_show_each_others_writes(implementation, dev
     assert_distinct(ours, numbers(device, MEMBERS, 2, 3))
 
 
-@pytest.mark.requirement("inplace.shared_storage")
+@pytest.mark.requirement("inplace.captured")
 def test_what_is_captured_shows_what_its_members_write(implementation, device):
     x = numbers(device, MEMBERS, 2)
 
@@ -76,3 +76,21 @@ def test_windows_that_overlap_refuse_a_write(implementation, device):
         implementation.vmap(lambda a, b: a.add_(b))(x[:-1], x[1:])
 
     assert_same(x, numbers(device, MEMBERS + 1, 3))
+
+
+@pytest.mark.requirement("inplace.unmapped_once")
+@pytest.mark.parametrize(("chunk_size", "calls"), [(None, 1), (2, 3), (1, MEMBERS)])
+@pytest.mark.parametrize("captured", [False, True], ids=["argument", "captured"])
+def test_what_is_not_mapped_is_written_once_a_call(implementation, device, chunk_size, calls, captured):
+    count, x = torch.zeros((), device=device), numbers(device, MEMBERS, 3)
+
+    def counted(row, count):
+        count.add_(1)
+        return row + 0
+
+    if captured:
+        implementation.vmap(lambda row: counted(row, count), chunk_size=chunk_size)(x)
+    else:
+        implementation.vmap(counted, in_dims=(0, None), chunk_size=chunk_size)(x, count)
+
+    assert count.item() == calls

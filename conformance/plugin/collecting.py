@@ -57,6 +57,7 @@ class Collector:
             if known.covers_test(requirement.id, item.name):
                 reason = f"{known.reason} ({known.url})" if known.url else known.reason
                 item.add_marker(pytest.mark.xfail(reason=reason, raises=known.error, strict=True))
+                _tell_in_short(item, known.error)
         return True
 
     def _not_applicable(self, item: pytest.Item, not_about: str | None, name: str) -> str | None:
@@ -92,12 +93,14 @@ class Collector:
         if any("::" in argument for argument in config.args):
             return
         found = {f"{item.path.name}::{item.originalname}" for item in items}  # type: ignore[attr-defined]
+        names: dict[tuple[Any, Any], list[str]] = {}
+        for item in items:
+            names.setdefault((_requirement(item), _parameters(item).get("implementation")), []).append(item.name)
         for name in self.run.implementations:
-            names = [item.name for item in items if _parameters(item).get("implementation") == name]
             for known in self._known_failures(name):
                 complete = found.issuperset(suite.asking()[known.requirement])
-                asking = [item.name for item in items if known.covers_test(_requirement(item), item.name)]
-                if complete and not set(asking) & set(names):
+                asking = names.get((known.requirement, name), [])
+                if complete and not any(known.covers_test(known.requirement, each) for each in asking):
                     self.run.problems.append(f"the expectation for {known.requirement}, test {known.test!r}, is stale")
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
@@ -145,6 +148,16 @@ def _parameters(item: pytest.Item) -> Mapping[str, Any]:
 def _requirement(item: pytest.Item) -> Any:
     mark = item.get_closest_marker("requirement")
     return mark.args[0] if mark else None
+
+
+def _tell_in_short(item: pytest.Item, error: type[BaseException]) -> None:
+    """Of a failure with that error nobody reads the traceback, which takes longer to draw up than most tests run."""
+    in_full = item.repr_failure
+
+    def repr_failure(excinfo: pytest.ExceptionInfo[BaseException], **options: Any) -> Any:
+        return str(excinfo.value) if excinfo.errisinstance(error) else in_full(excinfo, **options)
+
+    item.repr_failure = repr_failure  # type: ignore[assignment,method-assign]
 
 
 def _finding(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> dict[str, Any]:

@@ -42,6 +42,9 @@ class Thin:
         kept = {item for each in cases.values() for item in self.some(each)}
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = [item for item in items if item in kept]
+        for item in items:
+            # Nobody reads how hundreds of tests fail: to draw it up takes longer than to run them.
+            item.repr_failure = lambda excinfo, **_: str(excinfo.value)
 
     def some(self, cases):
         """The first, the last, and what there is room for evenly between them."""
