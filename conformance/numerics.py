@@ -37,6 +37,8 @@ from torch import Tensor, nn
 from conformance.models import copied, state_of
 from conformance.trees import leaves, tree_map
 
+COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
+
 FACTOR = 8.0
 UNITS = 1.0
 
@@ -141,7 +143,7 @@ def _tensor_in(dtype: torch.dtype, leaf: Any) -> Any:
         return leaf
     if not is_inexact(leaf):
         return leaf.detach().to("cpu", copy=True)
-    target = dtype.to_complex() if leaf.is_complex() else dtype
+    target = COMPLEX[dtype] if leaf.is_complex() else dtype
     return leaf.detach().to("cpu", target, copy=True).requires_grad_(leaf.requires_grad)
 
 

@@ -127,7 +127,7 @@ def test_a_mapped_value_is_not_written_to_what_is_not_mapped(implementation, dev
 
 @pytest.mark.requirement("inplace.operations_covered")
 def test_every_in_place_operation_of_this_torch_is_covered(implementation, record_property):
-    missing = inplace.uncovered({draw.name.partition(",")[0] for draw in (*random.DRAWS, *random.COMPOSITES)})
+    missing = inplace.uncovered({draw.name.partition(" ")[0] for draw in (*random.DRAWS, *random.COMPOSITES)})
     for name in missing:
         cell = {"table": TABLE, "row": name, "column": "mapped"}
         record_property("cell", {**cell, "passes": "not covered", "fails": "not covered"})
@@ -165,7 +165,7 @@ def test_out_is_written_as_the_loop_writes_it_or_refused(implementation, device,
     wrong = []
     for into in out.calls(space):
         says, why = called(implementation, into, given, mapped=mapped)
-        cell = {"table": TABLE, "row": f"{into.name}, out", "column": "mapped" if mapped else "not mapped"}
+        cell = {"table": TABLE, "row": f"{into.name} (out)", "column": "mapped" if mapped else "not mapped"}
         record_property("cell", {**cell, "passes": says, "fails": says})
         wrong += [f"{into.name}: {why}"] * (says == WRONG)
 

@@ -26,7 +26,7 @@ ONE, STACKED = "one plain draw", "one stacked draw"
 
 def judged(outcome, draw, column, answer, record_property):
     """Enter the cell of the table; whether there is an answer to judge. A refusal that nobody expects fails."""
-    says = REFUSED if outcome.refusal else answer + ", member by member" * outcome.slow
+    says = REFUSED if outcome.refusal else answer + " (member by member)" * outcome.slow
     fails = REFUSED if outcome.refusal else WRONG
     cell = {"table": TABLE, "row": draw.name, "column": column, "passes": says, "fails": fails}
     record_property("cell", cell)

@@ -140,7 +140,7 @@ class Draw:
     @property
     def native(self) -> str:
         """The name that a refusal may name: without its namespace and what is special about the call."""
-        return self.name.partition(",")[0].rpartition(".")[2].rstrip("_")
+        return self.name.partition(" ")[0].rpartition(".")[2].rstrip("_")
 
     @property
     def takes_generator(self) -> bool:

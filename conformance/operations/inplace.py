@@ -38,7 +38,7 @@ METHODS = [
     Write("Tensor.cumprod_", "s.cumprod_(1)"),
     Write("Tensor.cumsum_", "s.cumsum_(0)"),
     Write("Tensor.fill_", "s.fill_(2.0)"),
-    Write("Tensor.fill_, a tensor", "s.fill_(scalar)"),
+    Write("Tensor.fill_ (a tensor)", "s.fill_(scalar)"),
     Write("Tensor.fill_diagonal_", "s.fill_diagonal_(2.0)"),
     Write("Tensor.bitwise_not_", "s.bitwise_not_()", on="integers"),
     # With another tensor.
@@ -59,21 +59,21 @@ METHODS = [
     ),
     *_methods("addcdiv_ addcmul_", "y, z"),
     Write("Tensor.lerp_", "s.lerp_(y, z)"),
-    Write("Tensor.lerp_, a number", "s.lerp_(y, 0.25)"),
+    Write("Tensor.lerp_ (a number)", "s.lerp_(y, 0.25)"),
     # Of fewer dimensions, or a number of each member's.
     *[
-        Write(f"Tensor.{name}, {other}", f"s.{name}({other})")
+        Write(f"Tensor.{name} ({other})", f"s.{name}({other})")
         for name in ("add_", "sub_", "mul_", "div_", "copy_", "atan2_", "fmod_", "clamp_min_", "eq_")
         for other in ("row", "scalar")
     ],
-    Write("Tensor.add_, alpha", "s.add_(y, alpha=3)"),
-    Write("Tensor.mul_, a column", "s.mul_(column[:, None])"),
-    Write("Tensor.div_, rounded", "s.div_(y, rounding_mode='floor')"),
-    Write("Tensor.add_, of integers", "s.add_(integers)"),
-    Write("Tensor.sub_, to integers", "s.sub_(more_integers)", on="integers"),
-    Write("Tensor.copy_, from integers", "s.copy_(integers)"),
-    Write("Tensor.copy_, to integers", "s.copy_(9 * x)", on="integers"),
-    Write("Tensor.addcmul_, rows", "s.addcmul_(row, scalar, value=2)"),
+    Write("Tensor.add_ (alpha)", "s.add_(y, alpha=3)"),
+    Write("Tensor.mul_ (a column)", "s.mul_(column[:, None])"),
+    Write("Tensor.div_ (rounded)", "s.div_(y, rounding_mode='floor')"),
+    Write("Tensor.add_ (of integers)", "s.add_(integers)"),
+    Write("Tensor.sub_ (to integers)", "s.sub_(more_integers)", on="integers"),
+    Write("Tensor.copy_ (from integers)", "s.copy_(integers)"),
+    Write("Tensor.copy_ (to integers)", "s.copy_(9 * x)", on="integers"),
+    Write("Tensor.addcmul_ (rows)", "s.addcmul_(row, scalar, value=2)"),
     # Of matrices.
     Write("Tensor.addbmm_", "s.addbmm_(deep_tall, deep_wide)"),
     Write("Tensor.addmm_", "s.addmm_(tall, wide, beta=2, alpha=3)"),
@@ -84,19 +84,19 @@ METHODS = [
     Write("Tensor.index_add_", "s.index_add_(0, order, y)"),
     Write("Tensor.index_copy_", "s.index_copy_(0, order, y)"),
     Write("Tensor.index_fill_", "s.index_fill_(0, order[:2], 2.0)"),
-    Write("Tensor.index_fill_, a tensor", "s.index_fill_(1, order, scalar)"),
+    Write("Tensor.index_fill_ (a tensor)", "s.index_fill_(1, order, scalar)"),
     Write("Tensor.index_put_", "s.index_put_((order,), y)"),
-    Write("Tensor.index_put_, two indices", "s.index_put_((order, order), row[:3])"),
-    Write("Tensor.index_put_, accumulating", "s.index_put_((order // 2,), y, accumulate=True)"),
-    Write("Tensor.index_put_, at a mask", "s.index_put_((mask,), scalar)", refused="boolean mask"),
+    Write("Tensor.index_put_ (two indices)", "s.index_put_((order, order), row[:3])"),
+    Write("Tensor.index_put_ (accumulating)", "s.index_put_((order // 2,), y, accumulate=True)"),
+    Write("Tensor.index_put_ (at a mask)", "s.index_put_((mask,), scalar)", refused="boolean mask"),
     Write("Tensor.index_reduce_", "s.index_reduce_(0, order // 2, y, 'prod')"),
     Write("Tensor.masked_fill_", "s.masked_fill_(mask, 2.0)"),
-    Write("Tensor.masked_fill_, a tensor", "s.masked_fill_(mask, scalar)"),
+    Write("Tensor.masked_fill_ (a tensor)", "s.masked_fill_(mask, scalar)"),
     Write("Tensor.masked_scatter_", "s.masked_scatter_(mask, y)"),
     Write("Tensor.put_", "s.put_(orders, y, accumulate=True)"),
     Write("Tensor.scatter_", "s.scatter_(0, orders, y)"),
-    Write("Tensor.scatter_, a number", "s.scatter_(0, orders[:2], 2.0)"),
-    Write("Tensor.scatter_, multiplying", "s.scatter_(0, orders, y, reduce='multiply')"),
+    Write("Tensor.scatter_ (a number)", "s.scatter_(0, orders[:2], 2.0)"),
+    Write("Tensor.scatter_ (multiplying)", "s.scatter_(0, orders, y, reduce='multiply')"),
     Write("Tensor.scatter_add_", "s.scatter_add_(0, orders // 2, y)"),
     Write("Tensor.scatter_reduce_", "s.scatter_reduce_(0, orders // 2, y, 'amax')"),
     # In Python, element by element.
@@ -115,7 +115,7 @@ OPERATORS = [
         for name in ("iand", "ilshift", "ior", "irshift", "ixor")
     ],
     *[
-        Write(f"Tensor.__setitem__, {what}", f"operator.setitem(s, {index}, {value})", refused=refused)
+        Write(f"Tensor.__setitem__ ({what})", f"operator.setitem(s, {index}, {value})", refused=refused)
         for what, index, value, refused in (
             ("an int", "0", "row", ""),
             ("a negative int", "-1", "row", ""),
@@ -129,7 +129,7 @@ OPERATORS = [
             ("True", "True", "y", ""),
             ("a tensor", "order", "y", ""),
             ("two tensors", "(order, order)", "row[:3]", ""),
-            ("an element of a tensor", "order[0]", "row", ""),
+            ("an element of a tensor", "order[0]", "row", "item"),
             ("a mask and a number", "mask", "2.0", "boolean mask"),
             ("a mask and a tensor", "mask", "y[mask]", "boolean mask|dynamic shape"),
             ("itself in reverse", "slice(None)", "s.flip(0)", ""),
@@ -157,7 +157,7 @@ ACTIVATIONS = [
     Write("F.threshold_", "F.threshold_(s, 0.5, 0.25)"),
     Write("torch.threshold_", "torch.threshold_(s, 0.5, 0.25)"),
     Write("torch.embedding_renorm_", "torch.embedding_renorm_(s, torch.tensor([0, 2], device=s.device), 0.5, 2.0)"),
-    Write("F.embedding, a norm", "F.embedding(torch.tensor([0, 2], device=s.device), s, max_norm=0.5)"),
+    Write("F.embedding (a norm)", "F.embedding(torch.tensor([0, 2], device=s.device), s, max_norm=0.5)"),
 ]
 INITIALIZATIONS = [
     Write("nn.init.constant_", "nn.init.constant_(s, 2.0)"),
@@ -186,7 +186,7 @@ WRITES = [*METHODS, *OPERATORS, *ACTIVATIONS, *INITIALIZATIONS, *FOREACH]
 
 # An index of each member's own that stands behind a slice.
 BEHIND_SLICES = [
-    Write(f"Tensor.__setitem__, {what}", f"operator.setitem(s, {index}, {value})")
+    Write(f"Tensor.__setitem__ ({what})", f"operator.setitem(s, {index}, {value})")
     for what, index, value in (
         ("a slice and a tensor, of equal sizes", "(slice(None), order)", "y[:, :3]"),
         ("a slice and a tensor, of other sizes", "(slice(None), order[:2])", "tall"),
@@ -197,6 +197,7 @@ BEHIND_SLICES = [
 ]
 # Autograd refuses their backward where vmap computes them in another way than torch does alone.
 REFUSED_BACKWARD = (
+    *("Tensor.copysign_", "Tensor.scatter_reduce_"),
     *("Tensor.cumprod_", "Tensor.float_power_", "Tensor.hypot_", "Tensor.index_reduce_", "Tensor.ldexp_"),
     *("Tensor.pow_", "Tensor.__ipow__"),
 )
@@ -213,7 +214,7 @@ RESHAPING = [
     Write("Tensor.resize_", "s.resize_(2)"),
     Write("Tensor.resize_as_", "s.resize_as_(row)"),
     Write("Tensor.set_", "s.set_(y)"),
-    Write("Tensor.set_, nothing", "s.set_()"),
+    Write("Tensor.set_ (nothing)", "s.set_()"),
 ]
 
 # In place by name, and not asked here, with the reason.
@@ -221,6 +222,7 @@ NOT_ASKED = {
     "Tensor.detach_": "cuts a graph, and refuses views, which all mapped tensors are",
     "Tensor.requires_grad_": "changes a flag: refused inside vmap by name",
     "Tensor.share_memory_": "moves memory and changes no value",
+    "Tensor.rename_": "gives dimensions names",
     "Tensor.resize_as_sparse_": "of sparse tensors",
     "Tensor.sparse_resize_": "of sparse tensors",
     "Tensor.sparse_resize_and_clear_": "of sparse tensors",
@@ -248,7 +250,7 @@ def _has_inplace(function: object) -> bool:
 def uncovered(known: set[str]) -> list[str]:
     """What writes in place, and neither is in this catalogue nor among `known`; torch.abs_ is Tensor.abs_."""
     covered = (
-        {write.name.partition(",")[0] for write in (*WRITES, *BEHIND_SLICES, *RESHAPING)} | NOT_ASKED.keys() | known
+        {write.name.partition(" ")[0] for write in (*WRITES, *BEHIND_SLICES, *RESHAPING)} | NOT_ASKED.keys() | known
     )
     methods = {name.removeprefix("Tensor.") for name in covered if name.startswith("Tensor.")}
     return [each for each in names() if each not in covered and each.removeprefix("torch.") not in methods]

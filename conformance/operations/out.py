@@ -28,13 +28,24 @@ ARGUMENTS = (
     *("integers", "integers, integers", "mask", "mask, mask", "column", "column, column", "[x, y]", "(square, other)"),
     *("deep, deep_other", "square, deep, deep_other", "deep, deep, deep_other", "column, square, column"),
     *("3", "(3, 5)", "1, 3", "1, 3, 5", "(3,), 2.0", "0, 9, (3, 5)"),
-    *("x, 0, order", "x, mask", "x, 2", "x, 0.5", "x, 0, 1", "x, 2.0, 0, 1.0", "x, 1, 0, 2", "column, 3"),
+    *(
+        "x, 0, order",
+        "x, 0, order, y",
+        "x, mask",
+        "x, 2",
+        "x, 0.5",
+        "x, 0, 1",
+        "x, 2.0, 0, 1.0",
+        "x, 1, 0, 2",
+        "column, 3",
+    ),
     *("square, pivots, other", "other, square, pivots", "square, pivots"),
     *("2, x", "mask, x, y"),
 )
 # What needs an argument by name, or one of which nothing else has the form.
 SPECIAL = {
     "torch.linalg.solve_triangular": "square.tril(), other, upper=False",
+    "torch.index_reduce": "x, 0, order, y, 'prod'",
     "torch.masked_select": "x, x > 0",
     "torch.linalg.tensorinv": "square, ind=1",
     "torch.ormqr": "square, column, other",

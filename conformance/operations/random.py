@@ -25,7 +25,7 @@ DRAWS = [
     Draw("torch.randn", "torch.randn(3, 23, device=d{g})", "torch.randn(n, 3, 23, device=d{g})"),
     Draw("torch.randint", "torch.randint(1000, (3, 23), device=d{g})", "torch.randint(1000, (n, 3, 23), device=d{g})"),
     Draw(
-        "torch.normal, a size",
+        "torch.normal (a size)",
         "torch.normal(2.0, 3.0, (3, 23), device=d{g})",
         "torch.normal(2.0, 3.0, (n, 3, 23), device=d{g})",
     ),
@@ -38,8 +38,8 @@ DRAWS = [
     Draw("torch.randn_like", "torch.randn_like(x)"),
     Draw("torch.randint_like", "torch.randint_like(x, 1000)"),
     Draw("torch.normal", "torch.normal(x, x{g})", refuses=NOT_SAME),
-    Draw("torch.normal, a mean", "torch.normal(x, 2.0{g})", refuses=NOT_SAME),
-    Draw("torch.normal, a deviation", "torch.normal(1.0, x{g})", refuses=NOT_SAME),
+    Draw("torch.normal (a mean)", "torch.normal(x, 2.0{g})", refuses=NOT_SAME),
+    Draw("torch.normal (a deviation)", "torch.normal(1.0, x{g})", refuses=NOT_SAME),
     Draw("torch.bernoulli", "torch.bernoulli(x{g})", refuses=NOT_SAME),
     Draw("Tensor.bernoulli", "x.bernoulli(0.3{g})", refuses=NOT_SAME),
     Draw("torch.binomial", "torch.binomial(torch.full_like(x, 20), x{g})", refuses=NOT_SAME),
@@ -53,7 +53,7 @@ DRAWS = [
     Draw("Tensor.multinomial", "x[0].multinomial(29, True{g})", "x[:, 0].multinomial(29, True{g})", NOT_SAME),
     # In place.
     Draw("Tensor.bernoulli_", "x.bernoulli_(0.3{g})", refuses=NOT_WRITTEN),
-    Draw("Tensor.bernoulli_, a tensor", "x.bernoulli_(x.clone(){g})", refuses=(*NOT_SAME, *NOT_WRITTEN)),
+    Draw("Tensor.bernoulli_ (a tensor)", "x.bernoulli_(x.clone(){g})", refuses=(*NOT_SAME, *NOT_WRITTEN)),
     Draw("Tensor.cauchy_", "x.cauchy_(0.0, 1.0{g})", refuses=NOT_WRITTEN),
     Draw("Tensor.exponential_", "x.exponential_(1.0{g})", refuses=NOT_WRITTEN),
     Draw("Tensor.geometric_", "x.geometric_(0.3{g})", refuses=NOT_WRITTEN),
@@ -81,7 +81,7 @@ DRAWS = [
         )
     ],
     Draw("F.dropout", "F.dropout(x)"),
-    Draw("F.dropout, inplace", "F.dropout(x, inplace=True)", refuses=NOT_WRITTEN),
+    Draw("F.dropout (inplace)", "F.dropout(x, inplace=True)", refuses=NOT_WRITTEN),
     Draw("F.alpha_dropout", "F.alpha_dropout(x, 0.5, True)"),
     *[
         Draw(name, f"{name}(x - 0.5, training=True)", refuses=EVERYWHERE)
@@ -154,14 +154,14 @@ LIKE = [
     Draw("torch.randint_like", "torch.randint_like(x, 1000{g})"),
 ]
 OUT = [
-    Draw("torch.rand, out", "torch.rand(3, 23, out=0 * x)"),
-    Draw("torch.randn, out", "torch.randn(3, 23, out=0 * x)"),
-    Draw("torch.randint, out", "torch.randint(1000, (3, 23), out=(0 * x).long())"),
-    Draw("torch.randint, from a lowest, out", "torch.randint(5, 1000, (3, 23), out=(0 * x).long())"),
-    Draw("torch.randperm, out", "torch.randperm(23, out=(0 * x[0]).long())"),
-    Draw("torch.normal, out", "torch.normal(x, x, out=0 * x)"),
-    Draw("torch.bernoulli, out", "torch.bernoulli(x, out=0 * x)"),
-    Draw("torch.multinomial, out", "torch.multinomial(x, 7, out=(0 * x[:, :7]).long())"),
+    Draw("torch.rand (out)", "torch.rand(3, 23, out=0 * x)"),
+    Draw("torch.randn (out)", "torch.randn(3, 23, out=0 * x)"),
+    Draw("torch.randint (out)", "torch.randint(1000, (3, 23), out=(0 * x).long())"),
+    Draw("torch.randint (from a lowest, out)", "torch.randint(5, 1000, (3, 23), out=(0 * x).long())"),
+    Draw("torch.randperm (out)", "torch.randperm(23, out=(0 * x[0]).long())"),
+    Draw("torch.normal (out)", "torch.normal(x, x, out=0 * x)"),
+    Draw("torch.bernoulli (out)", "torch.bernoulli(x, out=0 * x)"),
+    Draw("torch.multinomial (out)", "torch.multinomial(x, 7, out=(0 * x[:, :7]).long())"),
 ]
 
 SPACES = {"torch": torch, "Tensor": torch.Tensor, "F": F, "nn.init": nn.init}
@@ -177,7 +177,7 @@ DRAWING = {"generator", "dropout_p", "_random_samples"}
 
 def uncovered() -> list[str]:
     """The operations of torch that draw, by name, parameters or tag, and that nothing here is about."""
-    known = {draw.name.partition(",")[0] for draw in (*DRAWS, *COMPOSITES, *RECURRENT)} | NOT_ASKED.keys()
+    known = {draw.name.partition(" ")[0] for draw in (*DRAWS, *COMPOSITES, *RECURRENT)} | NOT_ASKED.keys()
     public = (
         (f"{space}.{name}", name, each)
         for space, owner in SPACES.items()
