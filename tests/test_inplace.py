@@ -33,9 +33,9 @@ def alone(write, stacks, *, shared=False):
 
     given = [
         {"s": stacks[write.on][i], **{name: stacks[name][0 if shared else i] for name in write.operands}}
-        for i in range(MEMBERS)
+        for i in range(len(stacks["x"]))
     ]
-    return loop(written, [nn.Identity()] * MEMBERS, given)
+    return loop(written, [nn.Identity()] * len(given), given)
 
 
 def operands(write, stacks):
@@ -83,6 +83,20 @@ def test_a_write_of_what_all_members_share_is_the_loops(implementation, device, 
     assert_written(implementation, device, record_property, write, shared=True)
 
 
+@pytest.mark.requirement("inplace.mapped")
+@pytest.mark.parametrize("write", [it for it in inplace.WRITES[::12] if not it.refused], ids=str)
+@pytest.mark.parametrize("n", [1, 2, 23])
+def test_a_write_is_the_loops_for_any_number_of_members(implementation, device, write, n):
+    stacks = tensors(n, device)
+    expected = alone(write, stacks)
+    s = stacks[write.on].clone()
+
+    outcome = attempt(lambda: implementation.vmap(write.run)(s, operands(write, stacks)))
+
+    assert_members_close(outcome.answer(), expected, "s")
+    assert_same(s, outcome.value, "the caller's tensor")
+
+
 @pytest.mark.requirement("inplace.index_behind_slice")
 @each_behind_slice
 def test_a_write_at_an_index_behind_a_slice_is_the_loops(implementation, device, record_property, write):
@@ -96,9 +110,10 @@ def test_a_write_to_scattered_memory_is_the_loops(implementation, device, write)
     expected = alone(write, stacks)
     memory = stacks[write.on].movedim(0, -1).repeat_interleave(2, -1)
     between = memory[..., 1::2].clone()
+    read = {name: tensor.movedim(0, -1).contiguous() for name, tensor in operands(write, stacks).items()}
 
-    mapped = implementation.vmap(write.run, in_dims=(-1, 0))
-    outcome = attempt(lambda: mapped(memory[..., ::2], operands(write, stacks)))
+    mapped = implementation.vmap(write.run, in_dims=-1)
+    outcome = attempt(lambda: mapped(memory[..., ::2], read))
 
     assert outcome.refusal is None or write.refused, f"refused: {outcome.refusal}"
     if outcome.refusal is None:
@@ -119,7 +134,7 @@ def test_a_mapped_value_is_not_written_to_what_is_not_mapped(implementation, dev
     says = REFUSED if outcome.refusal else WRONG
     cell = {"table": TABLE, "row": write.name, "column": "not mapped", "passes": says, "fails": says}
     record_property("cell", cell)
-    with refuses(f"in-?place|shape|not possible|mask|{write.refused or 'not possible'}"):
+    with refuses(f"in-?place|shape|not possible|mask|single memory|{write.refused or 'not possible'}"):
         outcome.answer()
     assert_same(s, stacks[write.on][0])
     assert_same(given, operands(write, stacks))

@@ -15,6 +15,7 @@ from conformance.trees import tree_map
 each_draw = pytest.mark.parametrize("draw", random.DRAWS, ids=str)
 each_operation = pytest.mark.parametrize("draw", [*random.DRAWS, *random.COMPOSITES], ids=str)
 each_composite = pytest.mark.parametrize("draw", random.COMPOSITES, ids=str)
+each_attention = pytest.mark.parametrize("draw", random.ATTENTION, ids=str)
 each_recurrent = pytest.mark.parametrize("draw", random.RECURRENT, ids=str)
 both_modes = pytest.mark.parametrize("mode", ["same", "different"])
 own_and_shared = pytest.mark.parametrize("whose", [OWN, SHARED])
@@ -62,10 +63,15 @@ def test_in_mode_error_dropout_in_a_recurrent_network_is_refused(implementation,
     assert_nothing_drawn(implementation, device, record_property, draw, whose)
 
 
-@pytest.mark.requirement("randomness.same")
-@each_draw
+@pytest.mark.requirement("randomness.attention")
+@each_attention
 @own_and_shared
-def test_in_mode_same_all_members_get_one_plain_draw(implementation, device, record_property, draw, whose):
+def test_in_mode_error_dropout_in_attention_is_refused(implementation, device, record_property, draw, whose):
+    assert_nothing_drawn(implementation, device, record_property, draw, whose)
+
+
+def assert_one_plain_draw(implementation, device, record_property, draw, whose):
+    """In mode same every member gets what it would draw alone, and the generator moves once."""
     x = operands(MEMBERS, device)
     start = state(device)
 
@@ -79,10 +85,22 @@ def test_in_mode_same_all_members_get_one_plain_draw(implementation, device, rec
         assert_distinct(numbers(expected[-1]), numbers(draw.one(given(x, whose)[-1])))
 
 
-@pytest.mark.requirement("randomness.different")
+@pytest.mark.requirement("randomness.same")
 @each_draw
 @own_and_shared
-def test_in_mode_different_the_members_share_one_stacked_draw(implementation, device, record_property, draw, whose):
+def test_in_mode_same_all_members_get_one_plain_draw(implementation, device, record_property, draw, whose):
+    assert_one_plain_draw(implementation, device, record_property, draw, whose)
+
+
+@pytest.mark.requirement("randomness.attention")
+@each_attention
+@own_and_shared
+def test_in_mode_same_attention_drops_by_one_plain_draw(implementation, device, record_property, draw, whose):
+    assert_one_plain_draw(implementation, device, record_property, draw, whose)
+
+
+def assert_one_stacked_draw(implementation, device, record_property, draw, whose):
+    """In mode different the members get the numbers of one draw for all, and the generator moves by it."""
     x = operands(MEMBERS, device)
     start = state(device)
 
@@ -121,6 +139,53 @@ def assert_alike(values, other):
     """The members have one value but for rounding, as against what sets it apart from that of another draw."""
     values, other = values.double(), other.double()
     assert (values - values[:1]).abs().max() <= DECISIVE * (values - other).abs().max()
+
+
+@pytest.mark.requirement("randomness.different")
+@each_draw
+@own_and_shared
+def test_in_mode_different_the_members_share_one_stacked_draw(implementation, device, record_property, draw, whose):
+    assert_one_stacked_draw(implementation, device, record_property, draw, whose)
+
+
+@pytest.mark.requirement("randomness.attention")
+@each_attention
+@own_and_shared
+def test_in_mode_different_attention_drops_by_one_stacked_draw(implementation, device, record_property, draw, whose):
+    assert_one_stacked_draw(implementation, device, record_property, draw, whose)
+
+
+SOME = [
+    draw for draw in random.DRAWS if draw.name in ("torch.rand", "torch.randn_like", "Tensor.uniform_", "F.dropout")
+]
+
+
+@pytest.mark.requirement("randomness.different")
+@pytest.mark.parametrize("draw", SOME, ids=str)
+@pytest.mark.parametrize("n", [1, 2, 23])
+def test_in_mode_different_any_number_of_members_shares_one_stacked_draw(implementation, device, draw, n):
+    x, start = operands(n, device), state(device)
+
+    actual = drawn(implementation, draw.one, x, OWN, "different")
+    end = state(device)
+
+    restore(device, start)
+    assert_same(actual, draw.all(x.clone()))
+    assert_same(end, state(device))
+    assert_distinct(*actual)
+
+
+@pytest.mark.requirement("randomness.same")
+@pytest.mark.parametrize("draw", SOME, ids=str)
+@pytest.mark.parametrize("n", [1, 2, 23])
+def test_in_mode_same_any_number_of_members_gets_one_plain_draw(implementation, device, draw, n):
+    x, start = operands(n, device), state(device)
+
+    actual = drawn(implementation, draw.one, x, OWN, "same")
+    end = state(device)
+
+    assert_same(actual, stacked([seeded(draw, own, device, start) for own in x]))
+    assert_same(end, state(device))
 
 
 @pytest.mark.requirement("randomness.composites")

@@ -47,6 +47,17 @@ class GeneratorStandsStill(PatchedInsideVmap):
         return rand(*args, **options)
 
 
+class AttentionDropsNothing(PatchedInsideVmap):
+    """Inside vmap attention does not drop out."""
+
+    breaks = "randomness.attention"
+    owner = F
+    attribute = "scaled_dot_product_attention"
+
+    def spoiled(self, attention: Any, *args: Any, dropout_p: float = 0.0) -> Any:  # noqa: ARG002
+        return attention(*args)
+
+
 class MaskOfNumbers(PatchedInsideVmap):
     """Inside vmap the mask of native_dropout is of numbers."""
 

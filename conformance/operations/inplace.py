@@ -223,6 +223,7 @@ NOT_ASKED = {
     "Tensor.requires_grad_": "changes a flag: refused inside vmap by name",
     "Tensor.share_memory_": "moves memory and changes no value",
     "Tensor.rename_": "gives dimensions names",
+    "F.scaled_addmm_": "multiplies 8-bit matrices, which only some devices can",
     "Tensor.resize_as_sparse_": "of sparse tensors",
     "Tensor.sparse_resize_": "of sparse tensors",
     "Tensor.sparse_resize_and_clear_": "of sparse tensors",

@@ -87,12 +87,7 @@ DRAWS = [
         Draw(name, f"{name}(x - 0.5, training=True)", refuses=EVERYWHERE)
         for name in ("torch.rrelu", "torch.rrelu_", "F.rrelu", "F.rrelu_")
     ],
-    # What is computed with the draw is exact here: eighths of whole numbers, zeros and ones, a choice of pixels.
-    Draw(
-        "F.scaled_dot_product_attention",
-        "F.scaled_dot_product_attention(0 * rows(x), 0 * rows(x), (99 * rows(x)).round(), dropout_p=0.5)",
-        refuses=NOT_WRITTEN,
-    ),
+    # What is computed with the draw is exact here: zeros and ones, a choice of pixels.
     Draw("F.gumbel_softmax", "F.gumbel_softmax(x, hard=True).round()", refuses=NOT_WRITTEN),
     *[
         Draw(
@@ -147,6 +142,14 @@ COMPOSITES = [
 RECURRENT = [
     Draw(f"torch.{name}", f"recurrent('{name}', x)", refuses=(f"same, {OWN}", f"different, {OWN}")) for name in NETWORKS
 ]
+# The mean over 16 rows, dropped or doubled: eighths of whole numbers, which are exact.
+ATTENTION = [
+    Draw(
+        "F.scaled_dot_product_attention",
+        "F.scaled_dot_product_attention(0 * rows(x), 0 * rows(x), (99 * rows(x)).round(), dropout_p=0.5)",
+        refuses=NOT_WRITTEN,
+    ),
+]
 # Newer releases give these a generator too.
 LIKE = [
     Draw("torch.rand_like", "torch.rand_like(x{g})"),
@@ -177,7 +180,7 @@ DRAWING = {"generator", "dropout_p", "_random_samples"}
 
 def uncovered() -> list[str]:
     """The operations of torch that draw, by name, parameters or tag, and that nothing here is about."""
-    known = {draw.name.partition(" ")[0] for draw in (*DRAWS, *COMPOSITES, *RECURRENT)} | NOT_ASKED.keys()
+    known = {draw.name.partition(" ")[0] for draw in (*DRAWS, *COMPOSITES, *RECURRENT, *ATTENTION)} | NOT_ASKED.keys()
     public = (
         (f"{space}.{name}", name, each)
         for space, owner in SPACES.items()

@@ -57,7 +57,7 @@ def test_members_numbers_are_distinct_and_between_0_and_1():
     assert torch.equal(stacked(given(x, SHARED)), x[:1].expand_as(x))
 
 
-@pytest.mark.parametrize("draw", [*random.DRAWS, *random.COMPOSITES, *random.RECURRENT], ids=str)
+@pytest.mark.parametrize("draw", [*random.DRAWS, *random.COMPOSITES, *random.RECURRENT, *random.ATTENTION], ids=str)
 def test_every_call_of_the_catalogue_works_and_draws(draw):
     assert draw.lacks(CPU) is None
     start = state(CPU)
