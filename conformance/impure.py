@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from conformance.models import MEMBERS, SAMPLES, draw
+
 
 @dataclass(frozen=True)
 class OnNumpy:
@@ -145,3 +147,21 @@ def normalizing(kind: str, options: dict[str, Any]) -> nn.Module:
         else:
             nn.init.uniform_(buffer, 0.5, 2.0)
     return module
+
+
+def minibatches(data: int | None, device: torch.device | str) -> tuple[Tensor, list[Tensor]]:
+    """For the ensemble, one for each member or one for all, and the same as a list with one for each member."""
+    x = draw(MEMBERS, SAMPLES, 3, device=device, dtype=torch.float64)
+    return (x, list(x)) if data == 0 else (x[0], [x[0]] * MEMBERS)
+
+
+def squares(output: Tensor) -> Tensor:
+    """Something to differentiate."""
+    return output.square().sum()
+
+
+def value_and_gradients(model: nn.Module, x: Tensor) -> dict[str, Any]:
+    """A model's output, and what backward through its squares gives each parameter."""
+    out = model(x)
+    squares(out).backward()  # type: ignore[no-untyped-call]
+    return {"out": out, "gradients": {name: parameter.grad for name, parameter in model.named_parameters()}}

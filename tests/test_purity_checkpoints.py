@@ -8,27 +8,12 @@ import torch.utils.checkpoint
 
 from conformance.assertions import assert_distinct, assert_members_close, refuses, unchanged
 from conformance.ensemble import Ensemble
+from conformance.impure import minibatches, squares, value_and_gradients
 from conformance.lesson import gradients_of
-from conformance.models import MEMBERS, SAMPLES, LayerNormMLP, draw, members
+from conformance.models import MEMBERS, LayerNormMLP, members
 from conformance.numerics import loop
 
 own_and_shared = pytest.mark.parametrize("data", [0, None], ids=["own", "shared"])
-
-
-def minibatches(data, device):
-    """For the ensemble, and for each member."""
-    x = draw(MEMBERS, SAMPLES, 3, device=device, dtype=torch.float64)
-    return (x, list(x)) if data == 0 else (x[0], [x[0]] * MEMBERS)
-
-
-def squares(output):
-    return output.square().sum()
-
-
-def value_and_gradients(model, x):
-    out = model(x)
-    squares(out).backward()
-    return {"out": out, "gradients": {name: parameter.grad for name, parameter in model.named_parameters()}}
 
 
 class Checkpointed(LayerNormMLP):

@@ -19,7 +19,7 @@ from conformance.functions import (
     exp,
     ruled,
 )
-from conformance.impure import Applying
+from conformance.impure import Applying, minibatches, squares, value_and_gradients
 from conformance.lesson import gradients_of
 from conformance.models import MEMBERS, SAMPLES, draw, members
 from conformance.numerics import loop
@@ -30,22 +30,6 @@ named = {"ids": lambda function: function.__name__}
 
 def applying(body, device):
     return members(partial(Applying, body), MEMBERS, device=device, dtype=torch.float64)
-
-
-def minibatches(data, device):
-    """For the ensemble, and for each member."""
-    x = draw(MEMBERS, SAMPLES, 3, device=device, dtype=torch.float64)
-    return (x, list(x)) if data == 0 else (x[0], [x[0]] * MEMBERS)
-
-
-def squares(output):
-    return output.square().sum()
-
-
-def value_and_gradients(model, x):
-    out = model(x)
-    squares(out).backward()
-    return {"out": out, "gradients": {name: parameter.grad for name, parameter in model.named_parameters()}}
 
 
 def assert_learns(implementation, models, data, device):

@@ -1,7 +1,8 @@
 """Faults for the chapter `randomness`: modes that are taken for others, forgotten, or not ended."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from types import MappingProxyType
 from typing import Any
 from unittest.mock import patch
 
@@ -15,7 +16,9 @@ from conformance.faults.fault import Fault
 
 
 class ModeFault(Fault):
-    """A fault in how a mode is read: `mode` sees it with the call's options and its arguments."""
+    """A fault in how a mode is read: `taken_for` says which for which; `mode` sees the call's options and arguments."""
+
+    taken_for: Mapping[str, str] = MappingProxyType({})
 
     def vmap(
         self, func: Callable[..., Any], in_dims: Any = 0, out_dims: Any = 0, randomness: str = "error", **more: Any
@@ -27,7 +30,7 @@ class ModeFault(Fault):
         return spoiled
 
     def mode(self, asked: str, in_dims: Any, args: Any, more: Any) -> str:  # noqa: ARG002 - for those who override it
-        return asked
+        return self.taken_for.get(asked, asked)
 
     def drawn(self, mode: str, out: Any, more: Any) -> Any:  # noqa: ARG002 - likewise
         return out
@@ -38,9 +41,7 @@ class ErrorModeDraws(ModeFault):
 
     breaks = "randomness.error"
     also = ("randomness.*",)
-
-    def mode(self, asked: str, in_dims: Any, args: Any, more: Any) -> str:  # noqa: ARG002
-        return "different" if asked == "error" else asked
+    taken_for = MappingProxyType({"error": "different"})
 
 
 class RefusedCallsDraw(Accepting):
@@ -62,9 +63,7 @@ class SameIsDifferent(ModeFault):
 
     breaks = "randomness.same"
     also = ("randomness.*",)
-
-    def mode(self, asked: str, in_dims: Any, args: Any, more: Any) -> str:  # noqa: ARG002
-        return "different" if asked == "same" else asked
+    taken_for = MappingProxyType({"same": "different"})
 
 
 class DifferentIsSame(ModeFault):
@@ -72,9 +71,7 @@ class DifferentIsSame(ModeFault):
 
     breaks = "randomness.different"
     also = ("randomness.*",)
-
-    def mode(self, asked: str, in_dims: Any, args: Any, more: Any) -> str:  # noqa: ARG002
-        return "same" if asked == "different" else asked
+    taken_for = MappingProxyType({"different": "same"})
 
 
 class DrawsHandedOutInReverse(ModeFault):
