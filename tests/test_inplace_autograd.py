@@ -80,17 +80,23 @@ def test_a_write_to_a_view_makes_an_older_backward_stale(implementation, device,
         older.backward()
 
 
+def by_loop(differentiated, stacks):
+    """What backward gives each member alone."""
+    write = differentiated.write
+    each = [{name: stacks[name][i] for name in (write.on, *write.operands)} for i in range(MEMBERS)]
+
+    def alone(_, own):
+        return differentiated.gradients(write.run, own[write.on], {name: own[name] for name in write.operands})
+
+    return loop(alone, [nn.Identity()] * MEMBERS, each)
+
+
 @pytest.mark.requirement("inplace.gradients")
 @each_differentiated
 def test_backward_through_a_write_is_the_loops(implementation, device, differentiated):
     write, stacks = differentiated.write, tensors(MEMBERS, device)
     given = {name: stacks[name] for name in write.operands}
-
-    def alone(_, own):
-        return differentiated.gradients(write.run, own["s"], {name: own[name] for name in write.operands})
-
-    each = [{"s": stacks[write.on][i], **{name: tensor[i] for name, tensor in given.items()}} for i in range(MEMBERS)]
-    expected = loop(alone, [nn.Identity()] * MEMBERS, each)
+    expected = by_loop(differentiated, stacks)
 
     mapped = implementation.vmap(write.run)
     outcome = attempt(lambda: differentiated.gradients(mapped, stacks[write.on], given))
@@ -103,8 +109,25 @@ def test_backward_through_a_write_is_the_loops(implementation, device, different
             outcome.answer()
 
 
+SOME = [
+    Differentiated(it) for it in (*inplace.METHODS[::6], *inplace.OPERATORS[::5]) if not it.refused and it.on == "x"
+]
+
+
+@pytest.mark.requirement("inplace.gradients")
+@pytest.mark.parametrize("differentiated", SOME, ids=str)
+def test_grad_inside_through_a_write_is_the_loops(implementation, device, differentiated):
+    write, stacks = differentiated.write, tensors(MEMBERS, device)
+    expected = by_loop(differentiated, stacks)
+
+    mapped = implementation.vmap(differentiated.by_grad)
+    outcome = attempt(lambda: mapped(stacks["x"], {name: stacks[name] for name in write.operands}))
+
+    assert_members_close(outcome.answer(), expected, "gradient")
+
+
 class Writing(nn.Module):
-    """Scales its input by a weight, and doubles the weight; `written` is told what the weight is before it is used."""
+    """Scales its input by its weight, doubles the weight, and counts its calls."""
 
     def __init__(self):
         super().__init__()

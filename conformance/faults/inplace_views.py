@@ -104,6 +104,7 @@ class ChunksWriteToCopies(Fault):
     """In chunks the function works on copies of what it is given."""
 
     breaks = "inplace.chunks"
+    also = ("inplace.versions", "inplace.unmapped_once")
 
     def vmap(self, func: Run, *options: Any, chunk_size: int | None = None, **more: Any) -> Run:
         whole = self.inner.vmap(func, *options, chunk_size=chunk_size, **more)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from conformance.numerics import is_inexact
-from conformance.operations.write import Write, tensors
+from conformance.operations.write import Write, shapes, tensors
 
 
 @dataclass(frozen=True)
@@ -26,18 +26,28 @@ class Differentiated:
         """
         leaves = {name: leaf.detach().clone() for name, leaf in {"s": s, **given}.items()}
         learning = {name: leaf.requires_grad_() for name, leaf in leaves.items() if is_inexact(leaf)}
-        out = run(leaves["s"] * 1, {name: leaves[name] for name in given})
+        self._weighed(run, leaves).backward()  # type: ignore[no-untyped-call]
+        return {name: torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for name, leaf in learning.items()}
+
+    def by_grad(self, s: Tensor, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The same of one member, by torch.func.grad."""
+        leaves = {"s": s, **given}
+        learning = {name: leaf for name, leaf in leaves.items() if is_inexact(leaf)}
+        found: dict[str, Tensor] = torch.func.grad(lambda it: self._weighed(self.write.run, {**leaves, **it}))(learning)
+        return found
+
+    def _weighed(self, run: Callable[..., Tensor], leaves: Mapping[str, Tensor]) -> Tensor:
+        out = run(leaves["s"] * 1, {name: leaves[name] for name in self.write.operands})
         numel = out.numel() // (out.shape[0] if out.ndim > self._dimensions else 1)
         weights = torch.linspace(0.5, 2, numel, dtype=torch.float64)
         shape = out.shape[out.ndim - self._dimensions :]
         weighed = (out * weights.reshape(shape).to(out.device, out.dtype)).sum()
-        (weighed.real if weighed.is_complex() else weighed).backward()  # type: ignore[no-untyped-call]
-        return {name: torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for name, leaf in learning.items()}
+        return weighed.real if weighed.is_complex() else weighed
 
     @property
     def _dimensions(self) -> int:
         """How many a member's tensor has."""
-        return tensors(1, "cpu")[self.write.on].ndim - 1
+        return len(shapes()[self.write.on])
 
     def lacks(self, device: torch.device) -> str | None:
         """Why torch does not differentiate it, in its own words; None if it does."""

@@ -23,6 +23,14 @@ def _by_feature(call: str, k: int) -> str:
 DRAWS = [
     Draw("torch.rand", "torch.rand(3, 23, device=d{g})", "torch.rand(n, 3, 23, device=d{g})"),
     Draw("torch.randn", "torch.randn(3, 23, device=d{g})", "torch.randn(n, 3, 23, device=d{g})"),
+    *[
+        Draw(
+            f"torch.randn ({dtype})",
+            f"torch.randn(3, 23, device=d, dtype=torch.{dtype}{{g}})",
+            f"torch.randn(n, 3, 23, device=d, dtype=torch.{dtype}{{g}})",
+        )
+        for dtype in ("float64", "bfloat16", "complex64")
+    ],
     Draw("torch.randint", "torch.randint(1000, (3, 23), device=d{g})", "torch.randint(1000, (n, 3, 23), device=d{g})"),
     Draw(
         "torch.normal (a size)",

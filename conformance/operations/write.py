@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -76,7 +75,7 @@ class Write:
     @property
     def operands(self) -> Sequence[str]:
         """The names of the tensors that it reads beside `s`."""
-        return [name for name in _shapes() if re.search(rf"\b{name}\b", self.code)]
+        return [name for name in shapes() if re.search(rf"\b{name}\b", self.code)]
 
     def run(self, s: Tensor, given: Mapping[str, Tensor]) -> Tensor:
         """`s`, written to in place."""
@@ -92,8 +91,9 @@ class Write:
 
 
 @cache
-def _shapes() -> Mapping[str, Any]:
-    return {name: tensor.shape for name, tensor in tensors(1, "cpu").items()}
+def shapes() -> Mapping[str, torch.Size]:
+    """By name the shapes of a member's tensors."""
+    return {name: tensor.shape[1:] for name, tensor in tensors(1, "cpu").items()}
 
 
 @cache  # many tests ask
