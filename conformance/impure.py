@@ -143,7 +143,7 @@ def normalizing(kind: str, options: dict[str, Any]) -> nn.Module:
         nn.init.normal_(parameter)
     for name, buffer in module.named_buffers():
         if name == "num_batches_tracked":
-            buffer.random_(100)
+            buffer.random_(2**40)
         else:
             nn.init.uniform_(buffer, 0.5, 2.0)
     return module

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from conformance.assertions import assert_distinct, assert_same, refuses
 from conformance.generators import restore, state
 
-OUTER, INNER, SIZE = 5, 3, 23
+OUTER, INNER, SIZE = 5, 3, 61
 # What draws for `x`, be it one element or several.
 OPERATIONS = {
     "rand": lambda x: torch.rand(x.shape, device=x.device),
