@@ -31,21 +31,23 @@ class Ensemble:
             return self._fmodel(params, buffers, *args)
         return self._fmodel(tuple(params.values()), tuple(buffers.values()), *args)
 
-    def map(self, func: Callable[..., Any], *args: Any, data: int | None = 0) -> Any:
-        """`func` over the members' parameters, buffers, and `args` mapped along `data`, or shared if that is None."""
-        return self.vmap(func, in_dims=(0, 0, *[data] * len(args)))(self.params, self.buffers, *args)
+    def map(self, func: Callable[..., Any], *args: Any, data: int | None = 0, **options: Any) -> Any:
+        """`func` over the members' parameters, buffers, and `args` mapped along `data`, or shared if that is None.
+
+        `options` are vmap's.
+        """
+        return self.vmap(func, in_dims=(0, 0, *[data] * len(args)), **options)(self.params, self.buffers, *args)
 
     def losses(self, loss: Callable[..., Any], x: Any, target: Any, *, data: int | None = 0, **options: Any) -> Any:
-        """`loss(output, target)` of each member; `options` are vmap's."""
+        """`loss(output, target)` of each member."""
 
         def of_member(params: Any, buffers: Any, x: Any, target: Any) -> Any:
             return loss(self.member(params, buffers, x), target)
 
-        mapped = self.vmap(of_member, in_dims=(0, 0, data, data), **options)
-        return mapped(self.params, self.buffers, x, target)
+        return self.map(of_member, x, target, data=data, **options)
 
-    def __call__(self, x: Any, data: int | None = 0) -> Any:
-        return self.map(self.member, x, data=data)
+    def __call__(self, x: Any, data: int | None = 0, **options: Any) -> Any:
+        return self.map(self.member, x, data=data, **options)
 
     @property
     def detached(self) -> dict[str, Tensor]:

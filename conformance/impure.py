@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from conformance.lesson import gradients_in
 from conformance.models import MEMBERS, SAMPLES, draw
 
 
@@ -164,4 +165,4 @@ def value_and_gradients(model: nn.Module, x: Tensor) -> dict[str, Any]:
     """A model's output, and what backward through its squares gives each parameter."""
     out = model(x)
     squares(out).backward()  # type: ignore[no-untyped-call]
-    return {"out": out, "gradients": {name: parameter.grad for name, parameter in model.named_parameters()}}
+    return {"out": out, "gradients": gradients_in(model)}

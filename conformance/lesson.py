@@ -63,8 +63,7 @@ class Lesson:
     def everything(self, implementation: Implementation, **options: Any) -> dict[str, Any]:
         """What `everything` is of a model alone, for all members of a new ensemble; `options` are vmap's."""
         ensemble = Ensemble(implementation, self.models)
-        member = ensemble.vmap(ensemble.member, in_dims=(0, 0, self.data), **options)
-        out = member(ensemble.params, ensemble.buffers, self.x)
+        out = ensemble(self.x, self.data, **options)
         (out - self.target).square().flatten(1).mean(1).sum().backward()
         return {"output": out.detach(), "buffers": ensemble.buffers, "gradients": gradients_of(ensemble)}
 

@@ -15,10 +15,6 @@ CHUNKS = {None: 1, 1: 5, 2: 3, 3: 2, MEMBERS: 1, MEMBERS + 1: 1}
 chunked = pytest.mark.parametrize(("chunk_size", "calls"), CHUNKS.items())
 
 
-def run(ensemble, x, chunk_size):
-    return ensemble.vmap(ensemble.member, (0, 0, 0), chunk_size=chunk_size)(ensemble.params, ensemble.buffers, x)
-
-
 @pytest.mark.requirement("purity.side_effects")
 @chunked
 def test_what_forward_does_in_python_happens_once_a_chunk(implementation, device, capsys, chunk_size, calls):
@@ -31,7 +27,7 @@ def test_what_forward_does_in_python_happens_once_a_chunk(implementation, device
 
     models = members(partial(Applying, body), MEMBERS, device=device)
 
-    out = run(Ensemble(implementation, models), draw(MEMBERS, SAMPLES, 3, device=device), chunk_size)
+    out = Ensemble(implementation, models)(draw(MEMBERS, SAMPLES, 3, device=device), chunk_size=chunk_size)
 
     assert_distinct(*out)
     assert seen == [(torch.Tensor, (SAMPLES, 11), (SAMPLES, 3), call) for call in range(calls)]
@@ -48,7 +44,7 @@ def test_an_iterator_gives_one_item_to_all_members_of_a_chunk(implementation, de
     inputs = [(row, 1 + i // size) for i, row in enumerate(x)]
     expected = loop(lambda model, given: torch.tanh(model.fc(given[0])) * given[1], models, inputs)
 
-    out = run(Ensemble(implementation, models), x, chunk_size)
+    out = Ensemble(implementation, models)(x, chunk_size=chunk_size)
 
     assert_members_close(out, expected)
     assert next(factors) == calls + 1
@@ -65,7 +61,7 @@ def test_a_counter_that_is_an_attribute_counts_the_chunks_of_all_calls(implement
         for n in (1, 1 + calls)
     ]
 
-    outs = [run(ensemble, x, chunk_size) for _ in range(2)]
+    outs = [ensemble(x, chunk_size=chunk_size) for _ in range(2)]
 
     assert_members_close(outs[0], expected[0])
     assert_members_close(outs[1], expected[1])

@@ -57,14 +57,14 @@ def no_gradients(run):
 
 WAYS = {
     "plain": lambda e, x: e(x),
-    "second_chunk": lambda e, x: e.vmap(e.member, chunk_size=2)(e.params, e.buffers, x),
+    "second_chunk": lambda e, x: e(x, chunk_size=2),
     "inner_level": lambda e, x: e.map(lambda p, b, rows: e.vmap(lambda row: e.member(p, b, row))(rows), x),
     "grad": lambda e, x: e.map(torch.func.grad(lambda p, b, rows: e.member(p, b, rows).sum()), x),
     "jacrev": lambda e, x: e.map(torch.func.jacrev(lambda p, b, rows: e.member(p, b, rows).sum(0)), x),
     "jvp": lambda e, x: e.map(lambda p, b, r: torch.func.jvp(lambda r: e.member(p, b, r), (r,), (r,)), x),
     "no_grad": lambda e, x: no_gradients(lambda: e(x)),
-    "different": lambda e, x: e.vmap(e.member, randomness="different")(e.params, e.buffers, x),
-    "same": lambda e, x: e.vmap(e.member, randomness="same")(e.params, e.buffers, x),
+    "different": lambda e, x: e(x, randomness="different"),
+    "same": lambda e, x: e(x, randomness="same"),
 }
 
 
@@ -142,7 +142,7 @@ def test_what_was_written_before_an_exception_stays_written(implementation, devi
     bomb.error, bomb.at = ZeroDivisionError, at
 
     with pytest.raises(ZeroDivisionError):
-        ensemble.vmap(ensemble.member, chunk_size=chunk_size)(ensemble.params, ensemble.buffers, x)
+        ensemble(x, chunk_size=chunk_size)
 
     assert ensemble.buffers["count"].tolist() == counts
 

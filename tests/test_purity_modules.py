@@ -8,7 +8,7 @@ from torch.nn.modules.module import register_module_forward_hook
 
 from conformance.assertions import assert_distinct, assert_members_close, refuses, unchanged
 from conformance.ensemble import Ensemble
-from conformance.impure import Applying
+from conformance.impure import Applying, minibatches, squares, value_and_gradients
 from conformance.lesson import gradients_of
 from conformance.models import MEMBERS, SAMPLES, LayerNormMLP, draw, members
 from conformance.numerics import loop
@@ -18,13 +18,8 @@ def forward(model, x):
     return model(x)
 
 
-def squares(output):
-    return output.square().sum()
-
-
 def gradients(model, x):
-    squares(model(x)).backward()
-    return {name: parameter.grad for name, parameter in model.named_parameters()}
+    return value_and_gradients(model, x)["gradients"]
 
 
 FORWARD_HOOKS = {
@@ -161,9 +156,8 @@ def test_a_hook_on_a_mapped_tensor_is_refused(implementation, device, ask):
 @pytest.mark.parametrize("data", [0, None], ids=["own", "shared"])
 def test_a_hook_on_a_tensor_under_grad_is_each_members(implementation, device, data):
     models = members(partial(Applying, hooked), MEMBERS, device=device, dtype=torch.float64)
-    x = draw(MEMBERS, SAMPLES, 3, device=device, dtype=torch.float64)
-    x = x if data == 0 else x[0]
-    expected = loop(gradients, models, list(x) if data == 0 else [x] * MEMBERS)
+    x, inputs = minibatches(data, device)
+    expected = loop(gradients, models, inputs)
     ensemble = Ensemble(implementation, models)
 
     found = ensemble.map(torch.func.grad(lambda *args: squares(ensemble.member(*args))), x, data=data)

@@ -23,7 +23,7 @@ def ones(*shape, device):
 
 
 def nested(implementation, operation, outer, inner, device):
-    """The operation in two levels, (5, 3, 23)."""
+    """The operation in two levels, (5, 3, 61)."""
 
     def of_row(row):
         return implementation.vmap(operation, randomness=inner)(row)

@@ -1,15 +1,14 @@
 """What backward makes of an in-place operation."""
 
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from conformance.numerics import is_inexact
+from conformance.operations.outcome import problem
 from conformance.operations.write import Write, shapes, tensors
 
 
@@ -60,11 +59,8 @@ class Differentiated:
 @cache  # many tests ask
 def _problem(differentiated: Differentiated, device: torch.device) -> str | None:
     write = differentiated.write
-    one: dict[str, Any] = {name: tensor[0] for name, tensor in tensors(1, device).items()}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            differentiated.gradients(write.run, one[write.on], {name: one[name] for name in write.operands})
-        except Exception as error:  # noqa: BLE001 - what can't be done is said in any way
-            return f"{write.name} has no derivative here: {error}"
-    return None
+    one = {name: tensor[0] for name, tensor in tensors(1, device).items()}
+    given = {name: one[name] for name in write.operands}
+    return problem(
+        lambda: differentiated.gradients(write.run, one[write.on], given), f"{write.name} has no derivative here"
+    )

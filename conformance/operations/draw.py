@@ -5,7 +5,6 @@ Python source with these names: `x`, the device `d`, the generator `g` (where {g
 the number of members.
 """
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +16,7 @@ from torch.nn import functional as F
 
 from conformance.generators import restore
 from conformance.models import draw
+from conformance.operations.outcome import problem
 from conformance.trees import leaves, tree_map
 
 SHAPE = (3, 23)
@@ -181,10 +181,5 @@ def _run(code: str, x: Tensor, generator: torch.Generator | None) -> Any:
 
 @cache  # many tests ask
 def _problem(draw: Draw, device: torch.device, *, generated: bool) -> str | None:
-    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            draw.one(operands(1, device)[0], torch.Generator(device) if generated else None)
-        except Exception as error:  # noqa: BLE001 - what can't be done is said in any way
-            return f"{draw.name} can't be called so here: {error}"
-    return None
+    x, generator = operands(1, device)[0], torch.Generator(device) if generated else None
+    return problem(lambda: draw.one(x, generator), f"{draw.name} can't be called so here")

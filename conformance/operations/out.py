@@ -6,7 +6,6 @@ release is called too; one for which no kind works is named.
 
 import inspect
 import re
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor
 
 from conformance.models import draw
+from conformance.operations.outcome import problem
 from conformance.trees import tree_map
 
 SPACES = {"torch": torch, "torch.fft": torch.fft, "torch.linalg": torch.linalg, "torch.special": torch.special}
@@ -108,16 +108,13 @@ class Into:
         return self.name
 
 
-def documented() -> Mapping[str, tuple[str, ...]]:
-    """By namespace, the names of the functions whose documentation has `out=`."""
-    return {
-        space: tuple(
-            f"{space}.{name}"
-            for name, each in inspect.getmembers(owner, callable)
-            if not name.startswith("_") and not inspect.isclass(each) and DOCUMENTED.search(str(each.__doc__))
-        )
-        for space, owner in SPACES.items()
-    }
+def documented(space: str) -> list[str]:
+    """The names of the functions of a namespace whose documentation has `out=`."""
+    return [
+        f"{space}.{name}"
+        for name, each in inspect.getmembers(SPACES[space], callable)
+        if not name.startswith("_") and not inspect.isclass(each) and DOCUMENTED.search(str(each.__doc__))
+    ]
 
 
 @cache
@@ -129,13 +126,7 @@ def call_of(name: str) -> Into | None:
 
 
 def _works(into: Into, given: Mapping[str, Tensor]) -> bool:
-    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            into.run(given, zeros_like(into.run(given)))
-        except Exception:  # noqa: BLE001 - what can't be called so says it in any way
-            return False
-    return True
+    return problem(lambda: into.run(given, zeros_like(into.run(given))), into.name) is None
 
 
 def zeros_like(tree: Any) -> Any:
@@ -145,12 +136,12 @@ def zeros_like(tree: Any) -> Any:
 
 def uncovered() -> list[str]:
     """The functions that take `out=` and that nothing here knows how to call."""
-    return [name for names in documented().values() for name in names if name not in NOT_ASKED and not call_of(name)]
+    return [name for space in SPACES for name in documented(space) if name not in NOT_ASKED and not call_of(name)]
 
 
 def calls(space: str) -> Iterator[Into]:
     """The calls of a namespace."""
-    for name in documented()[space]:
+    for name in documented(space):
         into = call_of(name)
         if into is not None and name not in NOT_ASKED:
             yield into

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from conformance.assertions import REFUSALS
 
 
@@ -21,6 +23,17 @@ class Outcome:
         if self.refusal is not None:
             raise RuntimeError(self.refusal)
         return self.value
+
+
+def problem(call: Callable[[], Any], what: str) -> str | None:
+    """`what`, and why the call fails, in torch's own words; None if it works. It draws from nobody's generator."""
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001 - what can't be done is said in any way
+            return f"{what}: {error}"
+    return None
 
 
 def attempt(call: Callable[[], Any]) -> Outcome:

@@ -120,7 +120,7 @@ COMPOSITES = [
         for k in (2, 3)
     ],
     *[
-        Draw(f"nn.init.{name}", f"nn.init.{name}(x{options}{{g}})", refuses=refuses)
+        Draw(f"nn.init.{name}", f"nn.init.{name}(x{options})", refuses=refuses)
         for name, options, refuses in (
             ("kaiming_normal_", "", NOT_WRITTEN),
             ("kaiming_uniform_", "", NOT_WRITTEN),

@@ -1,12 +1,11 @@
 """What an in-place operation is: a call that writes to a member's tensor `s`, with operands that may be mapped too.
 
-A call is Python source with the names of `TENSORS`, of which each member has its own. `s` has (3, 7) numbers unless the
+A call is Python source with the names of `tensors`, of which each member has its own. `s` has (3, 7) numbers unless the
 operation says otherwise. All are multiples of 1/64, so that no rounding carries one over the jump of a function.
 """
 
 import operator
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from conformance.models import draw
+from conformance.operations.outcome import problem
 
 NAMES = {"torch": torch, "nn": nn, "F": F, "operator": operator}
 
@@ -99,10 +99,4 @@ def shapes() -> Mapping[str, torch.Size]:
 @cache  # many tests ask
 def _problem(write: Write, device: torch.device) -> str | None:
     one = {name: tensor[0] for name, tensor in tensors(1, device).items()}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            write.run(one[write.on].clone(), one)
-        except Exception as error:  # noqa: BLE001 - what can't be done is said in any way
-            return f"{write.name} can't be called so here: {error}"
-    return None
+    return problem(lambda: write.run(one[write.on].clone(), one), f"{write.name} can't be called so here")
