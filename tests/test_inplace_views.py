@@ -83,7 +83,7 @@ PLACES = {"first": 0, "middle": 1, "last": -1}
 placed = pytest.mark.parametrize("dim", PLACES.values(), ids=PLACES)
 
 
-def assert_written(implementation, code, s, dim):
+def assert_written(implementation, code, s, dim, **options):
     """The members' tensors, stacked along `dim` of `s`, are what the loop makes of them, for the caller too."""
     v = numbers(s.device, MEMBERS) + 1
     i = torch.arange(MEMBERS, device=s.device) % 2
@@ -95,10 +95,28 @@ def assert_written(implementation, code, s, dim):
 
     expected = torch.stack([write(theirs.select(dim, k), v[k], i[k]) for k in range(MEMBERS)])
 
-    actual = attempt(lambda: implementation.vmap(write, in_dims=(dim, 0, 0))(s, v, i)).answer()
+    actual = attempt(lambda: implementation.vmap(write, in_dims=(dim, 0, 0), **options)(s, v, i)).answer()
 
     assert_same(s, theirs, "the caller's tensor")
     assert_same(actual, expected)
+
+
+def assert_reaches(implementation, code, s, dim, **options):
+    """The write is the loop's, and `s` is another one after it; `options` are vmap's."""
+    before = s.clone()
+
+    assert_written(implementation, code, s, dim, **options)
+
+    assert_distinct(s, before)
+
+
+def assert_reaches_nothing(implementation, code, s, dim):
+    """The write is the loop's, and `s` is as it was."""
+    before = s.clone()
+
+    assert_written(implementation, code, s, dim)
+
+    assert_same(s, before)
 
 
 def placed_numbers(device, dim):
@@ -109,53 +127,33 @@ def placed_numbers(device, dim):
 @pytest.mark.parametrize("code", VIEWS.values(), ids=VIEWS)
 @placed
 def test_a_write_to_a_view_reaches_the_tensor(implementation, device, code, dim):
-    s = placed_numbers(device, dim)
-
-    assert_written(implementation, code, s, dim)
-
-    assert_distinct(s, placed_numbers(device, dim))
+    assert_reaches(implementation, code, placed_numbers(device, dim), dim)
 
 
 @pytest.mark.requirement("inplace.views")
 @pytest.mark.parametrize("code", VIEWS_OF_ONE_PIECE.values(), ids=VIEWS_OF_ONE_PIECE)
 def test_a_write_to_a_view_of_one_piece_reaches_the_tensor(implementation, device, code):
-    s = placed_numbers(device, 0)
-
-    assert_written(implementation, code, s, 0)
-
-    assert_distinct(s, placed_numbers(device, 0))
+    assert_reaches(implementation, code, placed_numbers(device, 0), 0)
 
 
 @pytest.mark.requirement("inplace.copies")
 @pytest.mark.parametrize("code", VIEWS_OF_ONE_PIECE.values(), ids=VIEWS_OF_ONE_PIECE)
 def test_a_write_to_a_copy_of_several_pieces_reaches_nothing_else(implementation, device, code):
-    s = placed_numbers(device, 1)
-
-    assert_written(implementation, code, s, 1)
-
-    assert_same(s, placed_numbers(device, 1))
+    assert_reaches_nothing(implementation, code, placed_numbers(device, 1), 1)
 
 
 @pytest.mark.requirement("inplace.views")
 @pytest.mark.parametrize("code", COMPLEX_VIEWS.values(), ids=COMPLEX_VIEWS)
 @placed
 def test_a_write_to_a_view_reaches_the_complex_tensor(implementation, device, code, dim):
-    s = placed_numbers(device, dim) * (1 + 2j)
-
-    assert_written(implementation, code, s, dim)
-
-    assert_distinct(s, placed_numbers(device, dim) * (1 + 2j))
+    assert_reaches(implementation, code, placed_numbers(device, dim) * (1 + 2j), dim)
 
 
 @pytest.mark.requirement("inplace.view_by_index")
 @pytest.mark.parametrize("code", BY_SHARED_INDEX.values(), ids=BY_SHARED_INDEX)
 @placed
 def test_a_write_to_an_element_by_index_reaches_the_tensor(implementation, device, code, dim):
-    s = placed_numbers(device, dim)
-
-    assert_written(implementation, code, s, dim)
-
-    assert_distinct(s, placed_numbers(device, dim))
+    assert_reaches(implementation, code, placed_numbers(device, dim), dim)
 
 
 @pytest.mark.requirement("inplace.view_by_index")
@@ -173,11 +171,7 @@ def test_a_write_to_an_element_by_index_of_its_own_reaches_the_tensor_or_is_refu
 @pytest.mark.parametrize("code", COPIES.values(), ids=COPIES)
 @placed
 def test_a_write_to_a_copy_reaches_nothing_else(implementation, device, code, dim):
-    s = placed_numbers(device, dim)
-
-    assert_written(implementation, code, s, dim)
-
-    assert_same(s, placed_numbers(device, dim))
+    assert_reaches_nothing(implementation, code, placed_numbers(device, dim), dim)
 
 
 MADE_FROM_MAPPED = {
@@ -233,16 +227,4 @@ def test_what_is_made_from_nothing_refuses_a_write(implementation, device, make)
 @pytest.mark.parametrize("chunk_size", [1, 2, 3])
 @placed
 def test_in_chunks_the_caller_sees_every_write(implementation, device, code, chunk_size, dim):
-    in_chunks, at_once = placed_numbers(device, dim), placed_numbers(device, dim)
-    v = numbers(device, MEMBERS) + 1
-
-    def write(s, v):
-        eval(code, {"torch": torch, "s": s, "v": v})  # noqa: S307 - the code is this file's
-        return s + 0
-
-    actual = attempt(lambda: implementation.vmap(write, in_dims=(dim, 0), chunk_size=chunk_size)(in_chunks, v)).answer()
-
-    expected = torch.stack([write(at_once.select(dim, k), v[k]) for k in range(MEMBERS)])
-    assert_same(in_chunks, at_once)
-    assert_same(actual, expected)
-    assert_distinct(in_chunks, placed_numbers(device, dim))
+    assert_reaches(implementation, code, placed_numbers(device, dim), dim, chunk_size=chunk_size)

@@ -10,6 +10,7 @@ from conformance.ensemble import Ensemble
 from conformance.impure import Applying, Tallying, normalizing
 from conformance.models import MEMBERS, SAMPLES, draw, members
 from conformance.numerics import loop
+from conformance.settings import settings
 
 
 def forward(model, x):
@@ -36,18 +37,6 @@ class Bomb:
             return torch.tanh(hidden)
 
         return pass_on
-
-
-def modes():
-    """Everything that a call might leave behind in torch itself."""
-    return {
-        "gradients": torch.is_grad_enabled(),
-        "inference": torch.is_inference_mode_enabled(),
-        "autocast": torch.is_autocast_enabled(),
-        "deterministic": torch.are_deterministic_algorithms_enabled(),
-        "dtype": torch.get_default_dtype(),
-        "anomaly": torch.is_anomaly_enabled(),
-    }
 
 
 def no_gradients(run):
@@ -80,14 +69,14 @@ def test_after_an_exception_in_forward_everything_is_as_before(implementation, d
     expected = loop(forward, models, list(x))
     ensemble = Ensemble(implementation, models)
     ensemble(x)
-    before, generator = modes(), torch.get_rng_state()
+    before, generator = settings(), torch.get_rng_state()
     bomb.error, bomb.at = error, 2 if way is WAYS["second_chunk"] else 1
 
     with unchanged(*models, bases[-1]), pytest.raises(error):
         way(ensemble, x)
     bomb.error = None
 
-    assert modes() == before
+    assert settings() == before
     assert_same(torch.get_rng_state(), generator)
     # Inside a level random numbers are refused, and so is requires_grad_.
     assert torch.rand(2, device=device).shape == (2,)
@@ -118,14 +107,14 @@ def test_after_a_layer_that_fails_everything_is_as_before(implementation, device
     expected = loop(forward, models, list(x))
     ensemble = Ensemble(implementation, models)
     ensemble(x)
-    before = modes()
+    before = settings()
 
     armed.append(True)
     with unchanged(*models, bases[-1]), pytest.raises(error):
         ensemble(x)
     armed.clear()
 
-    assert modes() == before
+    assert settings() == before
     assert_members_close(ensemble(x), expected)
 
 

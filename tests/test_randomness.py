@@ -7,7 +7,7 @@ from conformance.assertions import DECISIVE, assert_distinct, assert_same, refus
 from conformance.generators import restore, state
 from conformance.models import MEMBERS
 from conformance.operations import random
-from conformance.operations.draw import OWN, SHARED, drawn, given, numbers, operands, seeded, stacked
+from conformance.operations.draw import OWN, SHARED, answered, drawn, given, numbers, operands, seeded, stacked
 from conformance.operations.outcome import attempt
 from conformance.report.tables import REFUSED, WRONG
 from conformance.trees import tree_map
@@ -31,8 +31,7 @@ def judged(outcome, draw, column, answer, record_property):
     fails = REFUSED if outcome.refusal else WRONG
     cell = {"table": TABLE, "row": draw.name, "column": column, "passes": says, "fails": fails}
     record_property("cell", cell)
-    assert outcome.refusal is None or column in draw.refuses, f"refused: {outcome.refusal}"
-    return outcome.refusal is None
+    return answered(outcome, draw, column)
 
 
 def assert_nothing_drawn(implementation, device, record_property, draw, whose):
@@ -70,19 +69,38 @@ def test_in_mode_error_dropout_in_attention_is_refused(implementation, device, r
     assert_nothing_drawn(implementation, device, record_property, draw, whose)
 
 
-def assert_one_plain_draw(implementation, device, record_property, draw, whose):
-    """In mode same every member gets what it would draw alone, and the generator moves once."""
-    x = operands(MEMBERS, device)
+def drawn_by_all(implementation, device, draw, x, whose, mode, **options):
+    """What came of a call, and where the generator stood before it and after it."""
     start = state(device)
+    outcome = attempt(lambda: drawn(implementation, draw.one, x, whose, mode, **options))
+    return outcome, start, state(device)
 
-    outcome = attempt(lambda: drawn(implementation, draw.one, x, whose, "same"))
-    end = state(device)
+
+def assert_plain(device, draw, xs, outcome, start, end):
+    """Every member got what it draws alone, and the generator moved once."""
+    assert_same(outcome.answer(), stacked([seeded(draw, own, device, start) for own in xs]))
+    assert_same(end, state(device))
+
+
+def assert_stacked(device, draw, batches, outcome, start, end):
+    """The members got the numbers of one draw for each batch in turn, all distinct, and the generator moved by them."""
+    restore(device, start)
+    expected = [draw.all(batch.clone()) for batch in batches]
+    assert_same(outcome.answer(), tree_map(lambda *each: torch.cat(each), *expected))
+    assert_same(end, state(device))
+    assert_distinct(*numbers(outcome.value))
+
+
+def assert_one_plain_draw(implementation, device, record_property, draw, whose):
+    """In mode same."""
+    x = operands(MEMBERS, device)
+
+    outcome, start, end = drawn_by_all(implementation, device, draw, x, whose, "same")
 
     if judged(outcome, draw, f"same, {whose}", ONE, record_property):
-        expected = [seeded(draw, own, device, start) for own in given(x, whose)]
-        assert_same(outcome.value, stacked(expected))
-        assert_same(end, state(device))
-        assert_distinct(numbers(expected[-1]), numbers(draw.one(given(x, whose)[-1])))
+        xs = given(x, whose)
+        assert_plain(device, draw, xs, outcome, start, end)
+        assert_distinct(numbers(seeded(draw, xs[-1], device, start)), numbers(draw.one(xs[-1])))
 
 
 @pytest.mark.requirement("randomness.same")
@@ -100,27 +118,20 @@ def test_in_mode_same_attention_drops_by_one_plain_draw(implementation, device, 
 
 
 def assert_one_stacked_draw(implementation, device, record_property, draw, whose):
-    """In mode different the members get the numbers of one draw for all, and the generator moves by it."""
+    """In mode different."""
     x = operands(MEMBERS, device)
-    start = state(device)
 
-    outcome = attempt(lambda: drawn(implementation, draw.one, x, whose, "different"))
-    end = state(device)
+    outcome, start, end = drawn_by_all(implementation, device, draw, x, whose, "different")
 
     if judged(outcome, draw, f"different, {whose}", STACKED, record_property):
-        restore(device, start)
-        assert_same(outcome.value, draw.all(stacked(given(x, whose))))
-        assert_same(end, state(device))
-        assert_distinct(*numbers(outcome.value))
+        assert_stacked(device, draw, [stacked(given(x, whose))], outcome, start, end)
 
 
 def assert_one_or_distinct(implementation, device, record_property, draw, whose, mode):
     """Twice the same under a seed, and by the mode one draw for all members, or one for each."""
     x = operands(1, device).repeat(MEMBERS, 1, 1)
-    start = state(device)
 
-    outcome = attempt(lambda: drawn(implementation, draw.one, x, whose, mode))
-    end = state(device)
+    outcome, start, end = drawn_by_all(implementation, device, draw, x, whose, mode)
 
     answer = "one draw" if mode == "same" else "distinct draws"
     if judged(outcome, draw, f"{mode}, {whose}", answer, record_property):
@@ -164,28 +175,22 @@ SOME = [
 @pytest.mark.parametrize("draw", SOME, ids=str)
 @pytest.mark.parametrize("n", [1, 2, 23])
 def test_in_mode_different_any_number_of_members_shares_one_stacked_draw(implementation, device, draw, n):
-    x, start = operands(n, device), state(device)
+    x = operands(n, device)
 
-    actual = drawn(implementation, draw.one, x, OWN, "different")
-    end = state(device)
+    outcome, start, end = drawn_by_all(implementation, device, draw, x, OWN, "different")
 
-    restore(device, start)
-    assert_same(actual, draw.all(x.clone()))
-    assert_same(end, state(device))
-    assert_distinct(*actual)
+    assert_stacked(device, draw, [x], outcome, start, end)
 
 
 @pytest.mark.requirement("randomness.same")
 @pytest.mark.parametrize("draw", SOME, ids=str)
 @pytest.mark.parametrize("n", [1, 2, 23])
 def test_in_mode_same_any_number_of_members_gets_one_plain_draw(implementation, device, draw, n):
-    x, start = operands(n, device), state(device)
+    x = operands(n, device)
 
-    actual = drawn(implementation, draw.one, x, OWN, "same")
-    end = state(device)
+    outcome, start, end = drawn_by_all(implementation, device, draw, x, OWN, "same")
 
-    assert_same(actual, stacked([seeded(draw, own, device, start) for own in x]))
-    assert_same(end, state(device))
+    assert_plain(device, draw, x, outcome, start, end)
 
 
 @pytest.mark.requirement("randomness.composites")
@@ -242,8 +247,7 @@ def test_tensors_mapped_along_their_last_dimension_get_their_numbers(implementat
 
     outcome = attempt(call)
 
-    assert outcome.refusal is None or f"{mode}, {OWN}" in draw.refuses, f"refused: {outcome.refusal}"
-    if outcome.refusal is None:
+    if answered(outcome, draw, f"{mode}, {OWN}"):
         assert_same(attempt(call).value, outcome.value)
         if mode == "different":
             assert_distinct(*numbers(outcome.value))
@@ -255,30 +259,19 @@ def test_tensors_mapped_along_their_last_dimension_get_their_numbers(implementat
 @each_draw
 def test_in_chunks_all_members_get_the_one_plain_draw(implementation, device, draw):
     x = operands(MEMBERS, device)
-    start = state(device)
 
-    outcome = attempt(lambda: drawn(implementation, draw.one, x, OWN, "same", chunk_size=CHUNK))
-    end = state(device)
+    outcome, start, end = drawn_by_all(implementation, device, draw, x, OWN, "same", chunk_size=CHUNK)
 
-    assert outcome.refusal is None or f"same, {OWN}" in draw.refuses, f"refused: {outcome.refusal}"
-    if outcome.refusal is None:
-        assert_same(outcome.value, stacked([seeded(draw, own, device, start) for own in x]))
-        assert_same(end, state(device))
+    if answered(outcome, draw, f"same, {OWN}"):
+        assert_plain(device, draw, x, outcome, start, end)
 
 
 @pytest.mark.requirement("randomness.chunks_different")
 @each_draw
 def test_each_chunk_gets_its_stacked_draw_in_turn(implementation, device, draw):
     x = operands(MEMBERS, device)
-    start = state(device)
 
-    outcome = attempt(lambda: drawn(implementation, draw.one, x, OWN, "different", chunk_size=CHUNK))
-    end = state(device)
+    outcome, start, end = drawn_by_all(implementation, device, draw, x, OWN, "different", chunk_size=CHUNK)
 
-    assert outcome.refusal is None or f"different, {OWN}" in draw.refuses, f"refused: {outcome.refusal}"
-    if outcome.refusal is None:
-        restore(device, start)
-        expected = [draw.all(chunk.clone()) for chunk in x.split(CHUNK)]
-        assert_same(outcome.value, tree_map(lambda *chunks: torch.cat(chunks), *expected))
-        assert_same(end, state(device))
-        assert_distinct(*numbers(outcome.value))
+    if answered(outcome, draw, f"different, {OWN}"):
+        assert_stacked(device, draw, x.split(CHUNK), outcome, start, end)

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from conformance.generators import restore
 from conformance.models import draw
-from conformance.operations.outcome import problem
+from conformance.operations.outcome import Outcome, problem
 from conformance.trees import leaves, tree_map
 
 SHAPE = (3, 23)
@@ -138,9 +138,14 @@ class Draw:
         return _run(self.stacked or self.member, x, generator)
 
     @property
+    def operation(self) -> str:
+        """What is called, without what is special about the call."""
+        return self.name.partition(" ")[0]
+
+    @property
     def native(self) -> str:
-        """The name that a refusal may name: without its namespace and what is special about the call."""
-        return self.name.partition(" ")[0].rpartition(".")[2].rstrip("_")
+        """The name that a refusal may name: without its namespace, too."""
+        return self.operation.rpartition(".")[2].rstrip("_")
 
     @property
     def takes_generator(self) -> bool:
@@ -152,6 +157,12 @@ class Draw:
 
     def __str__(self) -> str:
         return self.name
+
+
+def answered(outcome: Outcome, draw: Draw, column: str) -> bool:
+    """Whether there is an answer to judge. A refusal that nobody expects in that column fails."""
+    assert outcome.refusal is None or column in draw.refuses, f"refused: {outcome.refusal}"
+    return outcome.refusal is None
 
 
 def seeded(draw: Draw, x: Tensor, device: torch.device, start: Tensor) -> Any:

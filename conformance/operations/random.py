@@ -186,9 +186,14 @@ TELLING = re.compile(r"rand|dropout|bernoulli|multinomial|poisson$|rrelu|gumbel|
 DRAWING = {"generator", "dropout_p", "_random_samples"}
 
 
+def asked() -> set[str]:
+    """The operations that something here is about."""
+    return {draw.operation for draw in (*DRAWS, *COMPOSITES, *RECURRENT, *ATTENTION)}
+
+
 def uncovered() -> list[str]:
     """The operations of torch that draw, by name, parameters or tag, and that nothing here is about."""
-    known = {draw.name.partition(" ")[0] for draw in (*DRAWS, *COMPOSITES, *RECURRENT, *ATTENTION)} | NOT_ASKED.keys()
+    known = asked() | NOT_ASKED.keys()
     public = (
         (f"{space}.{name}", name, each)
         for space, owner in SPACES.items()

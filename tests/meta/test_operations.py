@@ -160,7 +160,7 @@ def test_a_write_says_why_it_can_not_be_called():
 
 
 def test_writes_that_nobody_looked_at_are_named(monkeypatch):
-    known = {draw.name.partition(" ")[0] for draw in (*random.DRAWS, *random.COMPOSITES)}
+    known = random.asked()
     assert inplace.uncovered(known) == []
     monkeypatch.setattr(torch.Tensor, "new_", torch.Tensor.add_, raising=False)
     monkeypatch.setattr(torch, "_foreach_new_", torch._foreach_add_, raising=False)
