@@ -25,6 +25,7 @@ from conformance.faults import (
     nesting,
     out_dims,
     purity,
+    purity_exceptions,
     purity_functions,
     purity_modules,
     randomness,
@@ -58,6 +59,7 @@ CHAPTERS = (
     inplace,
     inplace_views,
     purity,
+    purity_exceptions,
     purity_modules,
     purity_functions,
 )

@@ -12,14 +12,17 @@ import torch
 from torch import Tensor, nn
 
 from conformance.faults.fault import Fault, StackFault
+from conformance.faults.patched import PatchedFault
 
 
-class SeedFault(Fault):
+class SeedFault(PatchedFault):
     """A fault in torch.manual_seed: `seeded` seeds."""
 
-    def fault_active(self) -> AbstractContextManager[Any]:
-        manual_seed = torch.manual_seed
-        return patch.object(torch, "manual_seed", lambda seed: self.seeded(manual_seed, seed))
+    owner = torch
+    attribute = "manual_seed"
+
+    def patched(self, original: Any) -> Any:
+        return lambda seed: self.seeded(original, seed)
 
     seeded: Callable[..., torch.Generator]
 
@@ -118,31 +121,34 @@ class VmapDrawsOnItsOwn(Fault):
         return unseeded if "randomness" in more else mapped
 
 
-class PermutationsBackwards(Fault):
+class PermutationsBackwards(PatchedFault):
     """randperm shuffles from the other end."""
 
     breaks = "determinism.golden_draws"
+    owner = torch
+    attribute = "randperm"
 
-    def fault_active(self) -> AbstractContextManager[Any]:
-        randperm = torch.randperm
-        return patch.object(torch, "randperm", lambda n: randperm(n).flip(0))
+    def patched(self, original: Any) -> Any:
+        return lambda n: original(n).flip(0)
 
 
-class OrthogonalMirrored(Fault):
+class OrthogonalMirrored(PatchedFault):
     """orthogonal_ leaves signs as they come."""
 
     breaks = "determinism.golden_inits"
+    owner = nn.init
+    attribute = "orthogonal_"
 
-    def fault_active(self) -> AbstractContextManager[Any]:
-        orthogonal = nn.init.orthogonal_
-        return patch.object(nn.init, "orthogonal_", lambda tensor: orthogonal(tensor).neg_())
+    def patched(self, original: Any) -> Any:
+        return lambda tensor: original(tensor).neg_()
 
 
-class KaimingForgetsTheSlope(Fault):
+class KaimingForgetsTheSlope(PatchedFault):
     """kaiming_uniform_ takes what follows for a plain ReLU."""
 
     breaks = "determinism.golden_modules"
+    owner = nn.init
+    attribute = "kaiming_uniform_"
 
-    def fault_active(self) -> AbstractContextManager[Any]:
-        kaiming = nn.init.kaiming_uniform_
-        return patch.object(nn.init, "kaiming_uniform_", lambda tensor, a: kaiming(tensor, a=0 * a))
+    def patched(self, original: Any) -> Any:
+        return lambda tensor, a: original(tensor, a=0 * a)

@@ -36,6 +36,19 @@ class Accepting(Fault):
         return self.accept(self.inner.functional_call, args, kwargs)
 
 
+class LeavingATrace(Accepting):
+    """Refuses as asked, and has done something before: `leave` sees the refusal and the arguments."""
+
+    def accept(self, call: Callable[..., Any], args: Sequence[Any], kwargs: Any) -> Any:
+        try:
+            return call(*args, **kwargs)
+        except REFUSALS as refusal:
+            self.leave(refusal, args)
+            raise
+
+    leave: Callable[[BaseException, Sequence[Any]], None]
+
+
 def accepting(breaks: str, words: str, *also: str) -> type[Fault]:
     """A fault that accepts what is refused with these words, a regex."""
     return type(
@@ -80,16 +93,12 @@ AcceptsValuesOfAnyType = accepting(
 AcceptsTheNinthDimension = accepting("errors.any", "in_dim=9")
 
 
-class RefusalsLeaveATrace(Accepting):
+class RefusalsLeaveATrace(LeavingATrace):
     """A refused call has already changed its first argument."""
 
     breaks = "errors.sizes_differ"
     also = ("errors.*",)
 
-    def accept(self, call: Callable[..., Any], args: Sequence[Any], kwargs: Any) -> Any:
-        try:
-            return call(*args, **kwargs)
-        except REFUSALS:
-            if args and isinstance(args[0], Tensor):
-                args[0].add_(1)
-            raise
+    def leave(self, refusal: BaseException, args: Sequence[Any]) -> None:  # noqa: ARG002 - whatever was said
+        if args and isinstance(args[0], Tensor):
+            args[0].add_(1)

@@ -8,11 +8,10 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
-from conformance.assertions import REFUSALS
-from conformance.faults.derivatives import inside_vmap
 from conformance.faults.dims import InputFault, VmapFault, spread
-from conformance.faults.errors import Accepting
+from conformance.faults.errors import Accepting, LeavingATrace
 from conformance.faults.fault import Fault
+from conformance.faults.patched import PatchedInsideVmap
 from conformance.trees import leaves, tree_map
 
 Run = Callable[..., Any]
@@ -59,20 +58,18 @@ class ScatteredMemoryNotWritten(InputFault):
         return leaf.clone() if dim == -1 and not leaf.movedim(-1, 0).is_contiguous() and leaf.stride(-1) != 1 else leaf
 
 
-class NumberBehindSliceDoubled(Fault):
+class NumberBehindSliceDoubled(PatchedInsideVmap):
     """Inside vmap what is assigned at an index behind a slice is doubled."""
 
     breaks = "inplace.index_behind_slice"
     also = ("inplace.mapped",)
 
-    def fault_active(self) -> AbstractContextManager[Any]:
-        original = torch.Tensor.__setitem__
+    owner = torch.Tensor
+    attribute = "__setitem__"
 
-        def doubled(tensor: Tensor, index: Any, value: Any) -> None:
-            behind = isinstance(index, tuple) and isinstance(index[0], slice) and isinstance(index[-1], Tensor)
-            original(tensor, index, value * 2 if behind and inside_vmap() else value)
-
-        return patch.object(torch.Tensor, "__setitem__", doubled)
+    def spoiled(self, setitem: Any, tensor: Tensor, index: Any, value: Any) -> None:
+        behind = isinstance(index, tuple) and isinstance(index[0], slice) and isinstance(index[-1], Tensor)
+        setitem(tensor, index, value * 2 if behind else value)
 
 
 class UnmappedTakesWrites(Accepting):
@@ -83,19 +80,15 @@ class UnmappedTakesWrites(Accepting):
     words = "not possible|doesn't match the broadcast shape"
 
 
-class RefusedWriteWritesOneMember(Accepting):
+class RefusedWriteWritesOneMember(LeavingATrace):
     """A write that is refused has already been made for one member."""
 
     breaks = "inplace.unmapped"
     also = ("inplace.out", "inplace.nested", "inplace.leaves", "inplace.expanded")
 
-    def accept(self, call: Run, args: Sequence[Any], kwargs: Any) -> Any:
-        try:
-            return call(*args, **kwargs)
-        except REFUSALS:
-            if args and isinstance(args[0], Tensor):
-                args[0].copy_(args[0].flip(-1))
-            raise
+    def leave(self, refusal: BaseException, args: Sequence[Any]) -> None:  # noqa: ARG002 - whatever was said
+        if args and isinstance(args[0], Tensor):
+            args[0].copy_(args[0].flip(-1))
 
 
 class OutIgnored(Accepting):
@@ -106,18 +99,14 @@ class OutIgnored(Accepting):
     words = "out= or view ops"
 
 
-class RefusedOutIsWritten(Accepting):
+class RefusedOutIsWritten(LeavingATrace):
     """A refused out= holds ones afterwards."""
 
     breaks = "inplace.out"
 
-    def accept(self, call: Run, args: Sequence[Any], kwargs: Any) -> Any:
-        try:
-            return call(*args, **kwargs)
-        except REFUSALS as refusal:
-            if "out= or view ops" in str(refusal):
-                tree_map(lambda leaf: leaf.fill_(1), args[0])
-            raise
+    def leave(self, refusal: BaseException, args: Sequence[Any]) -> None:
+        if "out= or view ops" in str(refusal):
+            tree_map(lambda leaf: leaf.fill_(1), args[0])
 
 
 class WriteNobodyKnows(Fault):

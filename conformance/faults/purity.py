@@ -1,17 +1,15 @@
-"""Faults for the chapter `purity`: what a forward does in Python, what escapes, exceptions and threads."""
+"""Faults for the chapter `purity`: what a forward does in Python, and what escapes."""
 
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from conformance.assertions import REFUSALS
 from conformance.faults.derivatives import inside_vmap
 from conformance.faults.dims import OutputFault, VmapFault, size, spread
 from conformance.faults.errors import accepting
-from conformance.faults.fault import Fault
 from conformance.faults.patched import PatchedFault, has_escaped, is_mapped, unwrapped
 from conformance.trees import tree_map
 
@@ -201,88 +199,3 @@ class EscapedTensorsDetach(PatchedFault):
 
     def patched(self, original: Any) -> Any:
         return lambda tensor: original(unwrapped(tensor))
-
-
-class ExceptionsDrawNumbers(VmapFault):
-    """An exception leaves the generator advanced."""
-
-    breaks = "purity.exception"
-
-    def mapped(self, run: Run, func: Any, in_dims: Any, out_dims: Any, args: Any) -> Any:
-        try:
-            return run(func, in_dims, out_dims, args)
-        except BaseException:
-            torch.rand(1)
-            raise
-
-
-class ExceptionsChangeTheMode(PatchedFault):
-    """An exception in a forward leaves the module in the other mode."""
-
-    breaks = "purity.exception"
-    owner = torch.func
-    attribute = "functional_call"
-
-    def patched(self, original: Any) -> Any:
-        def functional_call(module: nn.Module, *args: Any, **options: Any) -> Any:
-            try:
-                return original(module, *args, **options)
-            except BaseException:
-                module.train(not module.training)
-                raise
-
-        return functional_call
-
-
-class WrongAfterAnException(OutputFault):
-    """The first call after an exception has the members in reverse order."""
-
-    breaks = "purity.exception"
-    failed = False
-
-    def combine(self, models: Sequence[nn.Module]) -> tuple[Callable[..., Any], Any, Any]:
-        self.failed = False
-        return super().combine(models)
-
-    def mapped(self, run: Run, func: Any, in_dims: Any, out_dims: Any, args: Any) -> Any:
-        try:
-            out = super().mapped(run, func, in_dims, out_dims, args)
-        except ZeroDivisionError:
-            self.failed = True
-            raise
-        self.failed = False
-        return out
-
-    def output(self, tensor: Tensor) -> Tensor:
-        return tensor.flip(0) if self.failed else tensor
-
-
-class ThreadsMix(VmapFault):
-    """A call during which another thread came by has the members in reverse order."""
-
-    breaks = "purity.threads"
-    also = ("purity.threads_sharing",)
-    latest = 0
-
-    def mapped(self, run: Run, func: Any, in_dims: Any, out_dims: Any, args: Any) -> Any:
-        self.latest = threading.get_ident()
-        out = run(func, in_dims, out_dims, args)
-        return out if self.latest == threading.get_ident() else out.flip(0)
-
-
-class ThreadsShareState(Fault):
-    """A thread that comes by in the middle of another one's forward leaves its mark on it."""
-
-    breaks = "purity.threads_sharing"
-    judged_on = "reference"
-
-    def combine(self, models: Sequence[nn.Module]) -> tuple[Callable[..., Any], Any, Any]:
-        fmodel, params, buffers = self.inner.combine(models)
-        latest = [0]
-
-        def marked(*args: Any, **kwargs: Any) -> Any:
-            latest[0] = threading.get_ident()
-            out = fmodel(*args, **kwargs)
-            return out if latest[0] == threading.get_ident() else out + 1
-
-        return marked, params, buffers

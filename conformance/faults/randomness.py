@@ -11,8 +11,9 @@ from torch import Tensor
 
 from conformance.assertions import REFUSALS
 from conformance.faults.derivatives import inside_vmap
-from conformance.faults.errors import Accepting
+from conformance.faults.errors import Accepting, LeavingATrace
 from conformance.faults.fault import Fault
+from conformance.faults.patched import PatchedInsideVmap
 
 
 class ModeFault(Fault):
@@ -44,18 +45,14 @@ class ErrorModeDraws(ModeFault):
     taken_for = MappingProxyType({"error": "different"})
 
 
-class RefusedCallsDraw(Accepting):
+class RefusedCallsDraw(LeavingATrace):
     """A call that is refused has drawn a number before."""
 
     breaks = "randomness.error"
     also = ("randomness.*",)
 
-    def accept(self, call: Callable[..., Any], args: Sequence[Any], kwargs: Any) -> Any:
-        try:
-            return call(*args, **kwargs)
-        except REFUSALS:
-            torch.rand(1)
-            raise
+    def leave(self, refusal: BaseException, args: Sequence[Any]) -> None:  # noqa: ARG002 - whatever was said
+        torch.rand(1)
 
 
 class SameIsDifferent(ModeFault):
@@ -96,14 +93,16 @@ class GeneratorAdvancesTooFar(ModeFault):
         return out
 
 
-class OrthogonalIsOneMatrix(Fault):
+class OrthogonalIsOneMatrix(PatchedInsideVmap):
     """Inside vmap nn.init.orthogonal_ gives all members the same matrix."""
 
     breaks = "randomness.composites"
     also = ("randomness.error",)
+    owner = torch.nn.init
+    attribute = "orthogonal_"
 
-    def fault_active(self) -> AbstractContextManager[Any]:
-        return patch.object(torch.nn.init, "orthogonal_", lambda x: x.fill_(1))
+    def spoiled(self, orthogonal_: Any, tensor: Tensor) -> Tensor:  # noqa: ARG002
+        return tensor.fill_(1)
 
 
 class RecurrentNetworksAccepted(Accepting):
