@@ -28,7 +28,7 @@ class Expectation:
     the test fails with. `reason`. `kind`: bug or limitation. `implementation`: names, separated by commas; nobody is
     excused who is not named.
     Optional: `test`, a pattern (``*`` and ``?``) for names of tests with their parameters, to excuse only some;
-    `device`, a device type; `url`, where upstream knows of it.
+    `device`, a device type, or ``!cpu`` for all but that one; `url`, where upstream knows of it.
     """
 
     requirement: str
@@ -50,7 +50,7 @@ class Expectation:
         """Is it about this release, device type and implementation?"""
         return (
             SpecifierSet(self.torch).contains(release(torch), prereleases=True)
-            and fnmatchcase(device, self.device)
+            and (device != self.device[1:] if self.device.startswith("!") else fnmatchcase(device, self.device))
             and implementation in re.split(r",\s*", self.implementation)
         )
 

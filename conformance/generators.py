@@ -1,4 +1,4 @@
-"""The state of a device's own random generator, which operations draw from unless they are given another one."""
+"""The state of the random generators, which operations draw from unless they are given another one."""
 
 from typing import Any
 
@@ -6,16 +6,16 @@ import torch
 from torch import Tensor
 
 
-def state(device: torch.device) -> Tensor:
-    """Where the generator stands."""
-    found: Tensor = _of(device).get_rng_state()
-    return found
+def state(device: torch.device) -> dict[str, Tensor]:
+    """Where the device's generator stands, and the CPU's, from which a function may draw for any device."""
+    return {kind: _of(kind).get_rng_state() for kind in {"cpu": None, device.type: None}}
 
 
-def restore(device: torch.device, kept: Tensor) -> None:
-    """Put the generator back to where it stood."""
-    _of(device).set_rng_state(kept)
+def restore(kept: dict[str, Tensor]) -> None:
+    """Put the generators back to where they stood."""
+    for kind, stood in kept.items():
+        _of(kind).set_rng_state(stood)
 
 
-def _of(device: torch.device) -> Any:
-    return torch if device.type == "cpu" else getattr(torch, device.type)
+def _of(kind: str) -> Any:
+    return torch if kind == "cpu" else getattr(torch, kind)

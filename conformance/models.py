@@ -179,7 +179,41 @@ def members(
         for j, other in enumerate(made[:i]):
             if model is other or (state_of(model) and _same_state(model, other)):
                 raise ValueError(f"members {j} and {i} of {type(model).__name__} have the same state")
-    return [model.to(device=device, dtype=dtype) for model in made]
+    return [moved(model, device, dtype) for model in made]
+
+
+def moved(model: nn.Module, device: torch.device | str, dtype: torch.dtype | None = None) -> nn.Module:
+    """`model`, changed in place: on that device, and if a dtype is given, what is floating or complex in it in that."""
+
+    def move(tensor: Tensor) -> Tensor:
+        inexact = tensor.is_floating_point() or tensor.is_complex()
+        return tensor.to(device=device, dtype=dtype if inexact else None)
+
+    return converted(model, move)
+
+
+def converted(model: nn.Module, convert: Callable[[Tensor], Tensor]) -> nn.Module:
+    """`model`, changed in place: each parameter and buffer is what `convert` makes of it, and tied ones stay tied.
+
+    `Module.to` unties them on devices whose tensors can't take the place of the CPU's, such as a PrivateUse1 backend.
+    """
+    made: dict[int, nn.Parameter] = {}
+    for owner in model.modules():
+        for name, parameter in owner.named_parameters(recurse=False):
+            if id(parameter) not in made:
+                made[id(parameter)] = _changed(parameter, convert(parameter.detach()))
+            setattr(owner, name, made[id(parameter)])
+        for name, buffer in owner.named_buffers(recurse=False):
+            setattr(owner, name, convert(buffer))
+    return model
+
+
+def _changed(parameter: nn.Parameter, tensor: Tensor) -> nn.Parameter:
+    """The very parameter with that value, as `Module.to` has it, or where that is impossible, a new one."""
+    if not torch._has_compatible_shallow_copy_type(parameter, tensor):  # noqa: SLF001 - what Module.to asks
+        return nn.Parameter(tensor, parameter.requires_grad)
+    parameter.data = tensor
+    return parameter
 
 
 def copied(model: nn.Module) -> nn.Module:

@@ -29,12 +29,13 @@ from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from conformance.models import copied, state_of
+from conformance.models import converted, copied, state_of
 from conformance.trees import leaves, tree_map
 
 COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
@@ -120,21 +121,12 @@ def in_float64(answer: Answer) -> Answer:
 def _run(func: Callable[..., Any], models: Sequence[nn.Module], inputs: Sequence[Any], dtype: Any) -> list[Any]:
     pairs = [(copied(model), copy.deepcopy(x)) for model, x in zip(models, inputs, strict=True)]
     if dtype is not None:
-        pairs = [(_module_in(dtype, model), tree_map(lambda leaf: _tensor_in(dtype, leaf), x)) for model, x in pairs]
+        convert = partial(_tensor_in, dtype)
+        pairs = [(converted(model, convert), tree_map(convert, x)) for model, x in pairs]
     try:
         return [func(model, x) for model, x in pairs]
     except Exception as error:
         raise PlainLoopError(f"the plain loop fails: {type(error).__name__}: {error}") from error
-
-
-def _module_in(dtype: torch.dtype, module: nn.Module) -> nn.Module:
-    """`module`, changed in place to this precision on the CPU; tied parameters stay tied."""
-    for parameter in module.parameters():
-        parameter.data = _tensor_in(dtype, parameter.data)
-    for owner in module.modules():
-        for name, buffer in owner.named_buffers(recurse=False):
-            setattr(owner, name, _tensor_in(dtype, buffer))
-    return module
 
 
 def _tensor_in(dtype: torch.dtype, leaf: Any) -> Any:

@@ -78,13 +78,13 @@ def drawn_by_all(implementation, device, draw, x, whose, mode, **options):
 
 def assert_plain(device, draw, xs, outcome, start, end):
     """Every member got what it draws alone, and the generator moved once."""
-    assert_same(outcome.answer(), stacked([seeded(draw, own, device, start) for own in xs]))
+    assert_same(outcome.answer(), stacked([seeded(draw, own, start) for own in xs]))
     assert_same(end, state(device))
 
 
 def assert_stacked(device, draw, batches, outcome, start, end):
     """The members got the numbers of one draw for each batch in turn, all distinct, and the generator moved by them."""
-    restore(device, start)
+    restore(start)
     expected = [draw.all(batch.clone()) for batch in batches]
     assert_same(outcome.answer(), tree_map(lambda *each: torch.cat(each), *expected))
     assert_same(end, state(device))
@@ -100,7 +100,7 @@ def assert_one_plain_draw(implementation, device, record_property, draw, whose):
     if judged(outcome, draw, f"same, {whose}", ONE, record_property):
         xs = given(x, whose)
         assert_plain(device, draw, xs, outcome, start, end)
-        assert_distinct(numbers(seeded(draw, xs[-1], device, start)), numbers(draw.one(xs[-1])))
+        assert_distinct(numbers(seeded(draw, xs[-1], start)), numbers(draw.one(xs[-1])))
 
 
 @pytest.mark.requirement("randomness.same")
@@ -135,7 +135,7 @@ def assert_one_or_distinct(implementation, device, record_property, draw, whose,
 
     answer = "one draw" if mode == "same" else "distinct draws"
     if judged(outcome, draw, f"{mode}, {whose}", answer, record_property):
-        restore(device, start)
+        restore(start)
         again = attempt(lambda: drawn(implementation, draw.one, x, whose, mode))
         assert_same(again.value, outcome.value)
         assert_same(end, state(device))
@@ -242,7 +242,7 @@ def test_tensors_mapped_along_their_last_dimension_get_their_numbers(implementat
     start = state(device)
 
     def call():
-        restore(device, start)
+        restore(start)
         return implementation.vmap(draw.one, in_dims=-1, randomness=mode)(placed.clone())
 
     outcome = attempt(call)
@@ -252,7 +252,7 @@ def test_tensors_mapped_along_their_last_dimension_get_their_numbers(implementat
         if mode == "different":
             assert_distinct(*numbers(outcome.value))
         else:
-            assert_same(outcome.value, stacked([seeded(draw, own, device, start) for own in x]))
+            assert_same(outcome.value, stacked([seeded(draw, own, start) for own in x]))
 
 
 @pytest.mark.requirement("randomness.chunks_same")

@@ -25,7 +25,7 @@ def one_by_one(model, x, device):
     """What the dropout of one module drops from each `x`, each time from where the generator stands now."""
     start, dropped = state(device), []
     for each in x:
-        restore(device, start)
+        restore(start)
         dropped.append(model.dropout(each))
     return torch.stack(dropped)
 
@@ -51,7 +51,7 @@ def assert_drops(implementation, device, dropout, data, mode):
     actual = run(implementation, models, x, data, mode)
     end = state(device)
 
-    restore(device, start)
+    restore(start)
     assert_same(actual, dropped(mode, models[0], scaled(models, x, data), device))
     assert_same(end, state(device))
 
@@ -109,7 +109,7 @@ def test_backward_uses_the_mask_of_forward(implementation, device, dropout, mode
     out = implementation.vmap(model.dropout, randomness=mode)(ours)
     (out * x).sum().backward()
 
-    restore(device, start)
+    restore(start)
     (dropped(mode, model, theirs, device) * x).sum().backward()
     assert_same(ours.grad, theirs.grad)
     assert_same(ours.grad != 0, out > out.amin())
@@ -131,7 +131,7 @@ def test_grad_inside_uses_the_mask_of_forward(implementation, device, dropout, m
 
     gradient, out = implementation.vmap(torch.func.grad(weighed, has_aux=True), randomness=mode)(torch.ones_like(x), x)
 
-    restore(device, start)
+    restore(start)
     (dropped(mode, model, theirs, device) * x).sum().backward()
     assert_same(gradient, theirs.grad)
     assert_same(gradient != 0, out > out.amin())

@@ -83,8 +83,9 @@ def test_in_mode_error_a_generator_of_rand_like_is_not_drawn_from(implementation
 @pytest.mark.requirement("randomness.generator_in_chunks")
 @both_modes
 @pytest.mark.parametrize("chunk_size", [2, 3, 5])
-def test_in_chunks_a_generator_is_drawn_from_as_the_mode_says(implementation, device, mode, chunk_size):
-    draw, x = random.DRAWS[0], operands(MEMBERS, device)
+@pytest.mark.parametrize("generated", DRAWS[:1], ids=str)
+def test_in_chunks_a_generator_is_drawn_from_as_the_mode_says(implementation, device, mode, generated, chunk_size):
+    draw, x = generated.draw, operands(MEMBERS, device)
     generator, plain = fresh(device), fresh(device)
 
     actual = drawn(implementation, lambda x: draw.one(x, generator), x, OWN, mode, chunk_size=chunk_size)

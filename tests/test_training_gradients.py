@@ -99,10 +99,11 @@ def test_clip_grad_norm_takes_one_norm_over_all_members(implementation, device):
     assert_members_close({name: tensor.grad[None] for name, tensor in ensemble.params.items()}, expected, "clipped")
 
 
-def scaled_steps(params, loss_at, steps, device):
+def scaled_steps(params, loss_at, steps):
     """Train through a GradScaler, which takes no closure, and give back its scale: that tells what it skipped."""
-    optimizer = torch.optim.SGD(list(params), lr=0.05, momentum=0.9)
-    scaler = torch.amp.GradScaler(torch.device(device).type, growth_interval=5)
+    params = list(params)
+    optimizer = torch.optim.SGD(params, lr=0.05, momentum=0.9)
+    scaler = torch.amp.GradScaler(params[0].device.type, growth_interval=5)
     for step in range(steps):
         optimizer.zero_grad()
         scaler.scale(loss_at(step)).backward()
@@ -117,14 +118,14 @@ def test_a_grad_scaler_changes_nothing_that_is_finite(implementation, device):
 
     def alone(model, given):
         x, target = given["x"], given["target"]
-        scaled_steps(model.parameters(), lambda step: loss(model(x[step]), target[step]), course.steps, x.device)
+        scaled_steps(model.parameters(), lambda step: loss(model(x[step]), target[step]), course.steps)
         return dict(model.named_parameters())
 
     expected = course.loop(alone)
     ensemble = Ensemble(implementation, course.models)
 
     params = ensemble.params.values()
-    scale = scaled_steps(params, lambda step: course.losses(ensemble, step).sum(), course.steps, device)
+    scale = scaled_steps(params, lambda step: course.losses(ensemble, step).sum(), course.steps)
 
     assert scale == 2.0**20, "from 2 ** 16 it doubles in every fifth of the twenty steps"
     assert_members_close(ensemble.detached, expected, "learned")
@@ -137,7 +138,7 @@ def test_one_infinite_gradient_skips_the_step_of_every_member(implementation, de
     ensemble = Ensemble(implementation, course.models)
     before = {name: tensor.detach().clone() for name, tensor in ensemble.params.items()}
 
-    scale = scaled_steps(ensemble.params.values(), lambda step: course.losses(ensemble, step).sum(), 1, device)
+    scale = scaled_steps(ensemble.params.values(), lambda step: course.losses(ensemble, step).sum(), 1)
 
     assert scale == 2.0**15, "an overflow halves the scale"
     assert_same(ensemble.detached, before, "parameter")

@@ -165,9 +165,9 @@ def answered(outcome: Outcome, draw: Draw, column: str) -> bool:
     return outcome.refusal is None
 
 
-def seeded(draw: Draw, x: Tensor, device: torch.device, start: Tensor) -> Any:
+def seeded(draw: Draw, x: Tensor, start: dict[str, Tensor]) -> Any:
     """One member's draw from where the generator stood then."""
-    restore(device, start)
+    restore(start)
     return draw.one(x.clone())
 
 
@@ -192,5 +192,7 @@ def _run(code: str, x: Tensor, generator: torch.Generator | None) -> Any:
 
 @cache  # many tests ask
 def _problem(draw: Draw, device: torch.device, *, generated: bool) -> str | None:
-    x, generator = operands(1, device)[0], torch.Generator(device) if generated else None
-    return problem(lambda: draw.one(x, generator), f"{draw.name} can't be called so here")
+    x = operands(1, device)[0]
+    return problem(
+        lambda: draw.one(x, torch.Generator(device) if generated else None), f"{draw.name} can't be called so here"
+    )

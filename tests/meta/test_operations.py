@@ -64,8 +64,8 @@ def test_every_call_of_the_catalogue_works_and_draws(draw):
 
     one = numbers(draw.one(operands(1, CPU)[0]))
 
-    assert not torch.equal(start, state(CPU))
-    restore(CPU, start)
+    assert not torch.equal(start["cpu"], state(CPU)["cpu"])
+    restore(start)
     assert torch.equal(one, numbers(draw.one(operands(1, CPU)[0])))
 
 
