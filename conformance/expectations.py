@@ -16,8 +16,10 @@ from typing import Any
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
+from conformance.suite import FIXTURES
+
 KINDS = ("bug", "limitation")
-DEFAULT = Path(__file__).parent.parent / "fixtures" / "expectations.toml"
+DEFAULT = FIXTURES / "expectations.toml"
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,15 @@ import json
 import math
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from conformance.models import SimpleCNN
+from conformance.suite import FIXTURES
 
-FILE = Path(__file__).parent.parent / "fixtures" / "golden.json"
+FILE = FIXTURES / "golden.json"
 SIZES = ("small", "full")
 # The numbers that the closed form gives to what is no parameter; the parameters are 0 to 7.
 INPUT, LOSS_WEIGHTS = 8, 9

@@ -8,7 +8,6 @@ beside them stands what float32 makes of them in NumPy: its rounding is what a b
 import json
 from collections.abc import Callable, Sequence
 from functools import cache
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -20,8 +19,8 @@ from conformance.ensemble import Ensemble
 from conformance.implementations import Implementation
 from conformance.models import SimpleCNN, members, small_cnn
 from conformance.numerics import Answer, Budget, error, unit
+from conformance.suite import FIXTURES
 
-FIXTURES = Path(__file__).parent.parent / "fixtures"
 SEEDS = (0, 1, 2**31 + 7)
 HEAD = 5
 

@@ -76,7 +76,7 @@ def _failure(row: Row, options: Mapping[str, Any]) -> Iterator[str]:
 
 def rerun(case: Case, options: Mapping[str, Any]) -> str:
     """The command that runs this one case again."""
-    parts = [f'pytest "{case.test}" --implementation {case.implementation} --seed {options["seed"]}']
+    parts = [f'python -m conformance run "{case.test}" --implementation {case.implementation} --seed {options["seed"]}']
     parts += [f"--device {options['device']}"] * (options["device"] != "cpu")
     parts += [f"--fault {options['fault']}"] * bool(options["fault"])
     return " ".join(parts)

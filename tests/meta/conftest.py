@@ -7,9 +7,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from conformance.suite import HOME as ROOT
 from conformance.suite import SUITE
 
-ROOT = SUITE.parent
 CHAPTERS = sorted(str(path) for path in SUITE.glob("test_*.py"))
 # A nested run keeps its hands off what belongs to the outer one: its cache, its coverage, its alarm clock.
 OFF = ("cacheprovider", "cov", "xdist", "randomly")

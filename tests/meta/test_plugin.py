@@ -173,7 +173,7 @@ def test_nobody_is_excused_who_is_not_named(run_suite):
     assert "FAILS stacking.refuses_extra_parameters (broken:Minimal): accepted silently" in outcome.printed.replace(
         "minimal", "Minimal"
     )
-    assert "rerun: pytest" in outcome.printed
+    assert "rerun: python -m conformance run" in outcome.printed
 
 
 def test_a_name_is_what_the_implementation_calls_itself(run_suite):
@@ -280,7 +280,7 @@ def test_a_test_of_the_suite_asks_somebody_for_one_requirement(
     test.write_text(f"import pytest\n\n\n{mark}def test_it({fixture}):\n    pass\n", encoding="utf-8")
     monkeypatch.setattr(suite, "SUITE", tmp_path)
 
-    outcome = run_suite("-p", "conformance.plugin", "-c", str(ROOT / "pyproject.toml"), paths=[str(test)])
+    outcome = run_suite("-p", "conformance.plugin", "-c", str(suite.CONFIGURATION), paths=[str(test)])
 
     assert outcome.code == USAGE
     assert problem in outcome.printed
@@ -291,7 +291,7 @@ def test_a_test_outside_the_suite_is_only_a_test(run_suite, tmp_path):
     test = tmp_path / "test_mine.py"
     test.write_text("def test_it(implementation, device):\n    assert False, device\n", encoding="utf-8")
 
-    outcome = run_suite("-p", "conformance.plugin", "-c", str(ROOT / "pyproject.toml"), paths=[str(test)])
+    outcome = run_suite("-p", "conformance.plugin", "-c", str(suite.CONFIGURATION), paths=[str(test)])
 
     assert outcome.code == pytest.ExitCode.TESTS_FAILED
     assert "VERDICT" not in outcome.printed

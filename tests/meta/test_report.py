@@ -164,7 +164,7 @@ def test_the_screen_shows_facts_counts_names_and_verdict():
     (failure,) = [line for line in lines if line.startswith("FAILS forward.a (torch.func): member 1: off off")]
     assert len(failure) <= terminal.WIDTH
     assert (
-        '       rerun: pytest "tests/test_forward.py::test_a[x]" --implementation torch.func --seed 0 '
+        '       rerun: python -m conformance run "tests/test_forward.py::test_a[x]" --implementation torch.func --seed 0 '
         "--device cuda --fault Nope" in lines
     )
     assert "NO ANSWER test_d: never reported" in lines
@@ -196,7 +196,7 @@ def test_the_file_is_written_whole_or_not_at_all(tmp_path):
             "duration": 0.5,
             "budget_share": 0.25,
             "lost": False,
-            "rerun": 'pytest "test_a[x]" --implementation torch.func --seed 0',
+            "rerun": 'python -m conformance run "test_a[x]" --implementation torch.func --seed 0',
         }
     ]
     assert [row["status"] for row in content["requirements"]] == ["conforms", "not run"]

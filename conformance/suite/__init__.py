@@ -1,6 +1,7 @@
-"""Which tests ask for which requirement: read off the source of the suite, so that it is known before anything runs.
+"""Where the suite lies, and which of its tests ask for which requirement.
 
-A run of a part of the suite, or of workers that die, still knows what there was to run.
+That is read off the source, so that it is known before anything runs: a run of a part of the suite, or of workers
+that die, still knows what there was to run.
 """
 
 import ast
@@ -10,7 +11,12 @@ from pathlib import Path
 
 from conformance.spec import CHAPTERS
 
-SUITE = Path(__file__).parent.parent / "tests"
+# The wheel carries the suite in this folder (see hatch_build.py); in a clone it lies beside the package.
+_HERE = Path(__file__).parent
+HOME = _HERE if (_HERE / "tests").is_dir() else _HERE.parent.parent
+SUITE = HOME / "tests"
+FIXTURES = HOME / "fixtures"
+CONFIGURATION = HOME / "pytest.toml"
 
 
 @cache

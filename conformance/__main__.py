@@ -1,0 +1,52 @@
+"""The command line: ``conformance VERB ...``, or ``python -m conformance VERB ...``."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from conformance.suite import CONFIGURATION
+
+MISTAKE = 4
+HELP = """\
+usage: conformance run [options] [tests]
+
+A conformance suite for PyTorch model ensembling.
+
+verbs:
+  run    judge a PyTorch build, a device or an implementation of your own
+
+`run` takes the options of pytest and of the suite: `conformance run --help` lists them. Without tests it runs the whole
+suite. Tests are named as the result file names them: tests/test_forward.py, tests/test_forward.py::test_name.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the arguments, by default those of the process, ask for; returns the exit code."""
+    match sys.argv[1:] if arguments is None else arguments:
+        case ["run", *rest]:
+            return run(rest)
+        case ["-h" | "--help"]:
+            sys.stdout.write(HELP)
+            return 0
+        case [other, *_]:
+            mistake = f"there is no verb {other!r}"
+        case _:
+            mistake = "no verb"
+    sys.stderr.write(f"{HELP}\nERROR: {mistake}\n")
+    return MISTAKE
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run pytest on the suite; returns its exit code.
+
+    The caller's folder gets all that is written; its conftest.py and its configuration are of no concern here.
+    """
+    # Here, so that whoever asks for help need not wait; and before the plugin, whose imports pytest wants to see.
+    import pytest
+
+    own = ["-c", str(CONFIGURATION), "--noconftest", "-o", f"cache_dir={Path.cwd() / '.pytest_cache'}"]
+    return int(pytest.main([*own, "-p", "conformance.plugin", "-p", "conformance.plugin.paths", *arguments]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

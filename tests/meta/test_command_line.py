@@ -1,0 +1,101 @@
+"""Does `conformance run` run the suite from any folder, and say what it takes?"""
+
+import sys
+
+import pytest
+
+from conformance import suite
+from conformance.__main__ import HELP, MISTAKE, main
+from conftest import NESTED, load
+
+ONE = ("--implementation=torch.func", "--requirement=stacking.refuses_no_model")
+
+
+@pytest.fixture
+def run(tmp_path, capfd, monkeypatch):
+    """`conformance run` in this process, from an empty folder."""
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments, nested=NESTED):
+        code = main(["run", *nested, *arguments])
+        printed = capfd.readouterr()
+        return code, load(tmp_path / "conformance-result.json"), printed.out + printed.err
+
+    return call
+
+
+def cases(result):
+    return [case["test"] for row in result["requirements"] for case in row["cases"] if case["status"] != "not run"]
+
+
+def test_without_paths_it_runs_the_suite_and_no_file_of_the_callers(run, tmp_path):
+    for name in ("conftest.py", "test_mine.py"):
+        (tmp_path / name).write_text("raise RuntimeError\n", encoding="utf-8")
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --nonsense\n", encoding="utf-8")
+
+    code, result, _ = run(*ONE)
+
+    assert code == pytest.ExitCode.OK
+    assert result["verdict"].startswith("CONFORMS AS FAR AS RUN")
+    assert {case.partition("::")[0] for case in cases(result)} == {"tests/test_stacking.py"}
+
+
+def test_what_it_writes_lies_in_the_callers_folder(run, tmp_path):
+    suites = sorted(each.name for each in suite.HOME.iterdir())
+
+    run(*ONE, "-k", "nothing_like_it", nested=[each for each in NESTED if "cacheprovider" not in each])
+
+    written = {each.name for each in tmp_path.iterdir()}
+    assert {".pytest_cache", "conformance-result.json"} <= written
+    assert sorted(each.name for each in suite.HOME.iterdir()) == suites
+
+
+@pytest.mark.parametrize("folder", ["", "tests/"], ids=["by-itself", "with-the-folder"])
+def test_a_test_of_the_suite_is_found_from_any_folder(run, folder):
+    code, result, _ = run(f"{folder}test_stacking.py::test_no_model_is_refused[torch.func-list]", *ONE)
+
+    assert code == pytest.ExitCode.OK
+    assert cases(result) == ["tests/test_stacking.py::test_no_model_is_refused[torch.func-list]"]
+
+
+def test_a_file_of_the_callers_is_run_if_it_is_named(run, tmp_path):
+    (tmp_path / "test_mine.py").write_text("def test_it(device):\n    assert device is None\n", encoding="utf-8")
+
+    code, result, printed = run("test_mine.py")
+
+    assert code == pytest.ExitCode.TESTS_FAILED
+    assert result is None
+    assert "device(type='cpu') is None" in printed
+
+
+def test_a_mistake_is_one_line_and_has_the_exit_code_of_a_mistake(run):
+    code, result, printed = run("--profile=quick")
+
+    assert code == MISTAKE == pytest.ExitCode.USAGE_ERROR
+    assert result is None
+    assert printed.count("ERROR: ") == 1
+
+
+def test_the_clone_is_where_the_suite_is():
+    assert (suite.HOME / "README.md").is_file()
+    assert suite.CONFIGURATION.is_file()
+
+
+@pytest.mark.parametrize("asked", ["-h", "--help"])
+def test_help_says_which_verbs_there_are(capsys, asked):
+    assert main([asked]) == 0
+    assert capsys.readouterr().out == HELP
+
+
+@pytest.mark.parametrize(
+    ("arguments", "mistake"),
+    [([], "no verb"), (["walk", "run"], "there is no verb 'walk'")],
+    ids=["nothing", "unknown"],
+)
+def test_without_a_verb_nothing_conforms(capsys, monkeypatch, arguments, mistake):
+    monkeypatch.setattr(sys, "argv", ["conformance", *arguments])
+
+    assert main() == MISTAKE
+    assert capsys.readouterr().err == f"{HELP}\nERROR: {mistake}\n"
