@@ -164,8 +164,8 @@ def test_the_screen_shows_facts_counts_names_and_verdict():
     (failure,) = [line for line in lines if line.startswith("FAILS forward.a (torch.func): member 1: off off")]
     assert len(failure) <= terminal.WIDTH
     assert (
-        '       rerun: python -m conformance run "tests/test_forward.py::test_a[x]" --implementation torch.func --seed 0 '
-        "--device cuda --fault Nope" in lines
+        '       rerun: python -m conformance run "tests/test_forward.py::test_a[x]" --implementation torch.func '
+        "--seed 0 --device cuda --fault Nope" in lines
     )
     assert "NO ANSWER test_d: never reported" in lines
     assert lines[-1].startswith("VERDICT: DOES NOT CONFORM")
