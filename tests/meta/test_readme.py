@@ -53,6 +53,15 @@ def test_the_verdict_that_it_shows_is_this_ones():
     assert f"| {CANNOT_ANSWER} | this environment can't answer" in README
 
 
+def test_the_core_that_it_lists_is_the_core_of_the_spec():
+    core = [each for each in spec.load().values() if each.core]
+    for chapter in {each.chapter for each in core}:
+        names = ", ".join(f"`{each.id.partition('.')[2]}`" for each in core if each.chapter == chapter)
+        assert f"\n| {chapter} | {names} |\n" in README
+    listed = README.split("| chapter | core requirements |", maxsplit=1)[1].split("\n\n", maxsplit=1)[0]
+    assert listed.count("\n") == 1 + len({each.chapter for each in core})
+
+
 def test_the_table_of_optimizers_is_the_one_that_this_torch_gives(run_suite):
     outcome = run_suite("-m", "not original", paths=[str(path) for path in files("training")])
 
