@@ -71,13 +71,25 @@ def release(version: str) -> Version:
 
 def load(path: Path, requirements: Collection[str]) -> list[Expectation]:
     """The entries of the file. Raises ValueError with one line that names the file, the entry and the mistake."""
+    content = read(path)
+    entries = content.pop("expectation", [])
+    if content:
+        raise ValueError(f"{path}: expected [[expectation]] tables and nothing else, found {sorted(content)}")
+    return parsed(path, entries, requirements)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """What the TOML file holds."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ValueError(f"{path}: {error}") from error
-    entries = content.pop("expectation", [])
-    if content or not isinstance(entries, list):
-        raise ValueError(f"{path}: expected [[expectation]] tables and nothing else, found {sorted(content)}")
+
+
+def parsed(path: Path, entries: Any, requirements: Collection[str]) -> list[Expectation]:
+    """The file's [[expectation]] tables; ValueError as from `load`."""
+    if not isinstance(entries, list):
+        raise ValueError(f"{path}: expected [[expectation]] tables, found {entries!r}")  # noqa: TRY004 - a mistake in a file
     loaded: list[Expectation] = []
     for number, entry in enumerate(entries, start=1):
         mistake = _mistake(entry, requirements)

@@ -35,6 +35,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from conformance import device_profile
 from conformance.models import converted, copied, state_of
 from conformance.trees import leaves, tree_map
 
@@ -164,14 +165,18 @@ def unit(truth: Tensor, dtype: torch.dtype) -> float:
 
 @dataclass(frozen=True)
 class Budget:
-    """The error that one member's tensor may have: `allowed`, made of the loop's error and the unit."""
+    """The error that one member's tensor may have: `allowed`, made of the loop's error and the unit.
+
+    `factor`: what a device profile multiplies it by, for a reason that it gives.
+    """
 
     loop: float
     unit: float
+    factor: float = 1.0
 
     @property
     def allowed(self) -> float:
-        return FACTOR * self.loop + UNITS * self.unit
+        return self.factor * (FACTOR * self.loop + UNITS * self.unit)
 
 
 def budgets(samples: Sequence[Tensor], truths: Sequence[Tensor], dtype: torch.dtype) -> list[Budget]:
@@ -182,8 +187,10 @@ def budgets(samples: Sequence[Tensor], truths: Sequence[Tensor], dtype: torch.dt
     ]
     worst = max((own / sample_unit for own, sample_unit, _ in measured if sample_unit and own < math.inf), default=0.0)
     scale = torch.finfo(dtype).eps / torch.finfo(samples[0].dtype).eps
+    factor = device_profile.factor(dtype)
     return [
-        Budget(max(worst * own_unit, own * scale if own < math.inf else 0.0), own_unit) for own, _, own_unit in measured
+        Budget(max(worst * own_unit, own * scale if own < math.inf else 0.0), own_unit, factor)
+        for own, _, own_unit in measured
     ]
 
 

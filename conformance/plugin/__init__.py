@@ -1,24 +1,21 @@
 """The pytest side: options, fixtures, marks and the verdict. It imports torch only when a run starts."""
 
-import importlib
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import nullcontext
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
-from typing import Any, Never
+from typing import Any
 
 import hypothesis
 import pytest
 
-from conformance import expectations, spec, suite
-from conformance.devices import CANNOT_ANSWER, UnknownDeviceError, UnusableDeviceError, resolve
+from conformance import device_profile, expectations
+from conformance.devices import FOR_CUSTOM, ONLY_FOR
+from conformance.plugin import placing
 from conformance.plugin.collecting import Collector
+from conformance.plugin.preparing import IMPLEMENTATIONS, PROFILES, prepare
 from conformance.plugin.reporting import Reporter
-from conformance.plugin.run import RUN, Run
+from conformance.plugin.run import RUN
 
-PROFILES = ("core", "full", "certify")
-IMPLEMENTATIONS = ("torch.func", "functorch")
 RESULT = "conformance-result.json"
 
 # Derandomized and without a database, so that a run depends on its options alone; the first vmap call takes seconds.
@@ -46,7 +43,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="what to judge: torch.func, functorch, reference or package.module:Name; repeatable "
         f"(default: {' and '.join(IMPLEMENTATIONS)})",
     )
-    group.addoption("--device", default="cpu", help="any device of torch (default: cpu)")
+    group.addoption(
+        "--device",
+        metavar="NAME",
+        help=f"any device of torch (default: what {ONLY_FOR} or {FOR_CUSTOM} names, and else cpu)",
+    )
+    group.addoption("--device-module", metavar="PACKAGE", help="a vendor's package to import first")
+    group.addoption(
+        "--device-profile", type=Path, metavar="FILE", help="what a vendor says of the device; the verdict says so"
+    )
     group.addoption("--profile", default="full", metavar="|".join(PROFILES), help="how much to run (default: full)")
     group.addoption("--requirement", action="append", metavar="ID", help="run only its tests; repeatable")
     group.addoption("--seed", type=int, default=0, help="what members and inputs are drawn from (default: 0)")
@@ -61,90 +66,28 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "child: in a process of its own, since torch may crash")
     if not config.getoption("hypothesis_profile", None):
         hypothesis.settings.load_profile("conformance")
+    placing.take(config)
     try:
-        run = config.stash[RUN] = _prepare(config)
+        run = config.stash[RUN] = prepare(config)
     except ValueError as mistake:
         raise pytest.UsageError(str(mistake)) from mistake
+    judging = ExitStack()
+    judging.enter_context(device_profile.active(run.profile))
+    config.add_cleanup(judging.close)
     config.pluginmanager.register(Collector(run), "conformance-collector")
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Reporter(run), "conformance-reporter")
+        placing.place(config)
 
 
-def _prepare(config: pytest.Config) -> Run:
-    """Check every option before the first test; ValueError for a mistake of the caller's."""
-    option = config.option
-    if sys.flags.optimize:
-        raise ValueError("python -O strips the assertions that the suite consists of")
-    if option.profile not in PROFILES:
-        raise ValueError(f"--profile: {option.profile!r} is none of {', '.join(PROFILES)}")
-    if not 0 <= option.seed < 2**63:
-        raise ValueError(f"--seed: {option.seed} is not from 0 to 2**63 - 1")
-    if not option.result.absolute().parent.is_dir() or option.result.is_dir():
-        raise ValueError(f"--result: {option.result} can't be written")
-    requirements = spec.load()
-    for identifier in option.requirement or []:
-        if identifier not in requirements:
-            raise ValueError(f"--requirement: there is no requirement {identifier!r}")
-    gap = suite.problem(requirements)
-    if gap:
-        raise ValueError(gap)
-    known = expectations.load(option.expectations, requirements.keys())
-    option.implementation = list(dict.fromkeys(option.implementation or IMPLEMENTATIONS))
-    device = _usable(option.device)
-    if "OMP_NUM_THREADS" not in os.environ:
-        # The same with any number of workers; and with one a core, more threads only get in each other's way.
-        importlib.import_module("torch").set_num_threads(1)
-    sys.path.insert(0, str(config.invocation_params.dir))
-    return Run(
-        requirements=requirements,
-        expectations=known,
-        device=device,
-        implementations=_implementations(option.implementation, option.fault),
-        result=option.result,
-        options={
-            "implementations": option.implementation,
-            "device": option.device,
-            "profile": option.profile,
-            "requirements": option.requirement or [],
-            "seed": option.seed,
-            "expectations": option.expectations.name,
-            "fault": option.fault,
-        },
-    )
-
-
-def _usable(name: str) -> Any:
-    try:
-        importlib.import_module("torch")
-    except Exception as error:  # noqa: BLE001 - a broken build fails to import in any way it likes
-        _cannot_answer(f"torch does not import: {type(error).__name__}: {error}")
-    try:
-        return resolve(name)
-    except UnknownDeviceError as error:
-        raise ValueError(f"--device: {error}") from error
-    except UnusableDeviceError as error:
-        _cannot_answer(str(error))
-
-
-def _cannot_answer(reason: str) -> Never:
-    pytest.exit(f"environment can't answer: {' '.join(reason.split())}", returncode=CANNOT_ANSWER)
-
-
-def _implementations(names: list[str], fault: str | None) -> dict[str, Any]:
-    from conformance import faults, implementations
-
-    try:
-        loaded = {name: implementations.load(name) for name in names}
-    except ValueError as error:
-        raise ValueError(f"--implementation: {error}") from error
-    missing = {name: implementations.unavailable(each) for name, each in loaded.items()}
-    if all(missing.values()):
-        _cannot_answer("; ".join(f"{name}: {reason}" for name, reason in missing.items()))
-    return {name: faults.inject(fault, each) for name, each in loaded.items()} if fault else loaded
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> Generator[None, int, int]:
+    """As many as there are processors for -n auto, and no more than what a device has memory for."""
+    return placing.most_workers(config, (yield))
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    return f"conformance: {', '.join(config.option.implementation)} on {config.option.device}"
+    return f"conformance: {', '.join(config.option.implementation)} on {config.stash[RUN].device}"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

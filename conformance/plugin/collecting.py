@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from conformance import environment, suite
+from conformance.devices import broken, lacks
 from conformance.plugin.run import Run
 from conformance.report.results import Status
 
@@ -63,7 +64,6 @@ class Collector:
     def _not_applicable(self, item: pytest.Item, not_about: str | None, name: str) -> str | None:
         import torch
 
-        from conformance.devices import lacks
         from conformance.implementations import unavailable
 
         dtype = _parameters(item).get("dtype")
@@ -127,16 +127,29 @@ class Collector:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
+        if call.excinfo is not None:
+            self._check_environment(item)
         if item.nodeid in self.run.collected and (report.when == "call" or not report.passed):
             report.conformance = _finding(item, call, report)  # type: ignore[attr-defined]
         return report
+
+    def _check_environment(self, item: pytest.Item) -> None:
+        """After some errors a device computes nothing any more, and all that is asked next fails for that reason."""
+        problem = broken(self.run.device)
+        if problem and not self.run.environment_failed:
+            self.run.environment_failed = f"after {item.nodeid}: {problem}"
+            item.session.shouldstop = "environment failed"
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """A worker tells the controller what it collected, whether it ran or not."""
         output = getattr(session.config, "workeroutput", None)
         if output is not None:
-            facts = environment.facts(self.run.device)
-            output["conformance"] = {"collected": self.run.collected, "problems": self.run.problems, "facts": facts}
+            output["conformance"] = {
+                "collected": self.run.collected,
+                "problems": self.run.problems,
+                "environment_failed": self.run.environment_failed,
+                "facts": environment.facts(self.run.device),
+            }
 
 
 def _parameters(item: pytest.Item) -> Mapping[str, Any]:

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from conformance import environment, suite
+from conformance.devices import CANNOT_ANSWER, broken
 from conformance.plugin.run import Run
 from conformance.report import files, tables, terminal
-from conformance.report.results import Case, Row, Status, Verdict, rows, verdict
+from conformance.report.partial import Journal
+from conformance.report.results import Case, Row, Status, Verdict, interrupted, rows, verdict
 
 
 class Reporter:
@@ -22,6 +24,11 @@ class Reporter:
         self.cells: dict[str, list[Any]] = {}
         self.facts: dict[str, Any] | None = None
         self.screen: list[str] = []
+        self.ready: set[str] = set()
+        self.journal = Journal(run.result, run.options)
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self.journal.began(nodeid)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         finding: dict[str, Any] | None = getattr(report, "conformance", None)
@@ -32,33 +39,58 @@ class Reporter:
             self.cells[report.nodeid] = [value for key, value in report.user_properties if key == "cell"]
         earlier = self.findings.get(report.nodeid)
         if finding is not None and (earlier is None or finding["status"] == Status.FAILS):
-            self.findings[report.nodeid] = finding | {"duration": round(report.duration, 4)}
+            finding = self.findings[report.nodeid] = finding | {"duration": round(report.duration, 4)}
+            self.journal.found(report.nodeid, finding)
 
     @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any) -> None:
+    def pytest_testnodeready(self, node: Any) -> None:
+        self.ready.add(node.gateway.id)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: Any) -> None:
         output = getattr(node, "workeroutput", {}).get("conformance")
         if output:
             self.facts = output["facts"]
             self.run.collected.update(output["collected"])
             self.run.problems += [each for each in output["problems"] if each not in self.run.problems]
+            self.run.environment_failed = self.run.environment_failed or output["environment_failed"]
+        elif error:
+            self._lost(node)
+
+    def _lost(self, node: Any) -> None:
+        """A worker died. If it never started, or the device went with it, the next one would die too."""
+        name = node.gateway.id
+        problem = broken(self.run.device) if name in self.ready else "could not start, and says above why"
+        if problem:
+            self.run.environment_failed = self.run.environment_failed or f"worker {name}: {problem}"
+            node.config.pluginmanager.getplugin("dsession").shouldstop = "environment failed"
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if self.run.problems:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
-            return
-        cases = list(self._cases())
-        if not cases or session.config.option.collectonly:
+        elif not session.config.option.collectonly:
+            self._judge(session, list(self._cases()))
+        self.journal.end()
+
+    def _judge(self, session: pytest.Session, cases: list[Case]) -> None:
+        failed = self.run.environment_failed
+        if not cases and not failed:
             return
         table = rows(self.run.requirements, list(self.run.implementations), cases)
-        answer = verdict(table, certify=self.run.options["profile"] == "certify")
-        if not answer.conforms and session.exitstatus == pytest.ExitCode.OK:
+        certify = self.run.options["profile"] == "certify"
+        answer = interrupted(table, failed) if failed else verdict(table, certify=certify)
+        if failed:
+            session.exitstatus = CANNOT_ANSWER
+        elif not answer.conforms and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         self._finish(table, answer)
 
     def _finish(self, table: list[Row], answer: Verdict) -> None:
         facts = self.facts or environment.facts(self.run.device)
         duration = time.perf_counter() - self.started
+        if self.run.profile:
+            answer = Verdict(answer.conforms, f"{answer.sentence}; with the device profile {self.run.profile.name}")
         found = tables.collect(table, self.cells)
         files.write(self.run.result, files.document(facts, self.run.options, table, found, answer, duration))
         self.screen = [*terminal.lines(facts, self.run.options, table, found, answer), f"results: {self.run.result}"]

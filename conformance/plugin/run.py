@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from conformance.device_profile import DeviceProfile
 from conformance.expectations import Expectation
 from conformance.spec import Requirement
 
@@ -16,7 +17,8 @@ class Run:
     """What the options came to. `collected` and `problems` are filled by whoever collects: this process, or workers.
 
     `collected` maps a test's node id to what the controller must know of it even if it never reports:
-    requirement, implementation, and whether the user deselected it.
+    requirement, implementation, and whether the user deselected it. `environment_failed` says after which test the
+    device stopped working, and how.
     """
 
     requirements: Mapping[str, Requirement]
@@ -25,8 +27,10 @@ class Run:
     implementations: Mapping[str, Any]
     result: Path
     options: Mapping[str, Any]
+    profile: DeviceProfile | None
     collected: dict[str, dict[str, Any]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    environment_failed: str | None = None
 
 
 RUN = pytest.StashKey[Run]()

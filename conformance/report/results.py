@@ -92,3 +92,10 @@ def verdict(table: Sequence[Row], *, certify: bool) -> Verdict:
     if count[Status.NOT_RUN]:
         return Verdict(True, f"CONFORMS AS FAR AS RUN: {run} of {total} requirements; {known}")
     return Verdict(True, f"CONFORMS: {total} requirements; {known}; {run}")
+
+
+def interrupted(table: Sequence[Row], reason: str) -> Verdict:
+    """What can be said when the environment failed on the way: how far the run came."""
+    count = Counter(row.status for row in table)
+    judged = f"{len(table) - count[Status.NOT_RUN]} of {len(table)} requirements were judged until then"
+    return Verdict(False, f"ENVIRONMENT FAILED: {reason}; {judged}, {count[Status.FAILS]} fail")

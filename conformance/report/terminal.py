@@ -23,6 +23,8 @@ def lines(
         f"profile {options['profile']}   seed {options['seed']}"
         + (f"   fault {options['fault']}" * bool(options["fault"]))
     )
+    if options["device_profile"]:
+        yield from _profile(options["device_profile"])
     for name in dict.fromkeys(row.implementation for row in table):
         yield from _counts(name, [row for row in table if row.implementation == name])
     yield from _known_failures(table)
@@ -33,6 +35,14 @@ def lines(
             yield from _failure(row, options)
     yield from (f"NO ANSWER {case.test}: {case.message}" for row in table for case in row.cases if case.lost)
     yield f"VERDICT: {answer.sentence}"
+
+
+def _profile(profile: Mapping[str, Any]) -> list[str]:
+    """What the device's vendor has excused it from."""
+    said = [f"no {', '.join(profile['lacking'])}"] * bool(profile["lacking"])
+    said += [f"budget of {dtype} times {entry['factor']:g}" for dtype, entry in profile["budget"].items()]
+    said += [f"{profile['expectations']} known failures of its own"] * bool(profile["expectations"])
+    return _wrapped(f"device profile {profile['name']}: ", "; ".join(said) or "excuses nothing")
 
 
 def _counts(name: str, table: Sequence[Row]) -> Iterator[str]:
@@ -78,6 +88,7 @@ def rerun(case: Case, options: Mapping[str, Any]) -> str:
     """The command that runs this one case again."""
     parts = [f'python -m conformance run "{case.test}" --implementation {case.implementation} --seed {options["seed"]}']
     parts += [f"--device {options['device']}"] * (options["device"] != "cpu")
+    parts += [f"--device-module {options['device_module']}"] * bool(options["device_module"])
     parts += [f"--fault {options['fault']}"] * bool(options["fault"])
     return " ".join(parts)
 

@@ -13,7 +13,13 @@ from conformance.suite import SUITE
 CHAPTERS = sorted(str(path) for path in SUITE.glob("test_*.py"))
 # A nested run keeps its hands off what belongs to the outer one: its cache, its coverage, its alarm clock.
 OFF = ("cacheprovider", "cov", "xdist", "randomly")
-NESTED = ["-q", "-o", "timeout=0", *(f"-pno:{each}" for each in OFF), "--hypothesis-profile=quick"]
+NESTED = [
+    "-q",
+    "-otimeout=0",
+    "-ofaulthandler_timeout=0",
+    *(f"-pno:{each}" for each in OFF),
+    "--hypothesis-profile=quick",
+]
 # Fewer draws, and what they fail on need not be small.
 hypothesis.settings.register_profile(
     "quick",

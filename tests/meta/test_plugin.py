@@ -130,7 +130,7 @@ def test_torch_has_one_thread_unless_the_environment_says_otherwise(run_suite, m
 
 
 def test_python_without_assertions_is_refused(run_suite, monkeypatch):
-    monkeypatch.setattr("conformance.plugin.sys", SimpleNamespace(flags=SimpleNamespace(optimize=1)))
+    monkeypatch.setattr("conformance.plugin.preparing.sys", SimpleNamespace(flags=SimpleNamespace(optimize=1)))
 
     assert "python -O strips the assertions" in run_suite().printed
 

@@ -12,7 +12,14 @@ MUST = Requirement("forward.a", "must", "It works.", "docs")
 SHOULD = Requirement("stacking.b", "should", "It helps.", "docs")
 SPEC = {each.id: each for each in (MUST, SHOULD)}
 FACTS = {"torch": "2.13.0", "device": "cpu", "cpu_capability": "AVX2", "threads": 1}
-OPTIONS = {"device": "cpu", "profile": "full", "seed": 0, "fault": None}
+OPTIONS = {
+    "device": "cpu",
+    "device_module": None,
+    "device_profile": None,
+    "profile": "full",
+    "seed": 0,
+    "fault": None,
+}
 
 
 def case(status, requirement=MUST, test="test_a[x]", **facts):
