@@ -28,7 +28,8 @@ class Reporter:
         self.journal = Journal(run.result, run.options)
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        self.journal.began(nodeid)
+        if self._known(nodeid):
+            self.journal.began(nodeid)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         finding: dict[str, Any] | None = getattr(report, "conformance", None)
@@ -40,7 +41,8 @@ class Reporter:
         earlier = self.findings.get(report.nodeid)
         if finding is not None and (earlier is None or finding["status"] == Status.FAILS):
             finding = self.findings[report.nodeid] = finding | {"duration": round(report.duration, 4)}
-            self.journal.found(report.nodeid, finding)
+            if self._known(report.nodeid):
+                self.journal.found(report.nodeid, finding)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodeready(self, node: Any) -> None:
@@ -98,7 +100,7 @@ class Reporter:
     def _cases(self) -> Iterator[Case]:
         """Everything that was to run and everything that reported, also where only one of the two is known."""
         for test in {**self.run.collected, **self.findings}:
-            known = self.run.collected.get(test) or self._from_name(test)
+            known = self._known(test)
             if known is None:
                 continue
             unreported = {
@@ -118,8 +120,13 @@ class Reporter:
                 lost=finding.get("lost", False),
             )
 
-    def _from_name(self, test: str) -> Mapping[str, Any] | None:
-        """Requirement and implementation of a test of which only the node id is left; None if it is not the suite's."""
+    def _known(self, test: str) -> Mapping[str, Any] | None:
+        """Requirement and implementation of a test; from its node id alone where a worker has not told or has died.
+
+        None if it is not the suite's.
+        """
+        if test in self.run.collected:
+            return self.run.collected[test]
         function, _, parameters = test.rpartition("/")[2].partition("[")
         for requirement, tests in suite.asking().items():
             for name in self.run.implementations:

@@ -1,26 +1,116 @@
 """Is what a device can do found by asking it?"""
 
-import ctypes
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 
-from conformance import devices, environment
+from conformance import cuda, devices, environment
 from conformance.devices import (
     CANNOT_ANSWER,
+    FOR_CUSTOM,
+    ONLY_FOR,
     UnknownDeviceError,
+    UnknownModuleError,
     UnusableDeviceError,
-    driver_problem,
+    broken,
+    chosen,
     lacks,
+    load_module,
     main,
     resolve,
 )
 
 
+@pytest.mark.parametrize(
+    ("name", "variables", "device"),
+    [
+        (None, {}, "cpu"),
+        (None, {ONLY_FOR: "", FOR_CUSTOM: ""}, "cpu"),
+        ("xpu", {}, "xpu"),
+        ("xpu:1", {ONLY_FOR: "cuda,cpu", FOR_CUSTOM: "npu"}, "xpu:1"),
+        (None, {ONLY_FOR: "cuda"}, "cuda"),
+        (None, {ONLY_FOR: "cuda, cuda,", FOR_CUSTOM: "npu"}, "cuda"),
+        (None, {FOR_CUSTOM: "npu"}, "npu"),
+        (None, {FOR_CUSTOM: "privateuse1"}, "privateuseone"),
+        (None, {ONLY_FOR: "privateuse1"}, "privateuseone"),
+    ],
+)
+def test_the_device_is_the_one_that_is_asked_for_most_strongly(name, variables, device):
+    assert chosen(name, variables) == device
+
+
+@pytest.mark.parametrize("variable", [ONLY_FOR, FOR_CUSTOM])
+def test_several_devices_are_several_runs(variable):
+    with pytest.raises(ValueError, match=f"{variable} lists cuda, cpu, and a run judges one: choose it with --device"):
+        chosen(None, {variable: "cuda,cpu"})
+
+
+def test_the_variables_have_the_names_that_torch_gives_them():
+    # As text: what tests torch's own devices does not import on a plain install.
+    source = Path(torch.__file__).parent / "testing" / "_internal" / "common_device_type.py"
+    text = source.read_text(encoding="utf-8")
+
+    assert f'"{ONLY_FOR}"' in text
+    assert f'"{FOR_CUSTOM}"' in text
+    assert "PYTORCH_TESTING_DEVICE_FOR_CUSTOM=privateuse1" in text
+    assert str(torch.device(devices.PRIVATE["privateuse1"]))
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A vendor's package with this code in it."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def write(name, code):
+        (tmp_path / f"{name}.py").write_text(code, encoding="utf-8")
+        return name
+
+    return write
+
+
+def test_a_vendors_package_is_imported(package):
+    load_module(package("vendor_works", "import torch"))
+
+    assert "vendor_works" in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("no_such_vendor", "there is no package 'no_such_vendor'"),
+        ("json.no_such_part", "there is no package 'json.no_such_part'"),
+        ("a-dash", "'a-dash' is no name of a package"),
+        ("", "'' is no name of a package"),
+        (".relative", "'.relative' is no name of a package"),
+    ],
+)
+def test_a_package_that_is_not_there_is_a_mistake(name, message):
+    with pytest.raises(UnknownModuleError, match=message):
+        load_module(name)
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("import no_such_runtime", "ModuleNotFoundError: No module named 'no_such_runtime'"),
+        ("raise ImportError('libvendor.so: undefined symbol\\nmore')", "ImportError: libvendor.so: undefined symbol$"),
+        ("raise ValueError('no licence')", "ValueError: no licence"),
+    ],
+    ids=["misses-another", "broken", "raises"],
+)
+def test_a_package_that_does_not_import_is_the_environments_fault(package, code, message):
+    name = package(f"vendor_{len(code)}", code)
+
+    with pytest.raises(UnusableDeviceError, match=f"{name} does not import: {message}"):
+        load_module(name)
+
+
 def test_the_cpu_resolves_and_computes():
     assert resolve("cpu") == torch.device("cpu")
+    assert broken(torch.device("cpu")) is None
     assert lacks(torch.device("cpu"), torch.float64) is None
 
 
@@ -38,6 +128,22 @@ def test_a_device_that_does_not_work_here():
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("known", "message"),
+    [("no driver", "no driver"), (None, r"device 'cuda' does not work here: CUDA error: no kernel image")],
+    ids=["known", "unknown"],
+)
+def test_of_cuda_it_is_said_what_is_missing(monkeypatch, known, message):
+    def arange(*_, **__):
+        raise RuntimeError("CUDA error: no kernel image is available for execution on the device\nand more")
+
+    monkeypatch.setattr(torch, "arange", arange)
+    monkeypatch.setattr(cuda, "problem", lambda device: known)
+
+    with pytest.raises(UnusableDeviceError, match=f"^{message}"):
+        resolve("cuda")
+
+
 def test_a_device_that_computes_wrongly(monkeypatch):
     monkeypatch.setattr(torch, "arange", lambda *_, **__: torch.zeros(4))
 
@@ -49,46 +155,21 @@ def test_a_dtype_that_a_device_lacks_is_said_in_its_words():
     assert lacks(torch.device("meta"), torch.float32).startswith("meta can't compute in torch.float32: ")
 
 
-class Driver:
-    """A driver that answers with a code and finds so many devices."""
+@pytest.mark.parametrize("problem", [None, "no driver"])
+def test_the_driver_is_asked_before_anything_is_installed(monkeypatch, capsys, problem):
+    monkeypatch.setattr(cuda, "driver_problem", lambda: problem)
 
-    def __init__(self, code, count):
-        self.code, self.count = code, count
-
-    def cuInit(self, flags):  # noqa: N802 - the driver's own name
-        return self.code
-
-    def cuDeviceGetCount(self, pointer):  # noqa: N802 - the driver's own name
-        ctypes.cast(pointer, ctypes.POINTER(ctypes.c_int))[0] = self.count
-        return 0
-
-
-@pytest.mark.parametrize(
-    ("driver", "problem"),
-    [
-        (Driver(0, 1), None),
-        (Driver(0, 0), "the NVIDIA driver of this machine finds no GPU"),
-        (Driver(100, 1), "the NVIDIA driver of this machine finds no GPU"),
-        (None, "no NVIDIA driver is installed on this machine (libcuda.so.1 does not load)"),
-    ],
-    ids=["gpu", "no-gpu", "no-init", "no-driver"],
-)
-def test_the_driver_is_asked_before_anything_is_installed(monkeypatch, capsys, driver, problem):
-    def load(name):
-        if driver is None:
-            raise OSError(name)
-        return driver
-
-    monkeypatch.setattr(ctypes, "CDLL", load)
-
-    assert driver_problem("cuda") == problem
-    assert driver_problem("cpu") is None
     assert main("cuda") == (CANNOT_ANSWER if problem else 0)
     assert capsys.readouterr().err == (f"environment can't answer: {problem}\n" if problem else "")
+    assert main("cpu") == 0
 
 
-def test_asking_for_the_driver_imports_no_torch():
-    code = "import sys; import conformance.devices; sys.exit('torch' in sys.modules)"
+def test_asking_for_the_driver_imports_nothing_that_would_have_to_be_installed():
+    code = (
+        "import sys; before = set(sys.modules); import conformance.devices as d; d.main('cuda'); "
+        "sys.exit(bool({name.partition('.')[0] for name in set(sys.modules) - before} "
+        "- sys.stdlib_module_names - {'conformance'}))"
+    )
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

@@ -1,0 +1,138 @@
+"""Is what a vendor says of a device read strictly, and does it count where it should and nowhere else?"""
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from conformance import device_profile, devices, spec
+from conformance.device_profile import DeviceProfile, active, factor, load
+from conformance.numerics import budgets
+from conftest import ROOT
+
+CPU = torch.device("cpu")
+EXAMPLE = ROOT / "fixtures" / "device_profile.toml"
+ENTRY = """
+[[expectation]]
+requirement = "stacking.order"
+torch = ">=2.0"
+raises = "RuntimeError"
+reason = "made up"
+kind = "bug"
+implementation = "torch.func"
+"""
+
+
+def profile(tmp_path: Path, text: str) -> DeviceProfile:
+    path = tmp_path / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    return load(path, spec.load().keys())
+
+
+def test_the_example_says_all_that_can_be_said():
+    example = load(EXAMPLE, spec.load().keys())
+
+    assert (example.name, example.device) == ("device_profile.toml", "xpu")
+    assert set(example.lacking) == {"float64", "complex128"}
+    assert example.factors == {"bfloat16": 2.0}
+    assert [known.requirement for known in example.expectations] == ["randomness.different"]
+    facts = example.facts()
+    assert facts["lacking"]["float64"] == "The hardware computes with 32 bits at most."
+    assert facts["budget"]["bfloat16"]["factor"] == 2.0
+    assert facts["budget"]["bfloat16"]["reason"].startswith("Matrix products accumulate in bfloat16")
+    assert facts["expectations"] == 1
+
+
+def test_all_but_the_device_may_be_left_out(tmp_path):
+    empty = profile(tmp_path, "device = 'npu'")
+
+    assert empty == DeviceProfile(name="mine.toml", device="npu", expectations=[])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "device is None, and has to be a string"),
+        ("device = ' '", "device is ' ', and has to be a string"),
+        ("device = 3", "device is 3, and has to be a string"),
+        ("device = 'npu'\nname = 'x'", "the file has the unknown key 'name'"),
+        ("device = 'npu'\ndtypes = ['float32']", r"dtypes is \['float32'\], and has to be a table"),
+        ("device = 'npu'\n[dtypes]\nreason = 'r'", "dtypes: supported is None, and has to list some of float64"),
+        ("device = 'npu'\n[dtypes]\nsupported = []\nreason = 'r'", r"dtypes: supported is \[\], and has to list"),
+        ("device = 'npu'\n[dtypes]\nsupported = ['int9']\nreason = 'r'", r"dtypes: supported is \['int9'\]"),
+        (
+            "device = 'npu'\n[dtypes]\nsupported = [['float32']]\nreason = 'r'",
+            r"dtypes: supported is \[\['float32'\]\]",
+        ),
+        ("device = 'npu'\n[dtypes]\nsupported = ['float32']", "dtypes: reason is None"),
+        ("device = 'npu'\n[dtypes]\nsupported = ['float32']\nreason = 'r'\nelse = 1", "dtypes has the unknown key 'el"),
+        ("device = 'npu'\nbudget = 2", "budget is 2, and has to be a table"),
+        ("device = 'npu'\n[budget]\nfloat32 = 2.0", "budget.float32 is 2.0, and has to be a table"),
+        ("device = 'npu'\n[budget.int8]\nfactor = 2\nreason = 'r'", "budget: 'int8' is none of float64"),
+        ("device = 'npu'\n[budget.float32]\nreason = 'r'", "budget.float32: factor is None"),
+        ("device = 'npu'\n[budget.float32]\nfactor = 0.5\nreason = 'r'", "budget.float32: factor is 0.5, and has"),
+        (
+            "device = 'npu'\n[budget.float32]\nfactor = 1001\nreason = 'r'",
+            "budget.float32: factor is 1001, and has to be from 1 to 1000",
+        ),
+        ("device = 'npu'\n[budget.float32]\nfactor = nan\nreason = 'r'", "budget.float32: factor is nan"),
+        ("device = 'npu'\n[budget.float32]\nfactor = true\nreason = 'r'", "budget.float32: factor is True"),
+        ("device = 'npu'\n[budget.float32]\nfactor = 2\nreason = ''", "budget.float32: reason is ''"),
+        (
+            "device = 'npu'\n[budget.float32]\nfactor = 2\nreason = 'r'\nwhy = 1",
+            "budget.float32 has the unknown key 'why'",
+        ),
+        (f"device = 'npu'\n{ENTRY}also = 'x'\n", "expectation 1: unknown key 'also'"),
+        (f"device = 'npu'\n{ENTRY}{ENTRY}", "expectation 2: stands twice"),
+        ("device = 'npu'\nexpectation = 1", r"expected \[\[expectation\]\] tables, found 1"),
+        ("device =", "Invalid value"),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_the_file(tmp_path, text, message):
+    with pytest.raises(ValueError, match=rf"mine\.toml: {message}") as caught:
+        profile(tmp_path, text)
+
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there_is_one_too(tmp_path):
+    with pytest.raises(ValueError, match="No such file"):
+        load(tmp_path / "nowhere.toml", [])
+
+
+NO_DOUBLES = DeviceProfile("a.toml", "cpu", {"float64": "None here."}, {"float32": 3.0}, {"float32": "It is rough."})
+
+
+def test_a_dtype_that_the_profile_excludes_is_not_tried():
+    with active(NO_DOUBLES):
+        assert devices.lacks(CPU, torch.float64) == "cpu has no torch.float64, says a.toml: None here."
+        assert devices.lacks(CPU, torch.float32) is None
+        # Of another device, such as the one the reference is computed on, it says nothing.
+        assert device_profile.lacks(torch.device("meta"), torch.float64) is None
+
+    assert devices.lacks(CPU, torch.float64) is None
+
+
+def test_its_factor_widens_the_budget_of_that_dtype_alone():
+    def allowed(dtype):
+        values = [torch.tensor([1.0, 2.0 + 2**-7], dtype=torch.float64)]
+        (budget,) = budgets([each.to(dtype) for each in values], values, dtype)
+        return budget.allowed
+
+    plain = {dtype: allowed(dtype) for dtype in (torch.float32, torch.bfloat16)}
+    with active(NO_DOUBLES):
+        widened = {dtype: allowed(dtype) for dtype in plain}
+
+    assert all(0 < each < math.inf for each in plain.values())
+    assert widened == {torch.float32: 3 * plain[torch.float32], torch.bfloat16: plain[torch.bfloat16]}
+    assert allowed(torch.float32) == plain[torch.float32]
+
+
+def test_a_profile_within_another_is_the_one_that_counts():
+    with active(NO_DOUBLES):
+        with active(None):
+            assert factor(torch.float32) == 1.0
+        assert factor(torch.float32) == 3.0
+
+    assert factor(torch.float32) == 1.0
