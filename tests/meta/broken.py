@@ -1,6 +1,9 @@
 """Implementations that are broken in ways that no fault can be: for the tests of the plugin."""
 
+import ctypes
 import os
+
+import torch
 
 from conformance.implementations import TorchFunc
 
@@ -12,6 +15,39 @@ class Crashing(TorchFunc):
 
     def combine(self, models):
         os._exit(3)
+
+
+class Segfaulting(TorchFunc):
+    """Reads memory that is nobody's."""
+
+    name = "segfaulting"
+
+    def combine(self, models):
+        ctypes.string_at(0)
+
+
+class Hanging(TorchFunc):
+    """Waits in C for what will never come, and lets no Python run."""
+
+    name = "hanging"
+
+    def combine(self, models):
+        mutex = ctypes.create_string_buffer(64)
+        ctypes.PyDLL(None).pthread_mutex_lock(mutex)
+        ctypes.PyDLL(None).pthread_mutex_lock(mutex)
+
+
+class Breaking(TorchFunc):
+    """Breaks the device: after it, nothing computes any more in this process."""
+
+    name = "breaking"
+
+    def combine(self, models):
+        def arange(*_, **__):
+            raise RuntimeError("CUDA error: an illegal memory access was encountered\nand more")
+
+        torch.arange = arange
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
 
 class Skipping(TorchFunc):

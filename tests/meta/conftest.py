@@ -1,6 +1,9 @@
 """What the tests of the suite share: runs of the suite inside this process, and the kill matrix as a table."""
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,6 +92,16 @@ def run_suite(tmp_path, capfd, monkeypatch):
         return Outcome(int(code), load(result), printed.out + printed.err)
 
     return run
+
+
+def in_a_process(folder, *arguments, **variables):
+    """The suite as a user runs it, workers and all, with more variables in its environment."""
+    result = folder / "result.json"
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--result={result}", *arguments]
+    done = subprocess.run(
+        command, cwd=ROOT, check=False, capture_output=True, text=True, env={**os.environ, **variables}
+    )
+    return Outcome(done.returncode, load(result), done.stdout + done.stderr)
 
 
 def load(result: Path):

@@ -68,7 +68,7 @@ def test_every_mistake_in_an_entry_is_a_sentence(tmp_path, entry, message):
     [
         ("[[expectation]", "expectations.toml: "),
         ('title = "x"', r"expected \[\[expectation\]\] tables and nothing else, found \['title'\]"),
-        ("expectation = 3", r"expected \[\[expectation\]\] tables and nothing else"),
+        ("expectation = 3", r"expected \[\[expectation\]\] tables, found 3"),
         ("expectation = [3]", "expectation 1: is no table"),
         ("\ud800", "expectations.toml: "),
     ],

@@ -1,9 +1,6 @@
 """Does a run end with the right verdict, exit code and file, whatever happens to it?"""
 
 import importlib
-import json
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import pytest
@@ -11,7 +8,7 @@ import pytest
 from conformance import spec, suite
 from conformance.devices import CANNOT_ANSWER
 from conformance.expectations import DEFAULT
-from conftest import ROOT
+from conftest import ROOT, in_a_process
 
 ONE = ["--implementation=torch.func", "--requirement=stacking.sequences"]
 STACKING = [f"{suite.SUITE}/test_stacking.py"]
@@ -57,6 +54,12 @@ def test_a_run_ends_with_a_verdict_and_a_result_file(run_suite):
         (["--expectations=pyproject.toml"], "pyproject.toml: expected [[expectation]] tables and nothing else"),
         (["--result=no/such/folder/result.json"], "--result: no/such/folder/result.json can't be written"),
         (["--result=."], "--result: . can't be written"),
+        (["--device-module=no_such_vendor"], "--device-module: there is no package 'no_such_vendor'"),
+        (["--device-profile=nowhere.toml"], "nowhere.toml: [Errno 2] No such file or directory"),
+        (
+            ["--device-profile=fixtures/device_profile.toml"],
+            "--device-profile: device_profile.toml is about 'xpu', and cpu is judged",
+        ),
     ],
     ids=lambda each: each[0] if isinstance(each, list) else None,
 )
@@ -297,19 +300,6 @@ def test_a_test_outside_the_suite_is_only_a_test(run_suite, tmp_path):
     assert "VERDICT" not in outcome.printed
 
 
-def in_a_process(tmp_path, *arguments):
-    """The suite as a user runs it, workers and all."""
-    result = tmp_path / "result.json"
-    result.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--result={result}", *arguments]
-    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
-    return SimpleNamespace(
-        code=done.returncode,
-        printed=done.stdout + done.stderr,
-        result=json.loads(result.read_text(encoding="utf-8")) if result.exists() else None,
-    )
-
-
 def findings(result):
     return [
         (
@@ -335,24 +325,6 @@ def test_workers_come_to_the_same_findings(tmp_path):
     assert findings(alone.result) == findings(shared.result)
     assert last_line(alone.printed) == last_line(shared.printed)
     assert shared.result["environment"]["threads"] == 1
-
-
-def test_a_worker_that_dies_is_a_failed_test_with_a_name(tmp_path):
-    outcome = in_a_process(
-        tmp_path,
-        "tests/test_stacking.py",
-        "tests/test_calling.py",
-        "--implementation=tests.meta.broken:Crashing",
-        "--requirement=stacking.names",
-        *("-n", "1", "--max-worker-restart=0", "--hypothesis-profile=default"),
-    )
-
-    assert outcome.code == pytest.ExitCode.TESTS_FAILED
-    assert [row["id"] for row in outcome.result["requirements"] if row["status"] == "fails"] == ["stacking.names"]
-    assert (
-        "FAILS stacking.names (tests.meta.broken:Crashing): crashed: worker 'gw0' crashed while running"
-        in outcome.printed
-    )
 
 
 def test_a_stale_entry_stops_workers_too(tmp_path):

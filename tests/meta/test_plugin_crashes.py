@@ -1,0 +1,142 @@
+"""Is a test that takes its process down one failed test, and a device that breaks the end of the run?"""
+
+from types import SimpleNamespace
+
+import pytest
+
+from conformance import suite
+from conformance.devices import CANNOT_ANSWER
+from conformance.plugin.reporting import Reporter
+from conformance.plugin.run import Run
+from conformance.report import partial
+from conftest import in_a_process
+
+ONE = "--requirement=forward.state_of_the_call"  # one test
+STACKING = [f"{suite.SUITE}/test_stacking.py"]
+ILLEGAL = "device 'cpu' does not work here: CUDA error: an illegal memory access was encountered"
+
+
+def statuses(outcome):
+    return {row["implementation"]: row["status"] for row in outcome.result["requirements"] if row["cases"]}
+
+
+def test_a_worker_that_crashes_or_hangs_is_one_failed_test_with_a_name(tmp_path):
+    kinds = ("Crashing", "Segfaulting", "Hanging")
+    outcome = in_a_process(
+        tmp_path,
+        "tests/test_forward.py",
+        ONE,
+        *(f"--implementation=tests.meta.broken:{kind}" for kind in kinds),
+        "--implementation=torch.func",
+        *("-n", "1", "-o", "timeout=1", "-o", "faulthandler_timeout=2"),
+    )
+
+    assert outcome.code == pytest.ExitCode.TESTS_FAILED
+    broken = dict.fromkeys((f"tests.meta.broken:{kind}" for kind in kinds), "fails")
+    assert statuses(outcome) == {**broken, "torch.func": "conforms"}
+    for kind in kinds:
+        crashed = f"FAILS forward.state_of_the_call (tests.meta.broken:{kind}): crashed: worker 'gw"
+        assert crashed in outcome.printed
+    assert not (tmp_path / "result.json.partial").exists()
+
+
+def test_without_workers_the_run_ends_there_and_leaves_word_how_far_it_came(tmp_path, capsys):
+    (tmp_path / "result.json").write_text('{"conforms": true}', encoding="utf-8")
+
+    outcome = in_a_process(
+        tmp_path,
+        "tests/test_forward.py",
+        ONE,
+        *("--implementation=torch.func", "--implementation=tests.meta.broken:Crashing", "-p", "no:randomly"),
+    )
+    partial.main(str(tmp_path / "result.json.partial"))
+
+    assert outcome.code == 3
+    assert outcome.result is None  # nobody takes an earlier result for this run's
+    died, verdict = capsys.readouterr().out.splitlines()
+    assert died.startswith("DIED in tests/test_forward.py::test_")
+    assert "[tests.meta.broken:Crashing" in died
+    assert verdict.startswith("NO VERDICT: the run did not end; 1 conforms, ")
+
+
+def test_a_journal_says_what_failed_and_forgives_half_a_line(tmp_path):
+    journal = partial.Journal(tmp_path / "result.json", {"seed": 0})
+    journal.end()
+    assert list(tmp_path.iterdir()) == []
+
+    journal.began("a")
+    journal.found("a", {"status": "fails", "message": "member 1"})
+    journal.began("b")
+    text = (tmp_path / "result.json.partial").read_text(encoding="utf-8")
+    journal.end()
+
+    assert partial.lines(text + '{"began": "c') == [
+        "FAILS a: member 1",
+        "DIED in b",
+        "NO VERDICT: the run did not end; 0 conforms, 0 known failure, 0 not applicable, 0 not run, 1 fails",
+    ]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_tests_outside_of_the_suite_leave_no_word(run_suite, tmp_path):
+    earlier = tmp_path / "result.json"
+    test = tmp_path / "test_mine.py"
+    test.write_text(
+        "import pathlib\n\n\ndef test_it():\n    pathlib.Path(__file__).with_name('result.json').write_text('{}')\n",
+        encoding="utf-8",
+    )
+
+    run_suite("-p", "conformance.plugin", paths=[str(test)])
+
+    assert earlier.read_text(encoding="utf-8") == "{}"
+    assert not earlier.with_name("result.json.partial").exists()
+
+
+def test_a_device_that_breaks_ends_the_run(run_suite, monkeypatch):
+    monkeypatch.setattr("conformance.plugin.collecting.broken", lambda device: f"{device} is gone")
+
+    outcome = run_suite("--implementation=torch.func", "--fault=MembersReversed", "--profile=core", paths=STACKING)
+
+    assert outcome.code == CANNOT_ANSWER
+    cases = [case for row in outcome.result["requirements"] for case in row["cases"]]
+    (failed,) = [case["test"] for case in cases if case["status"] == "fails"]
+    after = {case["status"] for case in cases[[case["test"] for case in cases].index(failed) + 1 :]}
+    assert "not run" in after
+    assert outcome.result["verdict"].startswith(f"ENVIRONMENT FAILED: after {failed}: cpu is gone; ")
+    assert "requirements were judged until then, 1 fail" in outcome.result["verdict"]
+    assert not outcome.result["conforms"]
+
+
+def test_a_worker_whose_device_breaks_ends_the_run(tmp_path):
+    outcome = in_a_process(
+        tmp_path,
+        "tests/test_stacking.py",
+        *("--implementation=tests.meta.broken:Breaking", "--profile=core", "-n", "1"),
+    )
+
+    assert outcome.code == CANNOT_ANSWER
+    assert outcome.result["verdict"].startswith("ENVIRONMENT FAILED: after tests/test_stacking.py::test_")
+    assert f"]: {ILLEGAL}; " in outcome.result["verdict"]
+    found = [case["status"] for row in outcome.result["requirements"] for case in row["cases"]]
+    assert (found.count("fails"), found.count("conforms")) == (1, 0)
+    assert found.count("not run") > 10
+
+
+@pytest.mark.parametrize(
+    ("starts", "works", "ends"), [(False, True, True), (True, False, True), (True, True, False)], ids=str
+)
+def test_a_dead_worker_ends_the_run_if_the_next_one_would_die_too(monkeypatch, tmp_path, starts, works, ends):
+    monkeypatch.setattr("conformance.plugin.reporting.broken", lambda device: None if works else "it is gone")
+    run = Run({}, [], "cuda", {}, tmp_path / "result.json", {}, None)
+    session = SimpleNamespace(shouldstop=False)
+    manager = SimpleNamespace(getplugin={"dsession": session}.get)
+    node = SimpleNamespace(gateway=SimpleNamespace(id="gw1"), config=SimpleNamespace(pluginmanager=manager))
+    reporter = Reporter(run)
+
+    if starts:
+        reporter.pytest_testnodeready(node)
+    reporter.pytest_testnodedown(node, "Not properly terminated")
+
+    assert bool(session.shouldstop) == ends
+    reason = "it is gone" if starts else "could not start, and says above why"
+    assert run.environment_failed == (f"worker gw1: {reason}" if ends else None)
