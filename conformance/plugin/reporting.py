@@ -49,14 +49,14 @@ class Reporter:
         self.ready.add(node.gateway.id)
 
     @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any, error: Any) -> None:
+    def pytest_testnodedown(self, node: Any) -> None:
         output = getattr(node, "workeroutput", {}).get("conformance")
         if output:
             self.facts = output["facts"]
             self.run.collected.update(output["collected"])
             self.run.problems += [each for each in output["problems"] if each not in self.run.problems]
             self.run.environment_failed = self.run.environment_failed or output["environment_failed"]
-        elif error:
+        else:
             self._lost(node)
 
     def _lost(self, node: Any) -> None:

@@ -80,7 +80,7 @@ def test_a_journal_says_what_failed_and_forgives_half_a_line(tmp_path):
 
 def test_tests_outside_of_the_suite_leave_no_word(run_suite, tmp_path):
     earlier = tmp_path / "result.json"
-    test = tmp_path / "test_mine.py"
+    test = tmp_path / "test_yours.py"
     test.write_text(
         "import pathlib\n\n\ndef test_it():\n    pathlib.Path(__file__).with_name('result.json').write_text('{}')\n",
         encoding="utf-8",
@@ -135,7 +135,7 @@ def test_a_dead_worker_ends_the_run_if_the_next_one_would_die_too(monkeypatch, t
 
     if starts:
         reporter.pytest_testnodeready(node)
-    reporter.pytest_testnodedown(node, "Not properly terminated")
+    reporter.pytest_testnodedown(node)
 
     assert bool(session.shouldstop) == ends
     reason = "it is gone" if starts else "could not start, and says above why"

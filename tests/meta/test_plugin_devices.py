@@ -144,8 +144,9 @@ def test_every_worker_loads_the_vendors_packages_and_sees_its_own_gpu(tmp_path):
         tmp_path,
         "tests/test_forward.py",
         *ORDER,
-        *("--device=cuda", "--device-module=vendor_named", "-n", "2"),
+        *("--device=cuda", "--device-module=vendor_named", "-n", "auto"),
         PYTHONPATH=path,
+        PYTEST_XDIST_AUTO_NUM_WORKERS="16",  # processors; a GPU has memory for two workers
         CUDA_VISIBLE_DEVICES="5,GPU-8a,7",
     )
 
