@@ -22,13 +22,22 @@ def facts(device: Any) -> dict[str, Any]:
         "device": str(device),
         "cpu_capability": _cpu_capability(torch.__config__.show()),
         "threads": torch.get_num_threads(),
-        "accelerators": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
+        "accelerators": _accelerators("cuda" if device.type == "cpu" else device.type),
         "python": platform.python_version(),
         "platform": platform.platform(terse=True),
         "machine": platform.machine(),
         "processors": os.cpu_count(),
         "packages": {name: _version(name) for name in PACKAGES},
     }
+
+
+def _accelerators(kind: str) -> list[str]:
+    """The names of all devices of this type, where its vendor's module in torch tells them."""
+    import torch
+
+    module = getattr(torch, kind, None)
+    tell = getattr(module, "get_device_name", None)
+    return [str(tell(index)) for index in range(module.device_count())] if module and tell else []
 
 
 def _cpu_capability(config: str) -> str:

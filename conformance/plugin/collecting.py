@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from conformance import environment, suite
+from conformance import suite
 from conformance.devices import broken, lacks
 from conformance.plugin.run import Run
 from conformance.report.results import Status
@@ -151,7 +151,6 @@ class Collector:
                 "collected": self.run.collected,
                 "problems": self.run.problems,
                 "environment_failed": self.run.environment_failed,
-                "facts": environment.facts(self.run.device),
             }
 
 

@@ -7,7 +7,7 @@ from typing import Any, Never
 
 import pytest
 
-from conformance import cuda, device_profile, expectations, spec, suite
+from conformance import cuda, device_profile, environment, expectations, spec, suite
 from conformance.devices import (
     CANNOT_ANSWER,
     UnknownDeviceError,
@@ -56,6 +56,7 @@ def prepare(config: pytest.Config) -> Run:
         requirements=requirements,
         expectations=[*known, *(profile.expectations if profile else ())],
         profile=profile,
+        facts=environment.facts(device),  # now: a device that breaks on the way may not even tell its name
         device=device,
         implementations=_implementations(option.implementation, option.fault),
         result=option.result,

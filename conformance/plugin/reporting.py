@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from conformance import environment, suite
+from conformance import suite
 from conformance.devices import CANNOT_ANSWER, broken
 from conformance.plugin.run import Run
 from conformance.report import files, tables, terminal
@@ -22,7 +22,6 @@ class Reporter:
         self.started = time.perf_counter()
         self.findings: dict[str, dict[str, Any]] = {}
         self.cells: dict[str, list[Any]] = {}
-        self.facts: dict[str, Any] | None = None
         self.screen: list[str] = []
         self.ready: set[str] = set()
         self.journal = Journal(run.result, run.options)
@@ -52,7 +51,6 @@ class Reporter:
     def pytest_testnodedown(self, node: Any) -> None:
         output = getattr(node, "workeroutput", {}).get("conformance")
         if output:
-            self.facts = output["facts"]
             self.run.collected.update(output["collected"])
             self.run.problems += [each for each in output["problems"] if each not in self.run.problems]
             self.run.environment_failed = self.run.environment_failed or output["environment_failed"]
@@ -89,7 +87,7 @@ class Reporter:
         self._finish(table, answer)
 
     def _finish(self, table: list[Row], answer: Verdict) -> None:
-        facts = self.facts or environment.facts(self.run.device)
+        facts = self.run.facts
         duration = time.perf_counter() - self.started
         if self.run.profile:
             answer = Verdict(answer.conforms, f"{answer.sentence}; with the device profile {self.run.profile.name}")

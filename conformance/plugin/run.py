@@ -28,6 +28,7 @@ class Run:
     result: Path
     options: Mapping[str, Any]
     profile: DeviceProfile | None
+    facts: Mapping[str, Any]
     collected: dict[str, dict[str, Any]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     environment_failed: str | None = None

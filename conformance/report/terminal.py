@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from conformance.report.results import Case, Row, Status, Verdict
-from conformance.report.tables import Tables, in_short
+from conformance.report.tables import SCREENFUL, Tables, in_short
 from conformance.spec import CHAPTERS, Requirement
 
 COLUMNS = tuple(Status)
@@ -33,7 +33,10 @@ def lines(
     for row in table:
         if row.status is Status.FAILS:
             yield from _failure(row, options)
-    yield from (f"NO ANSWER {case.test}: {case.message}" for row in table for case in row.cases if case.lost)
+    lost = [case for row in table for case in row.cases if case.lost]
+    yield from (f"NO ANSWER {case.test}: {case.message}" for case in lost[:SCREENFUL])
+    if len(lost) > SCREENFUL:
+        yield f"NO ANSWER from {len(lost) - SCREENFUL} more; the result file names them"
     yield f"VERDICT: {answer.sentence}"
 
 

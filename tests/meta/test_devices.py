@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -182,8 +183,17 @@ def test_the_facts_are_those_of_this_build(monkeypatch):
     assert facts["threads"] == torch.get_num_threads()
     assert facts["cpu_capability"] in torch.__config__.show()
     assert facts["packages"]["pytest"] == pytest.__version__
+    assert facts["accelerators"] == []
     monkeypatch.setattr(torch.__config__, "show", lambda: "nothing")
     monkeypatch.setattr(environment, "PACKAGES", ("no-such-package",))
     assert environment.facts(torch.device("cpu"))["cpu_capability"] == "unknown CPU capability"
     assert environment.facts(torch.device("cpu"))["packages"] == {"no-such-package": None}
     assert devices.CANNOT_ANSWER not in {code.value for code in pytest.ExitCode}
+
+
+def test_the_facts_name_the_devices_of_the_type_that_is_judged(monkeypatch):
+    vendors = SimpleNamespace(device_count=lambda: 2, get_device_name=lambda index: f"Abacus {index}")
+    monkeypatch.setattr(torch, "xpu", vendors)
+
+    assert environment.facts(torch.device("xpu"))["accelerators"] == ["Abacus 0", "Abacus 1"]
+    assert environment.facts(torch.device("vulkan"))["accelerators"] == []

@@ -127,7 +127,7 @@ def test_a_worker_whose_device_breaks_ends_the_run(tmp_path):
 )
 def test_a_dead_worker_ends_the_run_if_the_next_one_would_die_too(monkeypatch, tmp_path, starts, works, ends):
     monkeypatch.setattr("conformance.plugin.reporting.broken", lambda device: None if works else "it is gone")
-    run = Run({}, [], "cuda", {}, tmp_path / "result.json", {}, None)
+    run = Run({}, [], "cuda", {}, tmp_path / "result.json", {}, None, {})
     session = SimpleNamespace(shouldstop=False)
     manager = SimpleNamespace(getplugin={"dsession": session}.get)
     node = SimpleNamespace(gateway=SimpleNamespace(id="gw1"), config=SimpleNamespace(pluginmanager=manager))

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from conformance.report import files, tables, terminal
-from conformance.report.results import Case, Status, fold, rows, verdict
+from conformance.report.results import Case, Status, fold, interrupted, rows, verdict
 from conformance.spec import Requirement
 
 MUST = Requirement("forward.a", "must", "It works.", "docs")
@@ -177,6 +177,34 @@ def test_the_screen_shows_facts_counts_names_and_verdict():
     assert "NO ANSWER test_d: never reported" in lines
     assert lines[-1].startswith("VERDICT: DOES NOT CONFORM")
     assert "2 threads" in next(iter(terminal.lines(FACTS | {"threads": 2}, OPTIONS, [], {}, judge())))
+
+
+def test_the_screen_does_not_name_all_of_many_lost_tests():
+    lost = [case(Status.NOT_RUN, test=f"test_{i}", lost=True) for i in range(terminal.SCREENFUL + 3)]
+
+    lines = [line for line in screen(*lost) if line.startswith("NO ANSWER")]
+    assert len(lines) == terminal.SCREENFUL + 1
+    assert lines[-1] == "NO ANSWER from 3 more; the result file names them"
+
+
+def test_the_screen_and_the_command_say_whose_device_it_is():
+    profile = {"name": "mine.toml", "lacking": {}, "budget": {}, "expectations": 0}
+
+    lines = screen(case(Status.FAILS), device="npu", device_module="torch_npu", device_profile=profile)
+
+    assert lines[1] == "device profile mine.toml: excuses nothing"
+    assert any(line.endswith("--device npu --device-module torch_npu") for line in lines)
+
+
+def test_an_environment_that_failed_has_its_own_sentence():
+    table = rows(SPEC, ["torch.func"], [case(Status.FAILS), case(Status.NOT_RUN, SHOULD, lost=True)])
+
+    answer = interrupted(table, "after test_a[x]: it is gone")
+
+    assert not answer.conforms
+    assert answer.sentence == (
+        "ENVIRONMENT FAILED: after test_a[x]: it is gone; 1 of 2 requirements were judged until then, 1 fail"
+    )
 
 
 def test_the_file_is_written_whole_or_not_at_all(tmp_path):

@@ -41,3 +41,14 @@ def test_without_a_torch_it_says_so(tmp_path, monkeypatch):
     with pytest.raises(HandledError, match="the Python that runs tox has no torch"):
         install("current", tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_cuda_asks_the_driver_before_anything_is_installed():
+    command = [sys.executable, "-m", "tox", "config", "-e", "cuda", "-k", "commands", "deps", "package"]
+    told = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+
+    commands = [line.strip() for line in told[told.index("commands =") + 1 :]]
+    assert commands[0] == "python -m conformance.devices cuda"
+    assert "pip install" in commands[1]
+    assert "deps = " in told
+    assert "package = skip" in told
