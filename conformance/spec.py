@@ -26,6 +26,7 @@ CHAPTERS = (
     "determinism",
     "inplace",
     "purity",
+    "parity",
 )
 
 

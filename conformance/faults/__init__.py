@@ -24,6 +24,7 @@ from conformance.faults import (
     inplace_views,
     nesting,
     out_dims,
+    parity_devices,
     purity,
     purity_exceptions,
     purity_functions,
@@ -62,6 +63,7 @@ CHAPTERS = (
     purity_exceptions,
     purity_modules,
     purity_functions,
+    parity_devices,
 )
 FAULTS = MappingProxyType(
     {

@@ -11,12 +11,14 @@ class Fault:
     """An implementation around another one; the docstring says what is wrong with it.
 
     `breaks`: the requirement that must go red. `also`: others that may, as patterns, since they rest on the same
-    behaviour; everything else has to stay green. `judged_on`: the implementation that the kill matrix injects it into.
+    behaviour; everything else has to stay green. `judged_on`: the implementation that the kill matrix injects it into,
+    and `device`: where.
     """
 
     breaks: str = ""
     also: tuple[str, ...] = ()
     judged_on: str = "torch.func"
+    device: str = "cpu"
 
     def __init__(self, inner: Any) -> None:
         self.inner = inner

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.utils import backend_registration
 
+from conformance.stand_in.memory import Memory
+
 NAME = "standin"
 COUNT = 2
 
@@ -24,6 +26,7 @@ class Devices(types.ModuleType):
     def __init__(self) -> None:
         super().__init__(f"torch.{NAME}")
         self.generators = [torch.Generator().manual_seed(torch.initial_seed()) for _ in range(COUNT)]
+        self.memories = [Memory() for _ in range(COUNT)]
         self.current = 0
         self.libraries: list[Any] = []  # as long as they live, torch sends here what a stand-in is asked
 
@@ -53,6 +56,15 @@ class Devices(types.ModuleType):
         if not 0 <= index < COUNT:
             raise RuntimeError(f"{NAME}: there is no device {index}, only {COUNT}")
         return index
+
+    def memory_allocated(self, device: Any = None) -> int:
+        return self.memories[self.index(device)].bytes
+
+    def max_memory_allocated(self, device: Any = None) -> int:
+        return self.memories[self.index(device)].peak
+
+    def reset_peak_memory_stats(self, device: Any = None) -> None:
+        self.memories[self.index(device)].reset()
 
     def get_amp_supported_dtype(self) -> list[torch.dtype]:
         return [torch.bfloat16, torch.float16]

@@ -33,6 +33,7 @@ class StandInTensor(Tensor):
             requires_grad=requires_grad,
         )
         made.raw = raw
+        devices().memories[index].hold(made, raw)
         return made
 
     @classmethod

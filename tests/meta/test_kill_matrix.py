@@ -1,35 +1,67 @@
 """Does every requirement notice the defect that it exists for, and does everything unrelated stay green?"""
 
+import subprocess
+import sys
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 import pytest
 
 from conformance import spec
 from conformance.faults import CHAPTERS, FAULTS, inject
 from conformance.implementations import TorchFunc
-from conformance.suite import files
+from conformance.suite import HOME, files
 from conftest import Thin
 
+HERE = [name for name, fault in FAULTS.items() if fault.device == "cpu"]
 
-@pytest.mark.parametrize("fault", FAULTS)
+
+@pytest.mark.parametrize("fault", HERE)
 def test_the_fault_is_seen_by_its_requirement_and_by_no_unrelated_one(run_suite, record_property, fault):
-    breaks, also, judged_on = FAULTS[fault].breaks, FAULTS[fault].also, FAULTS[fault].judged_on
-
-    chapters = {pattern.partition(".")[0] for pattern in (breaks, *also)}
-    paths = [str(path) for chapter in sorted(chapters) for path in files(chapter)]
+    breaks, judged_on = FAULTS[fault].breaks, FAULTS[fault].judged_on
 
     # A process of its own costs seconds: only the faults that are seen nowhere else pay for it.
     marks = "not original" if judged_on == "reference" else "not original and not child"
     outcome = run_suite(
-        f"--fault={fault}", f"--implementation={judged_on}", "--tb=no", "-m", marks, paths=paths, plugins=[Thin(breaks)]
+        f"--fault={fault}",
+        f"--implementation={judged_on}",
+        "--tb=no",
+        "-m",
+        marks,
+        paths=asked(fault),
+        plugins=[Thin(breaks)],
     )
 
-    red = outcome.red()
-    record_property("kill", [breaks, fault, sorted(red)])
-    assert breaks in red
-    unrelated = {each for each in red if not any(fnmatchcase(each, pattern) for pattern in (breaks, *also))}
-    assert not unrelated
+    assert_killed(fault, outcome.red(), record_property)
     assert outcome.code == pytest.ExitCode.TESTS_FAILED
+
+
+def test_the_faults_of_a_second_device_are_seen_on_the_stand_in():
+    path = Path(__file__).with_name("on_the_stand_in.py")
+
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", path, "-q", "-p", "no:cacheprovider", "-p", "no:xdist"],
+        cwd=HOME,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    assert run.returncode == pytest.ExitCode.OK, run.stdout
+
+
+def asked(fault):
+    """The files of the chapters in which something may go red."""
+    chapters = {pattern.partition(".")[0] for pattern in (FAULTS[fault].breaks, *FAULTS[fault].also)}
+    return [str(path) for chapter in sorted(chapters) for path in files(chapter)]
+
+
+def assert_killed(fault, red, record_property):
+    breaks, also = FAULTS[fault].breaks, FAULTS[fault].also
+    record_property("kill", [breaks, fault, sorted(red)])
+    assert breaks in red, fault
+    unrelated = {each for each in red if not any(fnmatchcase(each, pattern) for pattern in (breaks, *also))}
+    assert not unrelated, fault
 
 
 @pytest.mark.parametrize("implementation", ["torch.func", "functorch"])

@@ -8,7 +8,7 @@ import pytest
 from conformance import spec, suite
 from conformance.devices import CANNOT_ANSWER
 from conformance.expectations import DEFAULT
-from conftest import ROOT, in_a_process
+from conftest import in_a_process
 
 ONE = ["--implementation=torch.func", "--requirement=stacking.sequences"]
 STACKING = [f"{suite.SUITE}/test_stacking.py"]

@@ -1,0 +1,216 @@
+"""Faults for the chapter `parity`: state and results on the wrong device, of the wrong device, or never given back.
+
+On one CPU there is no wrong device: most of these are judged on the stand-in.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from conformance.faults.derivatives import inside_vmap
+from conformance.faults.dims import OutputFault, VmapFault
+from conformance.faults.fault import Fault, StackFault
+from conformance.faults.patched import PatchedFault
+from conformance.places import of
+from conformance.trees import leaves, tree_map
+
+
+def tensors(tree: Any) -> list[Tensor]:
+    return [leaf for _, leaf in leaves(tree, "") if isinstance(leaf, Tensor)]
+
+
+def to(device: torch.device, tree: Any) -> Any:
+    return tree_map(lambda leaf: leaf.to(device) if isinstance(leaf, Tensor) else leaf, tree)
+
+
+class OnTheStandIn(Fault):
+    """Judged where there is more than one device."""
+
+    device = "standin"
+
+
+class BuffersStayOnTheCpu(OnTheStandIn, StackFault):
+    """Stacked buffers are made on the CPU, and stay there."""
+
+    breaks = "parity.built_elsewhere"
+    also = ("parity.*",)
+
+    def stacked_buffer(self, tensor: Tensor) -> Tensor:
+        return tensor.cpu()
+
+
+class AnswersForWhereItWasStacked(OnTheStandIn):
+    """Once a stack was made on the CPU, members answer for the last one made there, wherever theirs is now."""
+
+    breaks = "parity.moved"
+    also = ("parity.*",)
+
+    def combine(self, models: Sequence[nn.Module]) -> tuple[Callable[..., Any], Any, Any]:
+        fmodel, params, buffers = self.inner.combine(models)
+        if tensors(params)[0].device.type != "cpu":
+            return fmodel, params, buffers
+        first = tree_map(lambda leaf: leaf.detach()[0], params)
+
+        def stale(params: Any, *rest: Any, **more: Any) -> Any:
+            return fmodel(to(tensors(params)[0].device, first), *rest, **more)
+
+        return stale, params, buffers
+
+
+class MovedForgetsGradients(OnTheStandIn, PatchedFault):
+    """A tensor that is moved to another device forgets that it learns."""
+
+    breaks = "parity.moved_gradients"
+    owner = Tensor
+    attribute = "to"
+
+    def patched(self, original: Any) -> Any:
+        def moved(tensor: Tensor, *args: Any, **options: Any) -> Tensor:
+            there: Tensor = original(tensor, *args, **options)
+            return there if there.device == tensor.device else there.detach().requires_grad_(tensor.requires_grad)
+
+        return moved
+
+
+class MixedDevicesAccepted(OnTheStandIn):
+    """What lies on another device than the first minibatches is moved there, in silence."""
+
+    breaks = "parity.mixed_devices"
+    also = ("parity.*",)
+
+    def given(self, in_dims: Any, args: Any) -> tuple[Any, Any]:
+        return in_dims, to(tensors(args)[-1].device, args)
+
+
+class MixedMembersAccepted(OnTheStandIn):
+    """Members on several devices are stacked on the device of the first, in silence."""
+
+    breaks = "parity.mixed_members"
+    also = ("stacking.refuses_mixed_devices",)
+
+    def combine(self, models: Sequence[nn.Module]) -> tuple[Callable[..., Any], Any, Any]:
+        device = next(iter(models[0].parameters())).device if models else None
+        return self.inner.combine([model.to(device) for model in models])
+
+
+class ResultOnTheCpu(OnTheStandIn, OutputFault):
+    """What vmap returns it leaves on the CPU."""
+
+    breaks = "parity.stays"
+    also = ("parity.*",)
+
+    def output(self, tensor: Tensor) -> Tensor:
+        return tensor.cpu()
+
+
+class AnsweredOnTheCurrentDevice(OnTheStandIn, OutputFault):
+    """What members on another device answer comes back on the current one."""
+
+    breaks = "parity.next_device"
+
+    def output(self, tensor: Tensor) -> Tensor:
+        return tensor.to(f"{tensor.device.type}:0") if tensor.device.index else tensor
+
+
+class DrawsMoveTheCpusGenerator(OnTheStandIn, PatchedFault):
+    """A draw for members on a device is taken from the CPU's generator, too."""
+
+    breaks = "parity.own_generator"
+    owner = torch
+    attribute = "rand_like"
+
+    def patched(self, original: Any) -> Any:
+        def drawn(tensor: Tensor, **options: Any) -> Tensor:
+            torch.default_generator.manual_seed(5)
+            return original(tensor, **options)
+
+        return drawn
+
+
+class StatisticsOfTheFirstForAll(OnTheStandIn):
+    """Away from the CPU, the statistics that a call wrote for the first member it writes for all of them."""
+
+    breaks = "parity.back_and_forth"
+    also = ("parity.*",)
+
+    def vmap(self, func: Callable[..., Any], *options: Any, **more: Any) -> Callable[..., Any]:
+        def spoiled(*args: Any) -> Any:
+            out = self.inner.vmap(func, *options, **more)(*args)
+            for buffer in tensors(args[1:2]) if len(args) > 1 and isinstance(args[1], dict) else []:
+                buffer.copy_(buffer[:1].expand_as(buffer).clone())
+            return out
+
+        return spoiled
+
+
+class OtherStreamsComputeTwice(PatchedFault):
+    """On a stream that is not the default one, what is computed inside vmap is computed twice and added up."""
+
+    breaks = "parity.streams"
+    owner = torch.nn.functional
+    attribute = "linear"
+
+    def patched(self, original: Any) -> Any:
+        def linear(*args: Any) -> Tensor:
+            out: Tensor = original(*args)
+            module = of(out.device)
+            return out * 2 if inside_vmap() and module.current_stream() is not self.default else out
+
+        return linear
+
+    def fault_active(self) -> AbstractContextManager[Any]:
+        self.default = torch.cpu.current_stream()
+        return super().fault_active()
+
+
+class LastOutputIsLate(PatchedFault):
+    """What vmap returns is only there once the device has been awaited; until then it is the half of it."""
+
+    breaks = "parity.synchronized"
+    also = ("parity.streams",)
+    owner = torch.cpu
+    attribute = "synchronize"
+
+    def __init__(self, inner: Any) -> None:
+        super().__init__(inner)
+        self.late: list[Tensor] = []
+
+    def returned(self, out: Any, args: Any) -> Any:  # noqa: ARG002 - what was given is of no concern
+        self.late = [leaf.data for leaf in tensors(out)]
+        for leaf in self.late:
+            leaf.mul_(0.5)
+        return out
+
+    def patched(self, original: Any) -> Any:
+        def synchronize() -> None:
+            original()
+            for leaf in self.late:
+                leaf.mul_(2)
+
+        return synchronize
+
+
+class CopiesOfEverything(OnTheStandIn, OutputFault):
+    """Before vmap returns, it holds many copies of all minibatches in every feature."""
+
+    breaks = "parity.memory_peak"
+
+    def mapped(self, run: Callable[..., Any], func: Any, in_dims: Any, out_dims: Any, args: Any) -> Any:
+        copies = [leaf.repeat(*[1] * (leaf.dim() - 1), 256) for leaf in tensors(args[2:])]
+        out = run(func, in_dims, out_dims, args)
+        copies.clear()
+        return out
+
+
+class LastMinibatchesKept(OnTheStandIn, VmapFault):
+    """vmap keeps a copy of whatever it was given, for ever."""
+
+    breaks = "parity.memory_given_back"
+    kept: list[Tensor]
+
+    def mapped(self, run: Callable[..., Any], func: Any, in_dims: Any, out_dims: Any, args: Any) -> Any:
+        self.kept = [*getattr(self, "kept", []), *(leaf.detach().clone() for leaf in tensors(args))]
+        return run(func, in_dims, out_dims, args)

@@ -1,0 +1,119 @@
+"""Where else tensors may lie than on the device under test, and what only some devices have: streams, graphs, counts.
+
+What a device lacks is found by using it; a test that is given one of these is not applicable where it does.
+"""
+
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from conformance import devices
+
+
+@dataclass(frozen=True)
+class Place:
+    """Another device than the one under test, which `find` tells from that one."""
+
+    name: str
+    find: Callable[[torch.device], torch.device]
+
+    def beside(self, device: torch.device) -> torch.device:
+        return self.find(device)
+
+    def lacks(self, device: torch.device) -> str | None:
+        """Why there is no such place, or None."""
+        problem = devices.broken(self.beside(device))
+        if problem is None and _where(self.beside(device)) == _where(device):
+            return f"{device} has no {self.name} beside it"
+        return problem
+
+    def __str__(self) -> str:
+        return self.name
+
+
+CPU = Place("cpu", lambda _: torch.device("cpu"))
+NEXT = Place("next", lambda device: torch.device(device.type, (device.index or 0) + 1))
+
+
+@dataclass(frozen=True)
+class Module:
+    """A part of what torch.cuda is for CUDA, used by `use`."""
+
+    name: str
+    use: Callable[[Any, torch.device], Any]
+
+    def lacks(self, device: torch.device) -> str | None:
+        """Why this device has it not, in torch's own words; None if it has."""
+        try:
+            self.use(of(device), device)
+        except Exception as error:  # noqa: BLE001 - what a device can't do it says in any way it likes
+            return f"{device} has no {self.name}: {type(error).__name__}: {error}"
+        return None
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def of(device: torch.device) -> Any:
+    """What torch.cuda is for CUDA."""
+    return getattr(torch, device.type)
+
+
+@contextmanager
+def on_a_stream(device: torch.device) -> Iterator[None]:
+    """For the body, work goes to a stream that is not the default one, and is awaited at its end."""
+    module = of(device)
+    stream = module.Stream(device) if device.type != "cpu" else module.Stream()
+    module.synchronize()
+    with module.stream(stream):
+        yield
+    module.synchronize()
+
+
+def _use_stream(_: Any, device: torch.device) -> None:
+    with on_a_stream(device):
+        torch.ones(3, device=device).sum()
+
+
+def captured(device: torch.device, func: Callable[[], Tensor]) -> tuple[Any, Tensor]:
+    """A graph of what `func` does on the device, and the tensor that a replay writes to."""
+    module = of(device)
+    with on_a_stream(device):
+        func()  # what is set up at a first call can't be captured
+    graph = module.CUDAGraph()
+    with module.graph(graph):
+        out = func()
+    return graph, out
+
+
+def _use_graph(_: Any, device: torch.device) -> None:
+    captured(device, lambda: torch.ones(3, device=device) + 1)
+
+
+def allocated(device: torch.device) -> int:
+    """Bytes that tensors on the device take now."""
+    gc.collect()
+    return int(of(device).memory_allocated(device))
+
+
+def peak(device: torch.device, func: Callable[[], Any]) -> int:
+    """Bytes that tensors on the device take while `func` runs, at most, beyond those that they take before."""
+    before = allocated(device)
+    of(device).reset_peak_memory_stats(device)
+    func()
+    return int(of(device).max_memory_allocated(device)) - before
+
+
+STREAMS = Module("streams", _use_stream)
+GRAPHS = Module("graphs", _use_graph)
+SYNCHRONIZE = Module("synchronize", lambda module, _: module.synchronize())
+MEMORY = Module("count of its memory", lambda _, device: peak(device, lambda: torch.ones(3, device=device)))
+
+
+def _where(device: torch.device) -> torch.device:
+    return torch.empty(0, device=device).device
