@@ -6,6 +6,7 @@
 import importlib
 import sys
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from conformance import cuda
@@ -99,6 +100,14 @@ def lacks(device: Any, dtype: Any) -> str | None:
     except Exception as error:  # noqa: BLE001 - what a device can't do it says in any way it likes
         return f"{device} can't compute in {dtype}: {_first_line(error)}"
     return None
+
+
+@cache
+def finest(device: Any) -> Any:
+    """The finest floating dtype that the device computes in: float64, or float32 where that is all there is."""
+    import torch
+
+    return torch.float32 if lacks(torch.device(device), torch.float64) else torch.float64
 
 
 def _first_line(error: BaseException) -> str:

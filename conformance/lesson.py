@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from conformance.assertions import assert_distinct
 from conformance.cases import Case
+from conformance.devices import finest
 from conformance.ensemble import Ensemble
 from conformance.implementations import Implementation
 from conformance.models import MEMBERS, SAMPLES, members
@@ -23,7 +24,8 @@ def loss(output: Tensor, target: Tensor) -> Tensor:
 class Lesson:
     """`models` and what they learn: with `data` 0 a minibatch and targets for each, with None the same for all.
 
-    `x` is (members, samples, *sample) or (samples, *sample), and `target` likewise.
+    `x` is (members, samples, *sample) or (samples, *sample), and `target` likewise. The dtype is the finest that the
+    device has, unless one is asked for.
     """
 
     def __init__(
@@ -31,11 +33,12 @@ class Lesson:
         case: Case,
         data: int | None,
         device: torch.device | str,
-        dtype: torch.dtype = torch.float64,
+        dtype: torch.dtype | None = None,
         n: int = MEMBERS,
         samples: int = SAMPLES,
     ) -> None:
         leading = (n, samples) if data == 0 else (samples,)
+        dtype = dtype or finest(device)
         self.data = data
         self.models = members(case.factory, n, device=device, dtype=dtype)
         self.x = case.inputs(*leading, device=device, dtype=dtype)

@@ -240,8 +240,12 @@ def draw(
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
-    """A standard normal tensor of this shape, the same numbers on every device; the caller's RNG stays as it is."""
-    return torch.randn(shape, generator=_generator(seed)).to(device=device, dtype=dtype)
+    """A standard normal tensor of this shape, the same numbers on every device; the caller's RNG stays as it is.
+
+    Complex numbers have an imaginary part of their own.
+    """
+    drawn = torch.complex64 if dtype.is_complex else torch.float32
+    return torch.randn(shape, generator=_generator(seed), dtype=drawn).to(device=device, dtype=dtype)
 
 
 def tokens(*shape: int, seed: int | None = None, device: torch.device | str = "cpu") -> Tensor:

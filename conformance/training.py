@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from conformance.cases import Case
 from conformance.cases.learning import LEARNER
+from conformance.devices import finest
 from conformance.ensemble import Ensemble
 from conformance.lesson import loss
 from conformance.models import SAMPLES, members
@@ -21,13 +22,17 @@ Make = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
 
 
 class Course:
-    """Members with a minibatch and targets of their own in every step: (steps, members, samples, features)."""
+    """Members with a minibatch and targets of their own in every step: (steps, members, samples, features).
+
+    In the finest dtype that the device has.
+    """
 
     def __init__(self, device: torch.device | str, case: Case = LEARNER, steps: int = STEPS) -> None:
         self.steps = steps
-        self.models = members(case.factory, LEARNERS, device=device, dtype=torch.float64)
-        self.xs = case.inputs(steps, LEARNERS, SAMPLES, device=device)
-        self.targets = case.targets(steps, LEARNERS, SAMPLES, device=device)
+        dtype = finest(device)
+        self.models = members(case.factory, LEARNERS, device=device, dtype=dtype)
+        self.xs = case.inputs(steps, LEARNERS, SAMPLES, device=device, dtype=dtype)
+        self.targets = case.targets(steps, LEARNERS, SAMPLES, device=device, dtype=dtype)
 
     def loop(self, func: Callable[[nn.Module, Any], Any], each: Sequence[dict[str, Any]] = ({},) * LEARNERS) -> Answer:
         """`func` of each model and what it is given: its `x`, (steps, samples, features), `target`, and its `each`."""

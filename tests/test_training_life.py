@@ -20,7 +20,7 @@ ADAM, SGD = Setting("Adam", "tuned", optimizers.TUNED["Adam"]), Setting("SGD", "
 @pytest.mark.requirement("training.unstacked")
 def test_a_trained_stack_goes_back_into_modules(implementation, device):
     course = Course(device, learning.BATCH_NORM_TRAIN)
-    unseen = draw(11, 3, seed=2, device=device, dtype=torch.float64)
+    unseen = draw(11, 3, seed=2, device=device, dtype=course.xs.dtype)
 
     def alone(model, given):
         x, target = given["x"], given["target"]

@@ -24,7 +24,9 @@ from conformance.faults import (
     inplace_views,
     nesting,
     out_dims,
+    parity,
     parity_devices,
+    parity_settings,
     purity,
     purity_exceptions,
     purity_functions,
@@ -63,7 +65,9 @@ CHAPTERS = (
     purity_exceptions,
     purity_modules,
     purity_functions,
+    parity,
     parity_devices,
+    parity_settings,
 )
 FAULTS = MappingProxyType(
     {

@@ -156,6 +156,13 @@ def test_a_dtype_that_a_device_lacks_is_said_in_its_words():
     assert lacks(torch.device("meta"), torch.float32).startswith("meta can't compute in torch.float32: ")
 
 
+@pytest.mark.parametrize(("said", "dtype"), [(None, torch.float64), ("no float64 here", torch.float32)])
+def test_the_finest_dtype_is_float64_where_there_is_one(monkeypatch, said, dtype):
+    monkeypatch.setattr(devices, "lacks", lambda device, asked: said if asked == torch.float64 else None)
+
+    assert devices.finest.__wrapped__("cpu") == dtype
+
+
 @pytest.mark.parametrize("problem", [None, "no driver"])
 def test_the_driver_is_asked_before_anything_is_installed(monkeypatch, capsys, problem):
     monkeypatch.setattr(cuda, "driver_problem", lambda: problem)

@@ -1,0 +1,75 @@
+"""How much more than the loop may an ensemble err in other precisions and under settings, and how much the loop?
+
+``python tests/meta/derive_parity.py 300`` prints, for each dtype and setting over that many seeds, the largest
+(ensemble - UNITS) / loop, which `numerics.FACTOR` has to cover, and the loop's largest error in roundings, which
+`parity.PLAUSIBLE` has to.
+"""
+
+import math
+import sys
+import warnings
+from contextlib import suppress
+
+import torch
+
+from conformance import parity
+from conformance.axes import AUTOCASTS, LIBRARIES, PLAIN
+from conformance.cases import smooth
+from conformance.implementations import TorchFunc
+from conformance.numerics import UNITS, budgets, error, is_inexact
+from conformance.parity import Exercise, Setup, relative_error
+from conformance.trees import leaves
+
+HALVES = (torch.bfloat16, torch.float16)
+REALS = [(dtype, PLAIN) for dtype in (torch.float32, torch.float64, *HALVES)]
+# As many threads as one likes, and where autocast stands, change little: one of each kind says enough.
+ONEDNN_OFF = LIBRARIES[0]
+SET = [(torch.float32, setting) for setting in (ONEDNN_OFF, *AUTOCASTS[::2])] + [(torch.bfloat16, ONEDNN_OFF)]
+QUANTITIES = {"answered": smooth.ALL, "learned": smooth.ALL, "stepped": smooth.ALL, "differentiated": smooth.PURE}
+
+
+def measured(setup, quantity, seed):
+    """(ensemble - UNITS) / loop for each tensor of each member, and the loop's error in roundings."""
+    torch.manual_seed(seed)
+    exercise = Exercise(setup, 0, "cpu")
+    answer = exercise.loop(getattr(parity, quantity))
+    actual = leaves(getattr(exercise, quantity)(TorchFunc()), "")
+    trees = [[leaf for _, leaf in leaves(tree, "")] for tree in (*answer.values, *answer.truth, *answer.sample)]
+    n = len(answer.values)
+    for (_, tensor), *columns in zip(actual, *trees, strict=True):
+        values, truths, samples = columns[:n], columns[n : 2 * n], columns[2 * n :]
+        if not is_inexact(values[0]):
+            continue
+        for each, value, truth, budget in zip(
+            tensor, values, truths, budgets(samples, truths, values[0].dtype), strict=True
+        ):
+            more = max(0.0, error(each, truth) - UNITS * budget.unit)
+            yield more / budget.loop if more else 0.0, relative_error(value, truth) / setup.rounding
+
+
+def main(seeds):
+    device = torch.device("cpu")
+    for quantity, cases in QUANTITIES.items():
+        for dtype, setting in (*REALS, *((each, PLAIN) for each in smooth.COMPLEX), *SET):
+            for case in (smooth.COMPLEX[dtype],) if dtype in smooth.COMPLEX else cases:
+                setup = Setup(case, dtype, setting)
+                if setup.lacks(device):
+                    continue
+                found = []
+                with suppress(RuntimeError):  # what torch refuses tests/test_parity.py knows
+                    found = [pair for seed in range(seeds) for pair in measured(setup, quantity, seed)]
+                if not found:
+                    continue
+                ratios, own = (sorted(column) for column in zip(*found, strict=True))
+                sys.stdout.write(
+                    f"{quantity:15}{setup!s:45}{len(found):7} comparisons, 99 % {ratios[len(ratios) * 99 // 100]:.2f}, "
+                    f"largest {ratios[-1]:.2f}; the loop's own {own[-1]:.2f}\n"
+                )
+                sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    parity.PLAUSIBLE = parity.PLAUSIBLE_OUTPUT = math.inf
+    warnings.simplefilter("ignore")
+    main(int(sys.argv[1]))

@@ -1,0 +1,151 @@
+"""Is the budget of every precision and setting wide enough for what is right, and is a wrong loop told from a vmap?"""
+
+from contextlib import nullcontext
+from dataclasses import replace
+
+import pytest
+import torch
+from derive_parity import QUANTITIES, measured
+from torch import nn
+from torch.nn import functional as F
+
+from conformance import parity
+from conformance.axes import AUTOCASTS, EVERYTHING, PLAIN, Setting
+from conformance.cases import smooth
+from conformance.cases.learning import LAYER_NORM
+from conformance.implementations import TorchFunc
+from conformance.numerics import FACTOR, PlainLoopError, loop
+from conformance.operations.autocast import OPERATIONS, Autocasted
+from conformance.parity import PLAUSIBLE, PLAUSIBLE_OUTPUT, Exercise, Setup
+
+CPU, META = torch.device("cpu"), torch.device("meta")
+BF16 = Setup(LAYER_NORM, torch.bfloat16)
+
+
+@pytest.mark.parametrize("quantity", QUANTITIES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16], ids=str)
+def test_a_correct_ensemble_and_a_correct_loop_stay_far_from_their_budgets(quantity, dtype):
+    setup = Setup(smooth.SMOOTH_CNN, dtype)
+
+    found = [pair for seed in range(10) for pair in measured(setup, quantity, seed)]
+
+    assert max(ratio for ratio, _ in found) < FACTOR / 2
+    assert max(own for _, own in found) < (PLAUSIBLE_OUTPUT if quantity == "answered" else PLAUSIBLE) / 2
+
+
+def test_a_setup_says_what_it_is_and_what_it_rounds():
+    assert str(BF16) == "LayerNorm-bfloat16"
+    assert str(Setup(LAYER_NORM, torch.float32, AUTOCASTS[0])) == "LayerNorm-float32-autocast-bfloat16-around"
+    assert BF16.rounding == 2**-7
+    assert Setup(LAYER_NORM, torch.float32, AUTOCASTS[0]).rounding == 2**-7
+    assert Setup(LAYER_NORM, torch.float64, AUTOCASTS[0]).rounding == 2**-52
+    assert Setup(LAYER_NORM, torch.float32).rounding == 2**-23
+
+
+class Refusing(nn.Linear):
+    """A module without a kernel for bfloat16."""
+
+    def forward(self, x):
+        if x.dtype == torch.bfloat16:
+            raise RuntimeError("\"linear\" not implemented for 'BFloat16'")
+        raise RuntimeError("out of memory")
+
+
+REFUSING = replace(LAYER_NORM, factory=lambda: Refusing(3, 2))
+
+
+def test_what_a_case_has_no_kernel_for_is_not_applicable_in_torchs_words():
+    assert Setup(REFUSING, torch.bfloat16).lacks(CPU) == "cpu can't: \"linear\" not implemented for 'BFloat16'"
+    assert BF16.lacks(CPU) is None
+    assert BF16.lacks(META).startswith("meta can't compute in torch.bfloat16: ")
+
+
+def test_any_other_failure_of_a_case_is_for_its_test_to_report():
+    setup = Setup(REFUSING, torch.float32)
+
+    assert setup.lacks(CPU) is None
+    with pytest.raises(PlainLoopError, match="out of memory"):
+        Exercise(setup, 0, CPU).loop(parity.answered)
+
+
+def test_a_loop_that_is_wrong_itself_is_said_to_be(monkeypatch):
+    linear = F.linear
+    monkeypatch.setattr(F, "linear", lambda x, *rest: linear(x, *rest) * (1.001 if x.dtype == torch.float32 else 1))
+    exercise = Exercise(Setup(LAYER_NORM, torch.float32), 0, CPU)
+
+    with pytest.raises(
+        PlainLoopError, match=r"the plain loop is wrong itself: member 0: the loop's\['output'\] differs"
+    ):
+        exercise.loop(parity.answered)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_the_truth_is_computed_without_the_setting(dtype):
+    exercise = Exercise(Setup(LAYER_NORM, dtype, AUTOCASTS[0]), 0, CPU)
+    plain = Exercise(Setup(LAYER_NORM, dtype), 0, CPU)
+
+    under, without = exercise.loop(parity.learned), plain.loop(parity.learned)
+
+    for ours, theirs in zip(under.truth, without.truth, strict=True):
+        assert torch.equal(ours["input"], theirs["input"])
+    coarse = [bool((a["input"] != b["input"]).any()) for a, b in zip(under.values, without.values, strict=True)]
+    assert all(coarse) if dtype == torch.float32 else not any(coarse)
+    if dtype == torch.float64:
+        assert all(torch.equal(a["input"], b["input"]) for a, b in zip(under.sample, without.sample, strict=True))
+
+
+def test_a_setting_around_everything_is_set_for_the_loop_and_not_for_the_truth():
+    seen = []
+
+    class Seen:
+        def __enter__(self):
+            seen.append("in")
+
+        def __exit__(self, *_):
+            seen.append("out")
+
+    setting = Setting("seen", lambda _: Seen(), lambda _: None)
+    exercise = Exercise(Setup(LAYER_NORM, torch.float32, setting), 0, CPU, n=2)
+
+    exercise.loop(parity.answered)
+
+    assert seen == ["in", "out"] * 2
+
+
+def test_what_a_function_runs_under_is_left_out_of_the_truth():
+    inputs = [torch.ones(2), 2 * torch.ones(2)]
+
+    answer = loop(lambda _, x: x * 1.5, [nn.Identity()] * 2, inputs, plain=lambda _, x: x)
+
+    assert [float(value[0]) for value in answer.values] == [1.5, 3]
+    assert [float(truth[0]) for truth in answer.truth] == [1, 2]
+
+
+def test_everything_starts_from_full_precision():
+    exercise = Exercise(Setup(LAYER_NORM, torch.float32, PLAIN), 0, CPU)
+    before = torch.get_float32_matmul_precision()
+
+    with exercise.around(EVERYTHING):
+        assert torch.get_float32_matmul_precision() == "highest"
+
+    assert torch.get_float32_matmul_precision() == before
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_operation_under_autocast_works_on_the_cpu(name):
+    assert Autocasted(name, torch.bfloat16).lacks(CPU) is None
+    assert str(Autocasted(name, torch.bfloat16)) == f"{name}-bfloat16"
+
+
+def test_an_operation_that_a_device_lacks_says_so_in_its_words(monkeypatch):
+    assert Autocasted("mm", torch.bfloat16).lacks(META).startswith("meta can't under autocast to torch.bfloat16: ")
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
+    assert Autocasted("mm", torch.bfloat16).lacks(CPU) is None
+
+
+@pytest.mark.filterwarnings("ignore:Complex modules are a new feature")
+def test_an_ensemble_in_complex_numbers_has_imaginary_parts():
+    exercise = Exercise(Setup(smooth.COMPLEX[torch.complex64], torch.complex64), 0, CPU)
+
+    for tensor in (exercise.lesson.x, exercise.lesson.target, exercise.answered(TorchFunc())["output"]):
+        assert bool((tensor.imag != 0).all())

@@ -1,0 +1,69 @@
+"""Is channels_last a layout and nothing else, in every dtype?"""
+
+import pytest
+import torch
+
+from conformance import parity
+from conformance.assertions import assert_distinct, assert_members_close, refuses
+from conformance.axes import AUTOCASTS, LIBRARIES
+from conformance.cases import smooth
+from conformance.models import MEMBERS, draw
+from conformance.parity import Exercise, Setup
+
+DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
+CASES = (smooth.SMOOTH_CNN, smooth.SMOOTH_NORM)
+
+
+def channels_last(images):
+    """The same images, each minibatch in channels_last."""
+    laid_out = images.flatten(0, -4).contiguous(memory_format=torch.channels_last).unflatten(0, images.shape[:-3])
+    assert laid_out.stride(-3) == 1
+    return laid_out
+
+
+@pytest.mark.requirement("parity.channels_last")
+@pytest.mark.parametrize(
+    "setup",
+    [
+        *(Setup(case, dtype) for case in CASES for dtype in DTYPES),
+        *(Setup(case, torch.float32, setting) for case in CASES for setting in (*LIBRARIES, AUTOCASTS[0])),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("what", ["images", "weights", "both"])
+def test_channels_last_changes_no_number(implementation, device, setup, what):
+    exercise = Exercise(setup, 0, device)
+    lesson = exercise.lesson
+    if what != "images":
+        lesson.models = [model.to(memory_format=torch.channels_last) for model in lesson.models]
+        assert not all(parameter.is_contiguous() for parameter in lesson.models[0].parameters())
+    if what != "weights":
+        lesson.x = channels_last(lesson.x)
+    output, gradients = exercise.loop(parity.answered), exercise.loop(parity.learned)
+
+    actual_output, actual_gradients = exercise.answered(implementation), exercise.learned(implementation)
+
+    assert_distinct(*actual_output["output"])
+    assert_members_close(actual_output, output, "result")
+    assert_members_close(actual_gradients, gradients, "gradient")
+
+
+ASKING = {
+    "contiguous": lambda x: x.contiguous(memory_format=torch.channels_last),
+    "is_contiguous": lambda x: x.is_contiguous(memory_format=torch.channels_last),
+    "to": lambda x: x.to(memory_format=torch.channels_last),
+    "clone": lambda x: x.clone(memory_format=torch.channels_last),
+    "empty_like": lambda x: torch.empty_like(x, memory_format=torch.channels_last),
+}
+
+
+@pytest.mark.requirement("parity.channels_last_asked")
+@pytest.mark.parametrize("name", ASKING)
+def test_a_member_that_asks_for_channels_last_is_refused_by_name(implementation, device, name):
+    images = draw(MEMBERS, 7, 2, 8, 8, device=device)
+    for each in images:
+        ASKING[name](each)
+    mapped = implementation.vmap(ASKING[name])
+
+    with refuses("memory_format|channels_last"):
+        mapped(images)
