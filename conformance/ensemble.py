@@ -31,6 +31,13 @@ class Ensemble:
             return self._fmodel(params, buffers, *args)
         return self._fmodel(tuple(params.values()), tuple(buffers.values()), *args)
 
+    def mapped(self, data: int | None = 0, **options: Any) -> Callable[..., Any]:
+        """The members' forward over parameters, buffers and an `x` that is mapped along `data`; `options` are vmap's.
+
+        It holds no stack: it answers for the one that it is called with.
+        """
+        return self.vmap(self.member, in_dims=(0, 0, data), **options)
+
     def map(self, func: Callable[..., Any], *args: Any, data: int | None = 0, **options: Any) -> Any:
         """`func` over the members' parameters, buffers, and `args` mapped along `data`, or shared if that is None.
 

@@ -27,8 +27,8 @@ class Expectation:
     """A failure known upstream.
 
     `requirement`: its id. `torch`: a version range, such as ``>=2.0,<2.6``. `raises`: the builtin exception type that
-    the test fails with. `reason`. `kind`: bug or limitation. `implementation`: names, separated by commas; nobody is
-    excused who is not named.
+    the test fails with. `reason`. `kind`: bug or limitation. `implementation`: names or patterns (``compiled*``),
+    separated by commas; nobody is excused who is not named.
     Optional: `test`, a pattern (``*`` and ``?``) for names of tests with their parameters, to excuse only some;
     `device`, a device type, or ``!cpu`` for all but that one; `url`, where upstream knows of it.
     """
@@ -53,7 +53,7 @@ class Expectation:
         return (
             SpecifierSet(self.torch).contains(release(torch), prereleases=True)
             and (device != self.device[1:] if self.device.startswith("!") else fnmatchcase(device, self.device))
-            and implementation in re.split(r",\s*", self.implementation)
+            and any(fnmatchcase(implementation, pattern) for pattern in re.split(r",\s*", self.implementation))
         )
 
     def covers_test(self, requirement: str, test: str) -> bool:

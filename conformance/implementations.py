@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor, nn
 
 from conformance import reference
+from conformance.compiling import AOT_EAGER, EAGER, INDUCTOR, Compiler
 
 
 @runtime_checkable
@@ -47,7 +49,8 @@ class Implementation(Protocol):
 class TorchFunc:
     """torch.func: stack_module_state, functional_call and vmap, on a base module that stays on its device.
 
-    torch is looked up at each call, so that a patched torch is the one that is judged.
+    torch is looked up at each call, so that a patched torch is the one that is judged; and as an attribute, since
+    torch.compile traces no import.
     """
 
     name = "torch.func"
@@ -56,7 +59,7 @@ class TorchFunc:
         return _lacks("torch.func", "stack_module_state")
 
     def combine(self, models: Sequence[nn.Module]) -> tuple[Callable[..., Any], Any, Any]:
-        params, buffers = importlib.import_module("torch.func").stack_module_state(models)
+        params, buffers = torch.func.stack_module_state(models)
         base = copy.deepcopy(models[0])
 
         def fmodel(params: Any, buffers: Any, *args: Any, **kwargs: Any) -> Any:
@@ -65,10 +68,47 @@ class TorchFunc:
         return fmodel, params, buffers
 
     def vmap(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Callable[..., Any]:
-        return importlib.import_module("torch.func").vmap(func, *args, **kwargs)
+        return torch.func.vmap(func, *args, **kwargs)
 
     def functional_call(self, module: nn.Module, state: Any, *args: Any, **kwargs: Any) -> Any:
-        return importlib.import_module("torch.func").functional_call(module, state, *args, **kwargs)
+        return torch.func.functional_call(module, state, *args, **kwargs)
+
+
+class Compiled(TorchFunc):
+    """torch.func under torch.compile: each call that is mapped is compiled, in parts or not at all where it can't be.
+
+    It is compiled by aot_eager, which takes every step of the compiler but the last one: inductor writes machine code,
+    seconds for every graph, and a whole suite of it would take hours (`CompiledInductor`, for a chapter).
+    `compiler` counts what was compiled and what was run of that.
+    """
+
+    name = "compiled"
+    backend = AOT_EAGER
+
+    def __init__(self) -> None:
+        self.compiler = Compiler(self.backend, fullgraph=False)
+
+    def unavailable(self) -> str | None:
+        return super().unavailable() or self.backend.lacks(torch.device("cpu"))
+
+    def vmap(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Callable[..., Any]:
+        mapped = super().vmap(func, *args, **kwargs)
+        # What is mapped inside is compiled with what is around it.
+        return mapped if torch.compiler.is_compiling() else self.compiler(mapped)
+
+
+class CompiledEager(Compiled):
+    """The same, of which only the tracer is judged: it runs what was traced as it is."""
+
+    name = "compiled-eager"
+    backend = EAGER
+
+
+class CompiledInductor(Compiled):
+    """The same in machine code."""
+
+    name = "compiled-inductor"
+    backend = INDUCTOR
 
 
 class Functorch:
@@ -111,7 +151,9 @@ class Reference:
         return reference.functional_call(module, state, *args, **kwargs)
 
 
-BUILT_IN: dict[str, type[Any]] = {each.name: each for each in (TorchFunc, Functorch, Reference)}
+BUILT_IN: dict[str, type[Any]] = {
+    each.name: each for each in (TorchFunc, Functorch, Reference, Compiled, CompiledEager, CompiledInductor)
+}
 DEFAULT = (TorchFunc.name, Functorch.name)
 
 

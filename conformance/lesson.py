@@ -76,6 +76,18 @@ class Lesson:
         return losses
 
 
+def two_stacks(case: Case, device: torch.device | str) -> tuple[Lesson, Lesson]:
+    """Lessons of two ensembles of one size, of which no member is in both; each member has a minibatch of its own."""
+    both = Lesson(case, 0, device, n=2 * MEMBERS)
+    return both.of(range(MEMBERS)), both.of(range(MEMBERS, 2 * MEMBERS))
+
+
+def forward(model: nn.Module, given: dict[str, Tensor]) -> Tensor:
+    """A model's output alone."""
+    out: Tensor = model(given["x"]).detach()
+    return out
+
+
 def output_and_buffers(model: nn.Module, given: dict[str, Tensor]) -> dict[str, Any]:
     """A model's output alone, and its buffers after that."""
     return {"output": model(given["x"]).detach(), "buffers": dict(model.named_buffers())}

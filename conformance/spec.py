@@ -4,6 +4,7 @@ import importlib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ CHAPTERS = (
     "inplace",
     "purity",
     "parity",
+    "compiled",
 )
 
 
@@ -38,7 +40,8 @@ class Requirement:
     `core`: part of the must-pass minimum for a new device.
     `needs`: what it is about and not everybody has: parts of an implementation, such as functional_call, and of torch,
     with their full names, such as torch.amp.GradScaler.
-    `only` and `not_for`: names of implementations that it is, or is not, about, with the reason.
+    `only` and `not_for`: names of implementations that it is, or is not, about, with the reason; in `not_for` also a
+    pattern, such as ``compiled*``.
     """
 
     id: str
@@ -57,8 +60,9 @@ class Requirement:
     def not_about(self, implementation: Any) -> str | None:
         """Why it is not applicable to this implementation, or None if it is."""
         name = implementation.name
-        if name in self.not_for:
-            return self.not_for[name]
+        for pattern, reason in self.not_for.items():
+            if fnmatchcase(name, pattern):
+                return reason
         if self.only and name not in self.only:
             return "; ".join(f"only for {other}: {reason}" for other, reason in self.only.items())
         for need in self.needs:

@@ -30,6 +30,10 @@ SMOOTH = (TINY, LAYER_NORM, TIED, FROZEN)
 
 # What is trained: smooth, and without a direction in which the loss is flat, where an optimizer follows rounding noise.
 LEARNER = Case("learner", lambda: nn.Sequential(nn.Linear(2, 5), nn.Tanh(), nn.Linear(5, 11)), (2,), (11,), smooth=True)
+# The smallest of all, where what is asked is not the module.
+LINE = Case("line", lambda: nn.Linear(3, 2), (3,), (2,), smooth=True)
+# In train mode nothing is left, in eval mode everything.
+DROPPING_ALL = Case("dropping", lambda: nn.Sequential(nn.Linear(3, 2), nn.Dropout(1.0)), (3,), (2,), smooth=True)
 # Matrices alone, for an optimizer that takes nothing else.
 MATRICES = Case(
     "matrices",

@@ -11,6 +11,9 @@ from conformance.faults import (
     calling,
     calling_names,
     chunking,
+    compiled,
+    compiled_modes,
+    compiled_programs,
     determinism,
     determinism_runs,
     errors,
@@ -68,6 +71,9 @@ CHAPTERS = (
     parity,
     parity_devices,
     parity_settings,
+    compiled,
+    compiled_modes,
+    compiled_programs,
 )
 FAULTS = MappingProxyType(
     {

@@ -12,13 +12,14 @@ class Fault:
 
     `breaks`: the requirement that must go red. `also`: others that may, as patterns, since they rest on the same
     behaviour; everything else has to stay green. `judged_on`: the implementation that the kill matrix injects it into,
-    and `device`: where.
+    and `device`: where. `in_children`: it is seen by tests alone that run in a process of their own.
     """
 
     breaks: str = ""
     also: tuple[str, ...] = ()
     judged_on: str = "torch.func"
     device: str = "cpu"
+    in_children: bool = False
 
     def __init__(self, inner: Any) -> None:
         self.inner = inner

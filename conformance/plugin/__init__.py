@@ -40,7 +40,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--implementation",
         action="append",
         metavar="NAME",
-        help="what to judge: torch.func, functorch, reference or package.module:Name; repeatable "
+        help="what to judge: torch.func, functorch, reference, compiled, compiled-eager, compiled-inductor or "
+        "package.module:Name; repeatable "
         f"(default: {' and '.join(IMPLEMENTATIONS)})",
     )
     group.addoption(

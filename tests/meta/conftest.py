@@ -1,9 +1,11 @@
 """What the tests of the suite share: runs of the suite inside this process, and the kill matrix as a table."""
 
 import json
+import math
 import os
 import subprocess
 import sys
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,31 +35,40 @@ hypothesis.settings.register_profile(
 
 
 class Thin:
-    """A plugin for a run that keeps all tests of one requirement, if any, and of other tests at most `MOST` cases.
+    """A plugin for a run that keeps all tests of one requirement, if any, and some of the others: `OTHERS` at most.
 
     What a fault does to other requirements a few of their cases show; all faults times all cases would take an hour.
+    Each fault is tried on others of them, so that all faults together are tried on all.
     """
 
     MOST = 2
+    OTHERS = 40
 
-    def __init__(self, requirement: str) -> None:
+    def __init__(self, requirement: str | None, fault: str = "") -> None:
         self.requirement = requirement
+        self.start = zlib.crc32(fault.encode())
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config, items):
         cases = {}
         for item in items:
             cases.setdefault(item.function, []).append(item)
-        kept = {item for each in cases.values() for item in self.some(each)}
+        own = [item for each in cases.values() if self.asks(each[0]) for item in each]
+        others = [item for each in cases.values() if not self.asks(each[0]) for item in self.some(each)]
+        step = max(1, math.ceil(len(others) / self.OTHERS)) if self.requirement else 1
+        kept = {*own, *others[self.start % step :: step]}
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = [item for item in items if item in kept]
         for item in items:
             # Nobody reads how hundreds of tests fail: to draw it up takes longer than to run them.
             item.repr_failure = lambda excinfo, **_: str(excinfo.value)
 
+    def asks(self, item):
+        return item.get_closest_marker("requirement").args[0] == self.requirement
+
     def some(self, cases):
         """The first, the last, and what there is room for evenly between them."""
-        if len(cases) <= self.MOST or cases[0].get_closest_marker("requirement").args[0] == self.requirement:
+        if len(cases) <= self.MOST:
             return cases
         return [cases[round(i * (len(cases) - 1) / (self.MOST - 1))] for i in range(self.MOST)]
 

@@ -20,7 +20,7 @@ def test_the_fault_is_seen(run_suite, record_property, fault):
         "-m",
         "not child",
         paths=asked(fault),
-        plugins=[Thin(FAULTS[fault].breaks)],
+        plugins=[Thin(FAULTS[fault].breaks, fault)],
     )
 
     assert_killed(fault, outcome.red(), record_property)

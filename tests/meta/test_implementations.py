@@ -28,7 +28,10 @@ def test_anyones_own_is_loaded_by_module_and_name():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("nope", "'nope' is none of torch.func, functorch, reference, and not of the form package.module:Name"),
+        (
+            "nope",
+            "'nope' is none of torch.func, functorch, reference, compiled, .* of the form package.module:Name",
+        ),
         ("no.such:Thing", "'no.such:Thing' does not load: ModuleNotFoundError: No module named 'no'"),
         ("broken:Nope", "does not load: AttributeError: module 'broken' has no attribute 'Nope'"),
         ("broken:Raising", "does not load: RuntimeError: no licence"),

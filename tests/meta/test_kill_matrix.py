@@ -21,7 +21,8 @@ def test_the_fault_is_seen_by_its_requirement_and_by_no_unrelated_one(run_suite,
     breaks, judged_on = FAULTS[fault].breaks, FAULTS[fault].judged_on
 
     # A process of its own costs seconds: only the faults that are seen nowhere else pay for it.
-    marks = "not original" if judged_on == "reference" else "not original and not child"
+    children = judged_on == "reference" or FAULTS[fault].in_children
+    marks = "not original" if children else "not original and not child"
     outcome = run_suite(
         f"--fault={fault}",
         f"--implementation={judged_on}",
@@ -29,7 +30,7 @@ def test_the_fault_is_seen_by_its_requirement_and_by_no_unrelated_one(run_suite,
         "-m",
         marks,
         paths=asked(fault),
-        plugins=[Thin(breaks)],
+        plugins=[Thin(breaks, fault)],
     )
 
     assert_killed(fault, outcome.red(), record_property)

@@ -44,7 +44,10 @@ def test_a_run_ends_with_a_verdict_and_a_result_file(run_suite):
     ("arguments", "message"),
     [
         (["--device=abacus"], "--device: torch knows no device 'abacus'"),
-        (["--implementation=nope"], "--implementation: 'nope' is none of torch.func, functorch, reference"),
+        (
+            ["--implementation=nope"],
+            "--implementation: 'nope' is none of torch.func, functorch, reference, compiled, ",
+        ),
         (["--implementation=broken:Incomplete"], "--implementation: 'broken:Incomplete' has no combine and vmap"),
         (["--requirement=forward.nope"], "--requirement: there is no requirement 'forward.nope'"),
         (["--profile=quick"], "--profile: 'quick' is none of core, full, certify"),

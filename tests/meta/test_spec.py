@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from conformance import spec, suite
-from conformance.implementations import Functorch, TorchFunc
+from conformance.implementations import CompiledEager, Functorch, TorchFunc
 from conformance.spec import CHAPTERS, LEVELS
 
 GOOD = 'level = "must"\ntext = "It works."\nsource = "the documentation"\n'
@@ -42,6 +42,7 @@ def test_a_requirement_knows_whom_it_is_not_about():
     assert loaded["stacking.tuples"].not_about(Functorch()) is None
     assert loaded["calling.strict"].not_about(Functorch()) == "functorch has no functional_call"
     assert loaded["calling.strict"].not_about(TorchFunc()) is None
+    assert "inference mode" in loaded["gradients.inference_mode"].not_about(CompiledEager())
 
 
 def test_a_requirement_knows_what_this_torch_has_not(monkeypatch):

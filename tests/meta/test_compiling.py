@@ -1,0 +1,106 @@
+"""Is what passes for compiled really compiled, and is what a machine lacks for it said in one sentence?"""
+
+import subprocess
+
+import pytest
+import torch
+
+from conformance import compiling
+from conformance.assertions import assert_same, refuses
+from conformance.child import in_child
+from conformance.compiling import AOT_EAGER, EAGER, INDUCTOR, Backend, Compiler
+from conformance.implementations import Compiled, CompiledEager, TorchFunc
+from conformance.models import draw
+from conformance.native import assert_native
+
+CPU = torch.device("cpu")
+
+
+def breaking(x):
+    torch._dynamo.graph_break()  # noqa: SLF001 - torch's documentation gives it this name
+    return x
+
+
+@pytest.mark.parametrize("kind", [Compiled, CompiledEager])
+def test_every_call_is_compiled_however_many_share_their_code(kind):
+    implementation = kind()
+    x = draw(5, 3, seed=0)
+
+    for factor in range(12):
+        out = implementation.vmap(lambda x, factor=factor: x * factor)(x)
+
+        assert_same(out, x * factor)
+        assert (implementation.compiler.graphs, implementation.compiler.runs) == (factor + 1, factor + 1)
+
+
+def test_what_is_mapped_inside_is_compiled_with_what_is_around_it():
+    implementation = Compiled()
+    x = draw(5, 3, seed=0)
+
+    out = implementation.vmap(implementation.vmap(torch.sin))(x)
+
+    torch.testing.assert_close(out, x.sin())
+    assert implementation.compiler.graphs == 1
+
+
+def test_sizes_that_another_call_has_seen_are_no_sizes_of_this_one():
+    for n in (3, 5, 7):
+        compiler = Compiler(EAGER)
+        call = compiler(torch.sin)
+
+        call(torch.ones(n))
+        call(torch.ones(n + 1))
+
+        # Had it taken the size for one that changes, from what others saw, it would have compiled once.
+        assert compiler.graphs == 2
+
+
+def test_what_can_not_be_compiled_whole_is_refused():
+    with refuses("break|disabled|skipped"):
+        Compiler(EAGER)(breaking)(torch.ones(3))
+
+
+def test_a_fallback_counts_nowhere():
+    compiler = Compiler(EAGER, fullgraph=False)
+
+    assert_same(compiler(TorchFunc().vmap(breaking))(torch.ones(3)), torch.ones(3))
+    assert compiler.runs == 0
+
+
+@pytest.mark.parametrize("backend", [EAGER, AOT_EAGER, INDUCTOR], ids=str)
+def test_this_machine_lacks_nothing(backend):
+    assert backend.lacks(CPU) is None
+
+
+@pytest.fixture
+def unasked():
+    compiling.lacks.cache_clear()
+    yield
+    compiling.lacks.cache_clear()
+
+
+def test_a_machine_without_a_compiler_is_told_in_its_words(unasked, monkeypatch):
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 1, "", "no such thing\nx"))
+
+    assert INDUCTOR.lacks(CPU) == "torch.compile by inductor does not work here: no such thing"
+    assert EAGER.lacks(CPU) is None
+
+
+def test_a_backend_that_fails_is_told_in_its_words(unasked):
+    said = Backend("nope").lacks(CPU)
+
+    assert said.startswith("torch.compile by nope does not work here: ")
+    assert "\n" not in said
+
+
+def test_without_what_compiles_the_implementation_is_unavailable(unasked, monkeypatch):
+    def refuse(*_, **__):
+        raise RuntimeError
+
+    monkeypatch.setattr(torch, "compile", refuse)
+
+    assert Compiled().unavailable() == "torch.compile by aot_eager does not work here: RuntimeError"
+
+
+def test_machine_code_is_judged_in_a_process_of_its_own():
+    in_child(assert_native, TorchFunc(), CPU)

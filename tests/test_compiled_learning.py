@@ -1,0 +1,86 @@
+"""Does a compiled ensemble learn what its members learn alone?"""
+
+import pytest
+import torch
+
+from conformance.assertions import assert_members_close, assert_same
+from conformance.cases import learning
+from conformance.compiling import AOT_EAGER, Compiler
+from conformance.ensemble import Ensemble
+from conformance.lesson import everything, gradients, gradients_of, loss, two_stacks
+from conformance.models import MEMBERS, draw
+from conformance.training import Course, learned, trained
+
+aot_eager = pytest.mark.parametrize("backend", [AOT_EAGER], ids=str)
+
+
+@pytest.mark.requirement("compiled.gradients")
+@aot_eager
+def test_backward_through_a_compiled_call_is_of_the_stack_that_was_called(implementation, device, backend):
+    lessons = two_stacks(learning.LINE, device)
+    answers = [lesson.loop(everything) for lesson in lessons]
+    stacks = [Ensemble(implementation, lesson.models) for lesson in lessons]
+    compiler = Compiler(backend)
+    call = compiler(stacks[0].mapped())
+
+    outs = [call(stack.params, stack.buffers, lesson.x) for stack, lesson in zip(stacks, lessons, strict=True)]
+    for out, lesson in zip(outs, lessons, strict=True):
+        (out - lesson.target).square().flatten(1).mean(1).sum().backward()
+
+    for out, stack, expected in zip(outs, stacks, answers, strict=True):
+        actual = {"output": out.detach(), "buffers": stack.buffers, "gradients": gradients_of(stack)}
+        assert_members_close(actual, expected, "result")
+    assert (compiler.graphs, compiler.runs) == (1, 2)
+
+
+@pytest.mark.requirement("compiled.input_gradients")
+@aot_eager
+def test_inputs_get_the_gradient_of_their_own_call(implementation, device, backend):
+    w = draw(MEMBERS, 3, device=device).mul(8).round()
+    call = Compiler(backend)(implementation.vmap(lambda w, x: (w * x).sum(), in_dims=(0, None)))
+
+    for seed in (1, 2):
+        x = draw(3, device=device, seed=seed).requires_grad_()
+        factors = draw(MEMBERS, device=device, seed=seed + 2).mul(8).round()
+        call(w, x).backward(factors)
+
+        assert_same(x.grad, (w * factors[:, None]).sum(0), "gradient")
+
+
+@pytest.mark.requirement("compiled.grad")
+@aot_eager
+def test_gradients_taken_inside_are_compiled_too(implementation, device, backend):
+    lessons = two_stacks(learning.LINE, device)
+    answers = [lesson.loop(gradients) for lesson in lessons]
+    stacks = [Ensemble(implementation, lesson.models) for lesson in lessons]
+
+    def of_member(params, buffers, x, target):
+        return loss(stacks[0].member(params, buffers, x), target)
+
+    compiler = Compiler(backend)
+    call = compiler(implementation.vmap(torch.func.grad(of_member)))
+    for stack, lesson, expected in zip(stacks, lessons, answers, strict=True):
+        found = call(stack.detached, stack.buffers, lesson.x, lesson.target)
+
+        assert_members_close(found, expected, "gradient")
+    assert (compiler.graphs, compiler.runs) == (1, 2)
+
+
+def sgd(params):
+    return torch.optim.SGD(params, lr=0.1, momentum=0.9)
+
+
+@pytest.mark.requirement("compiled.training")
+@aot_eager
+def test_every_step_is_of_what_was_learned_before(implementation, device, backend):
+    course = Course(device, learning.LINE, steps=5)
+    expected = course.loop(trained(sgd))
+    ensemble = Ensemble(implementation, course.models)
+    optimizer = sgd(ensemble.params.values())
+    compiler = Compiler(backend)
+    ensemble.losses = compiler(ensemble.losses)
+
+    course.train(ensemble, optimizer)
+
+    assert_members_close(learned(ensemble.params, optimizer), expected, "what was learned")
+    assert compiler.runs == course.steps
