@@ -109,9 +109,9 @@ def in_a_process(folder, *arguments, **variables):
     """The suite as a user runs it, workers and all, with more variables in its environment."""
     result = folder / "result.json"
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--result={result}", *arguments]
-    done = subprocess.run(
-        command, cwd=ROOT, check=False, capture_output=True, text=True, env={**os.environ, **variables}
-    )
+    # Who runs this may be a worker itself.
+    surroundings = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST_")}
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, env=surroundings | variables)
     return Outcome(done.returncode, load(result), done.stdout + done.stderr)
 
 
