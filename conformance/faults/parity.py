@@ -115,7 +115,7 @@ class StatisticsInBfloat16(StackFault):
     """What BatchNorm keeps loses the bits that bfloat16 has not when it is stacked."""
 
     breaks = "parity.buffers"
-    also = ("parity.float64", "parity.channels_last")
+    also = ("parity.streams", "parity.float64", "parity.channels_last")
 
     def stacked_buffer(self, tensor: Tensor) -> Tensor:
         return tensor.to(torch.bfloat16).to(tensor.dtype) if tensor.is_floating_point() else tensor
@@ -141,7 +141,7 @@ class GradientsInBfloat16(DerivativeFault):
     """A gradient of float32 is rounded to bfloat16."""
 
     breaks = "parity.gradients"
-    also = ("parity.grad", "parity.step", "parity.threads", "parity.channels_last")
+    also = ("parity.streams", "parity.grad", "parity.step", "parity.threads", "parity.channels_last")
 
     def cotangent(self, tensor: Tensor) -> Tensor:
         return in_bfloat16(tensor)

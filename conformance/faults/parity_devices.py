@@ -170,7 +170,7 @@ class LastOutputIsLate(PatchedFault):
     """What vmap returns is only there once the device has been awaited; until then it is the half of it."""
 
     breaks = "parity.synchronized"
-    also = ("parity.streams",)
+    also = ("parity.*",)
     owner = torch.cpu
     attribute = "synchronize"
 
