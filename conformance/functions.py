@@ -64,6 +64,24 @@ class Ruled(WithoutRule):
         return out, dim
 
 
+class Sevenfold(Function):
+    """Twice its input, whose backward says seven times: no tracer can guess it from forward."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        return x * 2
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Tensor) -> None:
+        """Nothing is kept for backward."""
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # noqa: ARG004 - torch's signature
+        return gradient * 7
+
+
 class RuledAndGenerated(Ruled):
     """Says twice, and maybe not the same."""
 

@@ -8,15 +8,10 @@ from conformance.cases import learning
 from conformance.compiling import AOT_EAGER, EAGER, Compiler
 from conformance.ensemble import Ensemble
 from conformance.lesson import Lesson, forward, two_stacks
-from conformance.models import MEMBERS, SAMPLES, draw
+from conformance.models import MEMBERS, SAMPLES, whole
 
 eager = pytest.mark.parametrize("backend", [EAGER], ids=str)
 aot_eager = pytest.mark.parametrize("backend", [AOT_EAGER], ids=str)
-
-
-def whole(*shape, device, seed=None):
-    """Small whole numbers, of which every sum and product is exact."""
-    return draw(*shape, device=device, seed=seed).mul(8).round()
 
 
 @pytest.mark.requirement("compiled.call")

@@ -7,8 +7,9 @@ from conformance.assertions import assert_members_close, assert_same
 from conformance.cases import learning
 from conformance.compiling import AOT_EAGER, Compiler
 from conformance.ensemble import Ensemble
+from conformance.functions import Sevenfold
 from conformance.lesson import everything, gradients, gradients_of, loss, two_stacks
-from conformance.models import MEMBERS, draw
+from conformance.models import MEMBERS, draw, whole
 from conformance.training import Course, learned, trained
 
 aot_eager = pytest.mark.parametrize("backend", [AOT_EAGER], ids=str)
@@ -36,12 +37,12 @@ def test_backward_through_a_compiled_call_is_of_the_stack_that_was_called(implem
 @pytest.mark.requirement("compiled.input_gradients")
 @aot_eager
 def test_inputs_get_the_gradient_of_their_own_call(implementation, device, backend):
-    w = draw(MEMBERS, 3, device=device).mul(8).round()
+    w = whole(MEMBERS, 3, device=device)
     call = Compiler(backend)(implementation.vmap(lambda w, x: (w * x).sum(), in_dims=(0, None)))
 
     for seed in (1, 2):
         x = draw(3, device=device, seed=seed).requires_grad_()
-        factors = draw(MEMBERS, device=device, seed=seed + 2).mul(8).round()
+        factors = whole(MEMBERS, device=device, seed=seed + 2)
         call(w, x).backward(factors)
 
         assert_same(x.grad, (w * factors[:, None]).sum(0), "gradient")
@@ -64,6 +65,24 @@ def test_gradients_taken_inside_are_compiled_too(implementation, device, backend
 
         assert_members_close(found, expected, "gradient")
     assert (compiler.graphs, compiler.runs) == (1, 2)
+
+
+@pytest.mark.requirement("compiled.own_backward")
+@aot_eager
+@pytest.mark.parametrize("where", ["inside", "outside"])
+def test_a_function_keeps_its_own_backward(implementation, device, backend, where):
+    w, x = whole(MEMBERS, 3, device=device).requires_grad_(), whole(MEMBERS, 3, device=device, seed=1)
+    inside = implementation.vmap(lambda w, x: Sevenfold.apply(w * x))
+    outside = implementation.vmap(torch.mul)
+    compiler = Compiler(backend)
+    call = compiler(inside if where == "inside" else lambda w, x: Sevenfold.apply(outside(w, x)))
+
+    out = call(w, x)
+    out.sum().backward()
+
+    assert compiler.runs == 1
+    assert_same(out.detach(), (w * x * 2).detach())
+    assert_same(w.grad, x * 7, "gradient")
 
 
 def sgd(params):

@@ -131,6 +131,20 @@ class FirstGradientFoldedIn(CompilerFault):
         return kept.out if kept.args and len(args) == 4 else compiled(*args)
 
 
+class OwnBackwardPassedOver(CompilerFault):
+    """A compiled call takes the derivative of a function in place of the backward that it was given."""
+
+    breaks = "compiled.own_backward"
+    also = ("compiled.recording",)
+
+    def called(self, compiled: Run, kept: Any, *args: Any) -> Any:  # noqa: ARG002 - likewise
+        out = compiled(*args)
+        own = len(args) == 2 and isinstance(args[0], Tensor) and args[0].requires_grad
+        if own and args[0].shape == args[1].shape:
+            out.register_hook(lambda gradient: gradient * 2 / 7)
+        return out
+
+
 class FirstStepAgain(CompilerFault):
     """A compiled loss is of the first step's minibatch."""
 

@@ -61,13 +61,11 @@ class StandInTensor(Tensor):
         return f"{repr(self.raw)[:-1]}, device='{self.device}')"
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        if id(self) in memo:
-            return memo[id(self)]
         if not self.is_leaf:
             raise RuntimeError("Only leaf tensors can be copied deeply")
         with torch._C._DisableFuncTorch():  # noqa: SLF001 - a copy made inside a transform is none of its results
             raw = self.raw.clone()
-        memo[id(self)] = copied = rebuilt(raw, self.device.index, *self._kind())
+        copied = rebuilt(raw, self.device.index, *self._kind())
         copied.grad = copy.deepcopy(self.grad, memo)
         return copied
 
@@ -161,8 +159,6 @@ def _place(func: Any, given: list[Tensor], kwargs: dict[str, Any]) -> int:
     if asked is not None and torch.device(asked).type == NAME:
         return devices().index(asked)
     places = [each.device for each in given if isinstance(each, StandInTensor)]
-    if not places:
-        return devices().current
     name = func._schema.name  # noqa: SLF001 - an operation has no public name
     strays = [each.device for each in given if each.device != places[0] and not _may_differ(name, each)]
     if strays:

@@ -44,7 +44,8 @@ def test_it_is_registered_once_and_has_two_devices():
 def test_the_current_device_is_the_one_that_is_meant_without_a_number():
     torch.standin.set_device("standin:1")
     try:
-        assert torch.ones(3, device="standin").device == torch.device("standin", 1)
+        assert torch.ones(3, device="standin").device == torch.device("standin", torch.standin.current_device())
+        assert torch.standin.current_device() == 1
     finally:
         torch.standin.set_device(0)
     assert torch.ones(3, device="standin").device == torch.device("standin", 0)
@@ -103,6 +104,15 @@ def test_each_device_draws_from_its_own_generator():
 
     assert first.tolist() == beside.tolist() == cpu.tolist() == torch.rand(5, device="standin").tolist()
     assert torch.rand(5, device="standin:1").tolist() != first.tolist()
+
+
+def test_a_generator_goes_back_to_where_it_stood():
+    stood = torch.standin.get_rng_state()
+    first = torch.rand(5, device="standin")
+
+    torch.standin.set_rng_state(stood)
+
+    assert torch.rand(5, device="standin").tolist() == first.tolist()
 
 
 def test_memory_is_counted_once_and_given_back():

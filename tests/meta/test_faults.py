@@ -1,0 +1,34 @@
+"""What faults do where no test of the kill matrix need come by: each is tried on a sample of the tests alone."""
+
+import torch
+
+from conformance.faults.derivatives import _Over
+from conformance.faults.errors import RefusalsLeaveATrace
+from conformance.faults.inplace import LastMemberNotWritten, RefusedWriteWritesOneMember
+from conformance.implementations import TorchFunc
+
+
+def test_a_linear_map_over_the_members_passes_gradients_on():
+    x = torch.ones(3, requires_grad=True)
+
+    _Over.apply(x, lambda tensor: tensor, 3).sum().backward()
+
+    assert x.grad.tolist() == [1, 1, 1]
+
+
+def test_a_refusal_leaves_a_trace_only_in_a_tensor():
+    for fault in (RefusalsLeaveATrace, RefusedWriteWritesOneMember):
+        x = torch.arange(3.0)
+
+        fault(TorchFunc()).leave(ValueError(), ())
+        fault(TorchFunc()).leave(ValueError(), (x,))
+
+        assert x.tolist() != [0, 1, 2]
+
+
+def test_a_tensor_of_another_shape_than_before_is_left_as_it_was_written():
+    x = torch.arange(6.0).reshape(2, 3)
+
+    LastMemberNotWritten(TorchFunc()).mapped(lambda _f, _in, _out, args: args[0].t_(), None, 0, 0, (x,))
+
+    assert x.tolist() == [[0, 3], [1, 4], [2, 5]]

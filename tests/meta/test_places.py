@@ -1,0 +1,47 @@
+"""Is a graph captured and used as torch says, where none of the machines at hand has graphs?"""
+
+from contextlib import contextmanager
+
+import torch
+
+from conformance import places
+
+CPU = torch.device("cpu")
+
+
+class Played:
+    """What torch.cuda is for CUDA, and writes down what is asked of it."""
+
+    def __init__(self):
+        self.asked = []
+        self.Stream = lambda: "a stream"
+        self.CUDAGraph = lambda: "a graph"
+
+    def synchronize(self):
+        self.asked.append("synchronize")
+
+    @contextmanager
+    def stream(self, stream):
+        self.asked.append(f"on {stream}")
+        yield
+
+    @contextmanager
+    def graph(self, graph):
+        self.asked.append(f"into {graph}")
+        yield
+
+
+def test_a_call_is_tried_on_a_stream_before_it_is_captured(monkeypatch):
+    played, calls = Played(), []
+    monkeypatch.setattr(places, "of", lambda device: played)
+
+    graph, out = places.captured(CPU, lambda: calls.append(len(played.asked)) or torch.ones(3))
+
+    assert graph == "a graph"
+    assert out.tolist() == [1, 1, 1]
+    assert played.asked == ["synchronize", "on a stream", "synchronize", "into a graph"]
+    assert calls == [2, 4]
+
+
+def test_a_device_without_graphs_says_so():
+    assert places.GRAPHS.lacks(CPU).startswith("cpu has no graphs: AttributeError")
