@@ -5,6 +5,7 @@ import torch
 from conformance.faults.derivatives import _Over
 from conformance.faults.errors import RefusalsLeaveATrace
 from conformance.faults.inplace import LastMemberNotWritten, RefusedWriteWritesOneMember
+from conformance.functions import Sevenfold
 from conformance.implementations import TorchFunc
 
 
@@ -24,6 +25,16 @@ def test_a_refusal_leaves_a_trace_only_in_a_tensor():
         fault(TorchFunc()).leave(ValueError(), (x,))
 
         assert x.tolist() != [0, 1, 2]
+
+
+def test_a_function_with_a_backward_of_its_own_keeps_it_uncompiled():
+    x = torch.ones(3, requires_grad=True)
+
+    out = Sevenfold.apply(x)
+    out.sum().backward()
+
+    assert out.tolist() == [2, 2, 2]
+    assert x.grad.tolist() == [7, 7, 7]
 
 
 def test_a_tensor_of_another_shape_than_before_is_left_as_it_was_written():
