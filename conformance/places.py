@@ -17,13 +17,10 @@ from conformance import devices
 
 @dataclass(frozen=True)
 class Place:
-    """Another device than the one under test, which `find` tells from that one."""
+    """Another device, `beside` the one under test."""
 
     name: str
-    find: Callable[[torch.device], torch.device]
-
-    def beside(self, device: torch.device) -> torch.device:
-        return self.find(device)
+    beside: Callable[[torch.device], torch.device]
 
     def lacks(self, device: torch.device) -> str | None:
         """Why there is no such place, or None."""

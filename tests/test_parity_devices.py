@@ -1,7 +1,5 @@
 """Is everything right where there is more than one device, and does nothing stay behind on the wrong one?"""
 
-import copy
-
 import pytest
 import torch
 
@@ -9,8 +7,8 @@ from conformance.assertions import assert_distinct, assert_members_close, assert
 from conformance.cases.learning import BATCH_NORM_TRAIN, LAYER_NORM, SIMPLE_CNN
 from conformance.ensemble import Ensemble
 from conformance.generators import state
-from conformance.lesson import Lesson, everything, gradients_of
-from conformance.models import members, state_of
+from conformance.lesson import Lesson, everything, forward, gradients_of, output_and_buffers
+from conformance.models import copied, members, state_of
 from conformance.places import CPU, NEXT
 from conformance.trees import leaves
 
@@ -21,6 +19,10 @@ each_case = pytest.mark.parametrize("case", [SIMPLE_CNN, BATCH_NORM_TRAIN], ids=
 
 def lesson_on(device, case=LAYER_NORM):
     return Lesson(case, 0, device, dtype=torch.float32)
+
+
+def copies_on(device, models):
+    return [copied(model).to(device) for model in models]
 
 
 def copied_to(device, tree):
@@ -39,8 +41,7 @@ def test_models_built_elsewhere_are_stacked_on_the_device(implementation, device
         actual = {"output": ensemble(lesson.x), "buffers": ensemble.buffers}
 
     assert_slices(ensemble.params, [dict(model.named_parameters()) for model in lesson.models])
-    expected = lesson.loop(lambda model, given: {"output": model(given["x"]), "buffers": dict(model.named_buffers())})
-    assert_members_close(actual, expected)
+    assert_members_close(actual, lesson.loop(output_and_buffers))
 
 
 @pytest.mark.requirement("parity.moved")
@@ -48,8 +49,8 @@ def test_models_built_elsewhere_are_stacked_on_the_device(implementation, device
 @each_case
 def test_a_stack_that_is_moved_is_the_stack_that_is_made_there(implementation, device, place, case):
     lesson = lesson_on(device, case)
-    elsewhere = [model.to(place.beside(device)) for model in copy.deepcopy(lesson.models)]
-    there, moved = Ensemble(implementation, lesson.models), Ensemble(implementation, elsewhere)
+    there = Ensemble(implementation, lesson.models)
+    moved = Ensemble(implementation, copies_on(place.beside(device), lesson.models))
 
     moved.params, moved.buffers = copied_to(device, moved.params), copied_to(device, moved.buffers)
     with torch.no_grad():
@@ -65,7 +66,7 @@ def test_a_stack_that_is_moved_is_the_stack_that_is_made_there(implementation, d
 @each_case
 def test_gradients_flow_back_to_where_the_stack_is(implementation, device, place, case):
     lesson = lesson_on(device, case)
-    ensemble = Ensemble(implementation, [model.to(place.beside(device)) for model in copy.deepcopy(lesson.models)])
+    ensemble = Ensemble(implementation, copies_on(place.beside(device), lesson.models))
     stack = dict(ensemble.params)
 
     ensemble.params = {name: tensor.to(device) for name, tensor in stack.items()}
@@ -169,7 +170,7 @@ def test_a_device_that_is_not_the_current_one_answers_for_itself(implementation,
         actual = [Ensemble(implementation, each.models)(each.x) for each in (lesson, beside)]
 
     for each, out in zip((lesson, beside), actual, strict=True):
-        assert_members_close(out, each.loop(lambda model, given: model(given["x"]).detach()))
+        assert_members_close(out, each.loop(forward))
 
 
 @pytest.mark.requirement("parity.own_generator")
@@ -195,7 +196,7 @@ def test_models_written_back_elsewhere_are_the_members(implementation, device, p
     ensemble = Ensemble(implementation, lesson.models)
 
     ensemble(lesson.x)
-    back = [model.to(place.beside(device)) for model in copy.deepcopy(lesson.models)]
+    back = copies_on(place.beside(device), lesson.models)
     for i, model in enumerate(back):
         with torch.no_grad():
             for name, tensor in state_of(model).items():

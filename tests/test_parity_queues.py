@@ -8,7 +8,7 @@ from conformance import places
 from conformance.assertions import assert_distinct, assert_members_close, assert_same
 from conformance.cases.learning import BATCH_NORM_TRAIN, LAYER_NORM
 from conformance.ensemble import Ensemble
-from conformance.lesson import Lesson, everything
+from conformance.lesson import Lesson, everything, forward
 from conformance.models import members
 
 each_case = pytest.mark.parametrize("case", [LAYER_NORM, BATCH_NORM_TRAIN], ids=str)
@@ -61,9 +61,9 @@ def test_a_captured_call_replays_for_the_state_and_minibatches_of_the_day(implem
         x.neg_()
         graph.replay()
 
-    assert_members_close(first, lesson.loop(lambda model, given: model(given["x"]).detach()))
+    assert_members_close(first, lesson.loop(forward))
     lesson.models, lesson.x = later, -lesson.x
-    assert_members_close(out, lesson.loop(lambda model, given: model(given["x"]).detach()))
+    assert_members_close(out, lesson.loop(forward))
 
 
 class Wide(nn.Module):
