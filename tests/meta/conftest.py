@@ -42,7 +42,7 @@ class Thin:
     """
 
     MOST = 2
-    OTHERS = 12
+    OTHERS = 8
 
     def __init__(self, requirement: str | None, fault: str = "") -> None:
         self.requirement = requirement

@@ -61,9 +61,10 @@ def test_a_test_of_the_suite_is_found_from_any_folder(run, folder):
 
 
 def test_a_file_of_the_callers_is_run_if_it_is_named(run, tmp_path):
-    (tmp_path / "test_mine.py").write_text("def test_it(device):\n    assert device is None\n", encoding="utf-8")
+    # Python imports a module of one name once, whichever folder it is in: no other test has one of this name.
+    (tmp_path / "test_named.py").write_text("def test_it(device):\n    assert device is None\n", encoding="utf-8")
 
-    code, result, printed = run("test_mine.py")
+    code, result, printed = run("test_named.py")
 
     assert code == pytest.ExitCode.TESTS_FAILED
     assert result is None

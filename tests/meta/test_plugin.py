@@ -302,7 +302,7 @@ def test_a_test_of_the_suite_asks_somebody_for_one_requirement(
 
 
 def test_a_test_outside_the_suite_is_only_a_test(run_suite, tmp_path):
-    test = tmp_path / "test_mine.py"
+    test = tmp_path / "test_outside.py"  # likewise
     test.write_text("def test_it(implementation, device):\n    assert False, device\n", encoding="utf-8")
 
     outcome = run_suite("-p", "conformance.plugin", "-c", str(suite.CONFIGURATION), paths=[str(test)])

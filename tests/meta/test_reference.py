@@ -93,6 +93,14 @@ def test_calls_that_make_no_sense_are_refused(in_dims, args, message):
         reference.vmap(lambda *args: args[0], in_dims)(*args)
 
 
+def test_an_output_that_is_no_tensor_has_no_dimension():
+    x = draw(3, 5, seed=1)
+
+    with pytest.raises(ValueError, match="out_dims 0 is for 'five', which is no tensor"):
+        reference.vmap(lambda _: "five")(x)
+    assert reference.vmap(lambda _: "five", out_dims=None)(x) == "five"
+
+
 def test_combine_stacks_by_name_and_runs_each_member():
     models = [model.eval() for model in members(NormNet, 3, seed=0)]
     models[0].fc1.bias.requires_grad_(False)
