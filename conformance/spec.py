@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from packaging.version import Version
+
 SPEC = Path(__file__).parent / "spec"
 LEVELS = ("must", "should", "limitation")
 # The chapters in the order in which a reader meets them; a file of spec/ that is missing here is an error.
@@ -40,6 +42,7 @@ class Requirement:
     `core`: part of the must-pass minimum for a new device.
     `needs`: what it is about and not everybody has: parts of an implementation, such as functional_call, and of torch,
     with their full names, such as torch.amp.GradScaler.
+    `since`: the first release of torch that it is asked of, with the reason; a chapter may say it once, for all.
     `only` and `not_for`: names of implementations that it is, or is not, about, with the reason; in `not_for` also a
     pattern, such as ``compiled*``.
     """
@@ -50,6 +53,7 @@ class Requirement:
     source: str
     core: bool = False
     needs: tuple[str, ...] = ()
+    since: Mapping[str, str] = field(default_factory=dict)
     only: Mapping[str, str] = field(default_factory=dict)
     not_for: Mapping[str, str] = field(default_factory=dict)
 
@@ -69,6 +73,10 @@ class Requirement:
             owner, _, part = need.rpartition(".")
             if not callable(getattr(importlib.import_module(owner) if owner else implementation, part, None)):
                 return f"this torch has no {need}" if owner else f"{name} has no {need}"
+        for release, reason in self.since.items():
+            # What will be that release counts as it.
+            if Version(importlib.import_module("torch").__version__).release < Version(release).release:
+                return f"before torch {release} {reason}"
         return None
 
 
@@ -84,7 +92,8 @@ def load(folder: Path = SPEC) -> Mapping[str, Requirement]:
 def _chapter(path: Path) -> list[Requirement]:
     try:
         entries = tomllib.loads(path.read_text(encoding="utf-8"))
-        return [_requirement(f"{path.stem}.{name}", entry) for name, entry in entries.items()]
+        since = entries.pop("since", {})
+        return [_requirement(f"{path.stem}.{name}", {"since": since, **entry}) for name, entry in entries.items()]
     except (AttributeError, TypeError, ValueError) as error:
         # Two requirements of one id are two tables of one name, which TOML itself refuses.
         raise ValueError(f"spec/{path.name}: {error}") from error
@@ -99,7 +108,7 @@ def _requirement(identifier: str, entry: Any) -> Requirement:
             raise ValueError(f"{identifier} has no {key}")
     if entry.get("level") not in LEVELS:
         raise ValueError(f"{identifier} has the level {entry.get('level')!r}, which is none of {', '.join(LEVELS)}")
-    for key in ("only", "not_for"):
+    for key, each in (("only", "implementation"), ("not_for", "implementation"), ("since", "release")):
         if not all(isinstance(reason, str) and reason for reason in entry.get(key, {}).values()):
-            raise ValueError(f"{identifier}: {key} needs a reason for each implementation")
+            raise ValueError(f"{identifier}: {key} needs a reason for each {each}")
     return Requirement(identifier, **{**entry, "needs": tuple(entry.get("needs", ()))})

@@ -53,6 +53,15 @@ def test_a_requirement_knows_what_this_torch_has_not(monkeypatch):
     assert requirement.not_about(TorchFunc()) == "this torch has no torch.amp.GradScaler"
 
 
+@pytest.mark.parametrize(("release", "asked"), [("2.7.1", False), ("2.8.0a0+git", True), ("2.13.0+cpu", True)])
+def test_a_chapter_knows_which_torch_is_too_old_for_it(monkeypatch, release, asked):
+    monkeypatch.setattr(torch, "__version__", release)
+
+    reason = spec.load()["compiled.call"].not_about(TorchFunc())
+
+    assert reason is None if asked else reason.startswith("before torch 2.8 the compiler can't be asked: ")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
