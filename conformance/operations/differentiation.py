@@ -1,7 +1,7 @@
 """What backward makes of an in-place operation."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import torch
@@ -17,6 +17,10 @@ class Differentiated:
     """An in-place operation as a step of a computation: `s` is computed, written to, and weighed."""
 
     write: Write
+    _dimensions: int = field(init=False, repr=False, compare=False)  # of a member's tensor
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_dimensions", len(shapes()[self.write.on]))
 
     def gradients(self, run: Callable[..., Tensor], s: Tensor, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Of a weighted sum of `run(s, given)` by `s` and each operand, zeros where there is none.
@@ -42,11 +46,6 @@ class Differentiated:
         shape = out.shape[out.ndim - self._dimensions :]
         weighed = (out * weights.reshape(shape).to(out.device, out.dtype)).sum()
         return weighed.real if weighed.is_complex() else weighed
-
-    @property
-    def _dimensions(self) -> int:
-        """How many a member's tensor has."""
-        return len(shapes()[self.write.on])
 
     def lacks(self, device: torch.device) -> str | None:
         """Why torch does not differentiate it, in its own words; None if it does."""
