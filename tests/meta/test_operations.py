@@ -186,6 +186,7 @@ def test_a_gradient_through_a_write_is_the_textbooks():
 
     torch.testing.assert_close(found, {"s": weights * y, "y": weights * x})
     assert square.lacks(CPU) is None
+    assert str(square) == "Tensor.mul_ (from what it overwrites)"
     stacked_twice = square.gradients(square.write.run, torch.stack([x, x]), {"y": torch.stack([y, y])})
     torch.testing.assert_close(stacked_twice["s"], torch.stack([weights * y] * 2))
 
