@@ -76,6 +76,7 @@ def test_what_is_not_deterministic_warns_by_name_under_warn_only(implementation,
     func, x = NOT_DETERMINISTIC[operation], draw(MEMBERS, 4, device=device)
     expected = looped(func, x)
     mapped = implementation.vmap(func)
+    mapped(x)
 
     with deterministic(warn_only=True), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -6,6 +6,7 @@ import torch
 from conformance.assertions import assert_distinct, assert_same, refuses
 from conformance.models import MEMBERS
 from conformance.operations.outcome import attempt
+from conformance.operations.source import function
 from conformance.operations.write import numbers
 
 SHARED_VIEWS = {"itself": lambda x: x, "view": lambda x: x.view(x.shape), "transposed-twice": lambda x: x.mT.mT}
@@ -16,9 +17,10 @@ SHARED_VIEWS = {"itself": lambda x: x, "view": lambda x: x.view(x.shape), "trans
 @pytest.mark.parametrize("code", ["a.add_(1)", "a[0].zero_()", "a.copy_(b * 2)"])
 def test_arguments_that_share_memory_show_each_others_writes(implementation, device, view, code):
     ours, theirs = (numbers(device, MEMBERS, 2, 3) for _ in range(2))
+    written = function(code, ("a", "b"))
 
     def write(a, b):
-        eval(code, {"a": a, "b": b})  # noqa: S307 - the code is this file's
+        written(a, b)
         return b + 0
 
     actual = implementation.vmap(write)(ours, view(ours))
@@ -56,9 +58,10 @@ EXPANDED_WRITES = {
 @pytest.mark.parametrize("code", EXPANDED_WRITES.values(), ids=EXPANDED_WRITES)
 def test_members_that_are_one_memory_refuse_a_write(implementation, device, code):
     one, y = numbers(device, 3), numbers(device, MEMBERS, 3)
+    written = function(code, ("s", "y"), {"torch": torch})
 
     def write(s, y):
-        eval(code, {"torch": torch, "s": s, "y": y})  # noqa: S307 - the code is this file's
+        written(s, y)
         return s + 0
 
     outcome = attempt(lambda: implementation.vmap(write)(one.expand(MEMBERS, 3), y))

@@ -5,6 +5,7 @@ import torch
 
 from conformance.assertions import assert_distinct, assert_same, refuses
 from conformance.operations.outcome import attempt
+from conformance.operations.source import function
 from conformance.operations.write import numbers
 
 # At which levels a tensor is mapped: (outer, inner).
@@ -26,13 +27,18 @@ def at(levels, device):
     return numbers(device, *sizes, 2)
 
 
+def written_by(code):
+    return function(code, ("s", "y"), {"torch": torch})
+
+
 def write_in_two_levels(implementation, code, s, y, s_levels, y_levels):
     """Whatever the two tensors are mapped at, both levels run."""
     (s_outer, s_inner), (y_outer, y_inner) = s_levels, y_levels
     base = torch.zeros(OUTER, INNER, device=s.device)
+    written = written_by(code)
 
     def write(s, y, zero):
-        eval(code, {"torch": torch, "s": s, "y": y})  # noqa: S307 - the code is this file's
+        written(s, y)
         return s + zero
 
     def row(s, y, zeros):
@@ -60,7 +66,7 @@ def test_a_write_at_the_levels_of_its_operands_is_the_loops(implementation, devi
     outcome = write_in_two_levels(implementation, code, s, y, LEVELS[s_levels], LEVELS[y_levels])
 
     for (i, j), own in elements(LEVELS[s_levels], theirs):
-        eval(code, {"torch": torch, "s": own, "y": element(LEVELS[y_levels], y, i, j)})  # noqa: S307 - as above
+        written_by(code)(own, element(LEVELS[y_levels], y, i, j))
     outcome.answer()
     assert_same(s, theirs)
     assert_distinct(s, at(LEVELS[s_levels], device))

@@ -1,7 +1,7 @@
 """What backward makes of an in-place operation."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import torch
@@ -11,12 +11,29 @@ from conformance.numerics import is_inexact
 from conformance.operations.outcome import problem
 from conformance.operations.write import Write, shapes, tensors
 
+# Their derivative is computed from what they overwrite, of which torch keeps a copy.
+FROM_OVERWRITTEN = (
+    *("F.silu", "F.threshold", "F.threshold_", "Tensor.__idiv__", "Tensor.__imul__", "Tensor.__itruediv__"),
+    *("Tensor.abs_", "Tensor.absolute_", "Tensor.acos_", "Tensor.arccos_", "Tensor.arcsin_", "Tensor.arctan2_"),
+    *("Tensor.arctan_", "Tensor.asin_", "Tensor.atan2_", "Tensor.atan2_ (row)", "Tensor.atan2_ (scalar)"),
+    *("Tensor.atan_", "Tensor.cos_", "Tensor.cosh_", "Tensor.digamma_", "Tensor.div_", "Tensor.div_ (row)"),
+    *("Tensor.div_ (scalar)", "Tensor.divide_", "Tensor.erf_", "Tensor.erfc_", "Tensor.erfinv_", "Tensor.i0_"),
+    *("Tensor.lgamma_", "Tensor.log10_", "Tensor.log1p_", "Tensor.log2_", "Tensor.log_", "Tensor.logit_"),
+    *("Tensor.mul_", "Tensor.mul_ (a column)", "Tensor.mul_ (row)", "Tensor.mul_ (scalar)", "Tensor.multiply_"),
+    *("Tensor.mvlgamma_", "Tensor.sin_", "Tensor.sinc_", "Tensor.sinh_", "Tensor.true_divide_"),
+    "torch.threshold_",
+)
+
 
 @dataclass(frozen=True)
 class Differentiated:
     """An in-place operation as a step of a computation: `s` is computed, written to, and weighed."""
 
     write: Write
+    _dimensions: int = field(init=False, repr=False, compare=False)  # of a member's tensor
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_dimensions", len(shapes()[self.write.on]))
 
     def gradients(self, run: Callable[..., Tensor], s: Tensor, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Of a weighted sum of `run(s, given)` by `s` and each operand, zeros where there is none.
@@ -43,17 +60,14 @@ class Differentiated:
         weighed = (out * weights.reshape(shape).to(out.device, out.dtype)).sum()
         return weighed.real if weighed.is_complex() else weighed
 
-    @property
-    def _dimensions(self) -> int:
-        """How many a member's tensor has."""
-        return len(shapes()[self.write.on])
-
     def lacks(self, device: torch.device) -> str | None:
         """Why torch does not differentiate it, in its own words; None if it does."""
         return _problem(self, device)
 
     def __str__(self) -> str:
-        return self.write.name
+        return (
+            f"{self.write.name} (from what it overwrites)" if self.write.name in FROM_OVERWRITTEN else self.write.name
+        )
 
 
 @cache  # many tests ask

@@ -1,12 +1,12 @@
 """What a random operation is: a call on one member's tensor, and the one draw that stands for all members' calls.
 
 `x` is (3, 23): so much is drawn that no two members draw the same by chance. Numbers lie between 0 and 1. A call is
-Python source with these names: `x`, the device `d`, the generator `g` (where {g} stands), and for a stacked draw `n`,
-the number of members.
+Python source with these names: `x`, the device `d`, and for a stacked draw `n`, the number of members; where {g} stands
+it takes a generator.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from conformance.generators import restore
 from conformance.models import draw
 from conformance.operations.outcome import Outcome, problem
+from conformance.operations.source import function
 from conformance.trees import leaves, tree_map
 
 SHAPE = (3, 23)
@@ -128,14 +129,20 @@ class Draw:
     member: str
     stacked: str = ""
     refuses: Sequence[str] = ()
+    _one: Callable[..., Any] = field(init=False, repr=False, compare=False)
+    _all: Callable[..., Any] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_one", _function(self.member))
+        object.__setattr__(self, "_all", _function(self.stacked or self.member))
 
     def one(self, x: Tensor, generator: torch.Generator | None = None) -> Any:
         """What one member draws; `x` is its (3, 23)."""
-        return _run(self.member, x, generator)
+        return _called(self._one, x, generator)
 
     def all(self, x: Tensor, generator: torch.Generator | None = None) -> Any:
         """One draw for all members; `x` is theirs, (members, 3, 23)."""
-        return _run(self.stacked or self.member, x, generator)
+        return _called(self._all, x, generator)
 
     @property
     def operation(self) -> str:
@@ -185,9 +192,12 @@ class Generated:
         return self.draw.name
 
 
-def _run(code: str, x: Tensor, generator: torch.Generator | None) -> Any:
-    source = code.format(g=", generator=g" if generator is not None else "")
-    return eval(source, {**NAMES, "x": x, "d": x.device, "g": generator, "n": len(x)})  # noqa: S307 - the source is ours
+def _function(code: str) -> Callable[..., Any]:
+    return function(code.format(g=", **g"), ("x", "d", "g", "n"), NAMES)
+
+
+def _called(call: Callable[..., Any], x: Tensor, generator: torch.Generator | None) -> Any:
+    return call(x, x.device, {} if generator is None else {"generator": generator}, len(x))
 
 
 @cache  # many tests ask

@@ -115,7 +115,7 @@ OPERATORS = [
         for name in ("iand", "ilshift", "ior", "irshift", "ixor")
     ],
     *[
-        Write(f"Tensor.__setitem__ ({what})", f"operator.setitem(s, {index}, {value})", refused=refused)
+        Write(f"Tensor.__setitem__ ({what})", f"s.__setitem__({index}, {value})", refused=refused)
         for what, index, value, refused in (
             ("an int", "0", "row", ""),
             ("a negative int", "-1", "row", ""),
@@ -186,7 +186,7 @@ WRITES = [*METHODS, *OPERATORS, *ACTIVATIONS, *INITIALIZATIONS, *FOREACH]
 
 # An index of each member's own that stands behind a slice.
 BEHIND_SLICES = [
-    Write(f"Tensor.__setitem__ ({what})", f"operator.setitem(s, {index}, {value})")
+    Write(f"Tensor.__setitem__ ({what})", f"s.__setitem__({index}, {value})")
     for what, index, value in (
         ("a slice and a tensor, of equal sizes", "(slice(None), order)", "y[:, :3]"),
         ("a slice and a tensor, of other sizes", "(slice(None), order[:2])", "tall"),

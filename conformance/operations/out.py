@@ -6,8 +6,8 @@ release is called too; one for which no kind works is named.
 
 import inspect
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from conformance.models import draw
 from conformance.operations.outcome import problem
+from conformance.operations.source import function
 from conformance.trees import tree_map
 
 SPACES = {"torch": torch, "torch.fft": torch.fft, "torch.linalg": torch.linalg, "torch.special": torch.special}
@@ -98,14 +99,24 @@ class Into:
 
     name: str
     arguments: str
+    _call: Callable[..., Any] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        call = function(f"{self.name}({self.arguments}, **out)", ("out", *_names()), {"torch": torch})
+        object.__setattr__(self, "_call", call)
 
     def run(self, given: Mapping[str, Tensor], out: Any = None) -> Any:
         """What it returns; written to `out` if that is given."""
-        source = f"{self.name}({self.arguments}, out=out)" if out is not None else f"{self.name}({self.arguments})"
-        return eval(source, {"torch": torch, **given, "out": out})  # noqa: S307 - the source is ours
+        return self._call(out={} if out is None else {"out": out}, **given)
 
     def __str__(self) -> str:
         return self.name
+
+
+@cache
+def _names() -> tuple[str, ...]:
+    """Those of `tensors`."""
+    return tuple(tensors(1, "cpu"))
 
 
 def documented(space: str) -> list[str]:

@@ -6,9 +6,10 @@ operation says otherwise. All are multiples of 1/64, so that no rounding carries
 
 import operator
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,7 @@ from torch.nn import functional as F
 
 from conformance.models import draw
 from conformance.operations.outcome import problem
+from conformance.operations.source import function
 
 NAMES = {"torch": torch, "nn": nn, "F": F, "operator": operator}
 
@@ -64,22 +66,25 @@ def numbers(device: torch.device | str, *shape: int) -> Tensor:
 class Write:
     """An in-place operation: `code` writes to `s`, which is a copy of the member's tensor of name `on`.
 
-    `refused`: the word by which torch refuses it on mapped tensors, where a refusal is no failure.
+    `refused`: the word by which torch refuses it on mapped tensors, where a refusal is no failure. `operands` are the
+    names of the tensors that it reads beside `s`.
     """
 
     name: str
     code: str
     on: str = "x"
     refused: str = ""
+    operands: Sequence[str] = field(init=False, repr=False, compare=False)
+    _write: Callable[..., Any] = field(init=False, repr=False, compare=False)
 
-    @property
-    def operands(self) -> Sequence[str]:
-        """The names of the tensors that it reads beside `s`."""
-        return [name for name in shapes() if re.search(rf"\b{name}\b", self.code)]
+    def __post_init__(self) -> None:
+        operands = [name for name in shapes() if re.search(rf"\b{name}\b", self.code)]
+        object.__setattr__(self, "operands", operands)
+        object.__setattr__(self, "_write", function(self.code, ("s", *operands), NAMES))
 
     def run(self, s: Tensor, given: Mapping[str, Tensor]) -> Tensor:
         """`s`, written to in place."""
-        eval(self.code, {**NAMES, **given, "s": s})  # noqa: S307 - the source is ours
+        self._write(s, *[given[name] for name in self.operands])
         return s
 
     def lacks(self, device: torch.device) -> str | None:

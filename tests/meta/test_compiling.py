@@ -12,6 +12,7 @@ from conformance.compiling import AOT_EAGER, EAGER, INDUCTOR, Backend, Compiler
 from conformance.implementations import Compiled, CompiledEager, TorchFunc
 from conformance.models import draw
 from conformance.native import assert_native
+from conformance.operations import out, random, write
 
 CPU = torch.device("cpu")
 
@@ -31,6 +32,17 @@ def test_every_call_is_compiled_however_many_share_their_code(kind):
 
         assert_same(out, x * factor)
         assert (implementation.compiler.graphs, implementation.compiler.runs) == (factor + 1, factor + 1)
+
+
+def test_an_operation_that_is_given_as_source_is_compiled():
+    implementation = Compiled()
+    ours, given = write.tensors(3, CPU), out.tensors(3, CPU)
+
+    implementation.vmap(random.DRAWS[0].one, randomness="same")(ours["x"])
+    implementation.vmap(write.Write("Tensor.mul_", "s.mul_(y)").run)(ours["x"], {"y": ours["y"]})
+    implementation.vmap(out.Into("torch.add", "x, y").run)(given)
+
+    assert implementation.compiler.runs == 3
 
 
 def test_what_is_mapped_inside_is_compiled_with_what_is_around_it():

@@ -13,6 +13,7 @@ from conformance.operations import differentiation, inplace, out, random, write
 from conformance.operations.draw import OWN, SHARED, Draw, Generated, drawn, given, numbers, operands, stacked
 from conformance.operations.laws import LAWS
 from conformance.operations.outcome import attempt
+from conformance.operations.source import function
 
 CPU = torch.device("cpu")
 
@@ -44,6 +45,11 @@ def test_what_is_no_clear_refusal_is_raised():
         attempt(broken)
     with pytest.raises(ZeroDivisionError):
         attempt(lambda: 1 / 0)
+
+
+def test_source_is_a_function_of_its_parameters():
+    assert function("math.hypot(a, b)", ("a", "b"), {"math": math})(3, 4) == 5
+    assert function("[a + i for i in range(b)]", ("a", "b"))(3, 2) == [3, 4]
 
 
 def test_members_numbers_are_distinct_and_between_0_and_1():
@@ -180,6 +186,7 @@ def test_a_gradient_through_a_write_is_the_textbooks():
 
     torch.testing.assert_close(found, {"s": weights * y, "y": weights * x})
     assert square.lacks(CPU) is None
+    assert str(square) == "Tensor.mul_ (from what it overwrites)"
     stacked_twice = square.gradients(square.write.run, torch.stack([x, x]), {"y": torch.stack([y, y])})
     torch.testing.assert_close(stacked_twice["s"], torch.stack([weights * y] * 2))
 
