@@ -17,5 +17,12 @@ def restore(kept: dict[str, Tensor]) -> None:
         _of(kind).set_rng_state(stood)
 
 
+def seed(device: torch.device, number: int) -> None:
+    """Seed these two and no other device's, as torch.manual_seed would."""
+    own = {"cpu": torch.default_generator}.get(device.type) or getattr(torch, device.type)
+    for generator in (torch.default_generator, own):
+        generator.manual_seed(number)
+
+
 def _of(kind: str) -> Any:
     return torch if kind == "cpu" else getattr(torch, kind)

@@ -141,11 +141,24 @@ class Reference:
         func: Callable[..., Any],
         in_dims: Any = 0,
         out_dims: Any = 0,
-        randomness: str = "error",  # noqa: ARG002 - a loop draws as its members draw
+        randomness: str = "error",
         *,
         chunk_size: int | None = None,  # noqa: ARG002 - a loop is already in chunks of one
     ) -> Callable[..., Any]:
-        return reference.vmap(func, in_dims, out_dims)
+        """A loop draws as its members draw, and in mode "same" each from where the first one did."""
+        if randomness != "same":
+            return reference.vmap(func, in_dims, out_dims)
+
+        def mapped(*args: Any, **kwargs: Any) -> Any:
+            stood = torch.get_rng_state()
+
+            def from_there(*args: Any, **kwargs: Any) -> Any:
+                torch.set_rng_state(stood)
+                return func(*args, **kwargs)
+
+            return reference.vmap(from_there, in_dims, out_dims)(*args, **kwargs)
+
+        return mapped
 
     def functional_call(self, module: nn.Module, state: Any, *args: Any, **kwargs: Any) -> Any:
         return reference.functional_call(module, state, *args, **kwargs)

@@ -135,11 +135,11 @@ def in_float64(answer: Answer) -> Answer:
 
 
 def _run(func: Callable[..., Any], models: Sequence[nn.Module], inputs: Sequence[Any], dtype: Any) -> list[Any]:
-    pairs = [(copied(model), copy.deepcopy(x)) for model, x in zip(models, inputs, strict=True)]
-    if dtype is not None:
-        convert = partial(_tensor_in, dtype)
-        pairs = [(converted(model, convert), tree_map(convert, x)) for model, x in pairs]
     try:
+        pairs = [(copied(model), copy.deepcopy(x)) for model, x in zip(models, inputs, strict=True)]
+        if dtype is not None:
+            convert = partial(_tensor_in, dtype)
+            pairs = [(converted(model, convert), tree_map(convert, x)) for model, x in pairs]
         return [func(model, x) for model, x in pairs]
     except Exception as error:
         raise PlainLoopError(f"the plain loop fails: {type(error).__name__}: {error}") from error

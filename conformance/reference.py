@@ -145,7 +145,8 @@ def functional_call(
     values = _values(_names(module), given, tie_weights=tie_weights, strict=strict)
     for name, tensor in values.items():
         owner, attribute = _place(module, name)
-        delattr(owner, attribute)
+        if attribute not in dict(owner.named_buffers(recurse=False)):
+            delattr(owner, attribute)  # a parameter, whose place a mere tensor can't take
         setattr(owner, attribute, tensor)
     result = module(*(args if isinstance(args, tuple) else (args,)), **(kwargs or {}))
     for one in dicts:

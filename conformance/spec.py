@@ -31,6 +31,7 @@ CHAPTERS = (
     "purity",
     "parity",
     "compiled",
+    "modules",
 )
 
 

@@ -25,6 +25,7 @@ from conformance.faults import (
     in_dims,
     inplace,
     inplace_views,
+    modules,
     nesting,
     out_dims,
     parity,
@@ -74,6 +75,7 @@ CHAPTERS = (
     compiled,
     compiled_modes,
     compiled_programs,
+    modules,
 )
 FAULTS = MappingProxyType(
     {

@@ -12,7 +12,8 @@ class Fault:
 
     `breaks`: the requirement that must go red. `also`: others that may, as patterns, since they rest on the same
     behaviour; everything else has to stay green. `judged_on`: the implementation that the kill matrix injects it into,
-    and `device`: where. `in_children`: it is seen by tests alone that run in a process of their own.
+    and `device`: where. `in_children`: it is seen by tests alone that run in a process of their own. `shown_by`: what
+    the names of the cases have in common that show it, where its requirement has hundreds.
     """
 
     breaks: str = ""
@@ -20,6 +21,7 @@ class Fault:
     judged_on: str = "torch.func"
     device: str = "cpu"
     in_children: bool = False
+    shown_by: str = ""
 
     def __init__(self, inner: Any) -> None:
         self.inner = inner

@@ -114,6 +114,7 @@ class Collector:
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None]:
         import torch
 
+        from conformance.judging import NotApplicableError
         from conformance.numerics import recorded_shares
 
         if item.nodeid not in self.run.collected:
@@ -123,7 +124,11 @@ class Collector:
         seed(self.run.options["seed"])
         with recorded_shares() as shares:
             item.stash[SHARES] = shares
-            return (yield)
+            try:
+                return (yield)
+            except NotApplicableError as nothing:
+                item.stash[NOT_APPLICABLE] = str(nothing)
+                pytest.skip(str(nothing))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(

@@ -44,16 +44,17 @@ class Thin:
     MOST = 2
     OTHERS = 8
 
-    def __init__(self, requirement: str | None, fault: str = "") -> None:
+    def __init__(self, requirement: str | None, fault: str = "", shown_by: str = "") -> None:
         self.requirement = requirement
         self.start = zlib.crc32(fault.encode())
+        self.shown_by = shown_by
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config, items):
         cases = {}
         for item in items:
             cases.setdefault(item.function, []).append(item)
-        own = [item for each in cases.values() if self.asks(each[0]) for item in each]
+        own = [item for each in cases.values() if self.asks(each[0]) for item in each if self.shown_by in item.name]
         others = [item for each in cases.values() if not self.asks(each[0]) for item in self.some(each)]
         step = max(1, math.ceil(len(others) / self.OTHERS)) if self.requirement else 1
         kept = {*own, *others[self.start % step :: step]}

@@ -28,7 +28,7 @@ def test_the_fault_is_seen_by_its_requirement_and_by_no_unrelated_one(run_suite,
         "-m",
         marks,
         paths=asked(fault),
-        plugins=[Thin(breaks, fault)],
+        plugins=[Thin(breaks, fault, FAULTS[fault].shown_by)],
     )
 
     assert_killed(fault, outcome.red(), record_property)

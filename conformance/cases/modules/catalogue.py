@@ -1,0 +1,48 @@
+"""The catalogue: the cases of all families, in the order of their files."""
+
+from conformance.cases.modules import (
+    ModuleCase,
+    activations,
+    attention,
+    containers,
+    convolutions,
+    distances,
+    dropouts,
+    embeddings,
+    functional,
+    lazy,
+    linear,
+    losses,
+    normalizations,
+    padding,
+    parametrizations,
+    pooling,
+    recurrent,
+    shapes,
+    torch_functions,
+    transformers,
+)
+
+FAMILIES = (
+    activations,
+    attention,
+    containers,
+    convolutions,
+    distances,
+    dropouts,
+    embeddings,
+    functional,
+    lazy,
+    linear,
+    losses,
+    normalizations,
+    padding,
+    parametrizations,
+    pooling,
+    recurrent,
+    shapes,
+    torch_functions,
+    transformers,
+)
+
+CATALOGUE: tuple[ModuleCase, ...] = tuple(case for family in FAMILIES for case in family.CASES)

@@ -1,0 +1,114 @@
+"""Containers, each in the forward that a person writes around it."""
+
+from collections import OrderedDict
+
+import torch
+from torch import Tensor, nn
+
+from conformance.cases.inputs import floats
+from conformance.cases.modules import SAMPLES, ModuleCase
+
+ROWS = (floats(SAMPLES, 3),)
+
+
+class Written(nn.Module):
+    """A module as people write them: parameters, a buffer, a layer, and a None of each kind."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(2))
+        self.register_parameter("absent", None)
+        self.register_buffer("shift", torch.ones(2))
+        self.register_buffer("nothing", None)
+        self.layer = nn.Linear(3, 2)
+        self.activation = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x) * self.scale + self.get_buffer("shift")
+
+
+class Counting(nn.Module):
+    """It counts its calls and keeps a moving mean, in buffers that it writes to in place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("calls", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("mean", torch.ones(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.get_buffer("calls").add_(1)
+        self.get_buffer("mean").mul_(0.9).add_(x.detach().mean(0) * 0.1)
+        return x - self.get_buffer("mean")
+
+
+class Listed(nn.Module):
+    """Residual blocks in a loop."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(nn.Linear(3, 3) for _ in range(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for block in self.blocks:
+            x = x + torch.tanh(block(x))
+        return x
+
+
+class Named(nn.Module):
+    """A dict of heads, and a dict of outputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heads = nn.ModuleDict({"policy": nn.Linear(3, 2), "value": nn.Linear(3, 1)})
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        return {name: head(x) for name, head in self.heads.items()}
+
+
+class ParametersListed(nn.Module):
+    """A polynomial, whose coefficients are a list."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.coefficients = nn.ParameterList(torch.randn(3) for _ in range(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        total = torch.zeros_like(x)
+        for coefficient in self.coefficients:
+            total = total * x + coefficient
+        return total
+
+
+class ParametersNamed(nn.Module):
+    """A layer whose weights are a dict."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights = nn.ParameterDict({"left": torch.randn(3, 2), "bias": torch.randn(2)})
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x @ self.weights["left"] + self.weights["bias"]
+
+
+def tied() -> nn.Module:
+    """One layer twice."""
+    layer = nn.Linear(3, 3)
+    return nn.Sequential(layer, nn.Tanh(), layer)
+
+
+def named() -> nn.Module:
+    return nn.Sequential(OrderedDict(first=nn.Linear(3, 11), second=nn.Tanh(), third=nn.Linear(11, 2)))
+
+
+CASES = (
+    ModuleCase("Module-written", Written, ROWS),
+    ModuleCase("Module-counting", Counting, ROWS),
+    ModuleCase("ModuleDict-heads", Named, ROWS),
+    ModuleCase("ModuleList-blocks", Listed, ROWS),
+    ModuleCase("ParameterDict-weights", ParametersNamed, ROWS),
+    ModuleCase("ParameterList-coefficients", ParametersListed, ROWS),
+    ModuleCase("Sequential", lambda: nn.Sequential(nn.Linear(3, 11), nn.Tanh(), nn.Linear(11, 2)), ROWS),
+    ModuleCase("Sequential-named", named, ROWS),
+    ModuleCase("Sequential-tied", tied, ROWS),
+    ModuleCase("Sequential-empty", nn.Sequential, ROWS),
+)

@@ -1,0 +1,43 @@
+"""Lazy modules after their first call, which turns them into what they were to become."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+
+from conformance.cases.inputs import floats
+from conformance.cases.modules import SAMPLES, ModuleCase, evaluated
+
+SIZES = {1: (11,), 2: (4, 6), 3: (4, 3, 5)}
+
+
+def initialized(shape: tuple[int, ...], lazy: Callable[..., nn.Module], *args: Any, **options: Any) -> nn.Module:
+    module = lazy(*args, **options)
+    module(torch.randn(shape))
+    return module
+
+
+CASES = (
+    ModuleCase("LazyLinear", partial(initialized, (SAMPLES, 3), nn.LazyLinear, 2), (floats(SAMPLES, 3),)),
+    *(
+        ModuleCase(
+            f"{name}{dims}d",
+            partial(initialized, (SAMPLES, 3, *size), getattr(nn, f"{name}{dims}d"), *args),
+            (floats(SAMPLES, 3, *size),),
+        )
+        for name, args in (
+            ("LazyConv", (2, 3)),
+            ("LazyConvTranspose", (2, 3)),
+            ("LazyBatchNorm", ()),
+            ("LazyInstanceNorm", ()),
+        )
+        for dims, size in SIZES.items()
+    ),
+    ModuleCase(
+        "LazyBatchNorm2d-eval",
+        partial(evaluated, initialized, (SAMPLES, 3, 4, 6), nn.LazyBatchNorm2d),
+        (floats(SAMPLES, 3, 4, 6),),
+    ),
+)

@@ -1,0 +1,38 @@
+"""Padding."""
+
+from collections.abc import Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+from torch import nn
+
+from conformance.cases.inputs import floats
+from conformance.cases.modules import SAMPLES, ModuleCase, where
+
+INPUTS = {1: (floats(SAMPLES, 3, 11),), 2: (floats(SAMPLES, 3, 4, 6),), 3: (floats(SAMPLES, 3, 4, 6, 3),)}
+# As many numbers as each module takes, all different.
+SIDES: Mapping[int, Any] = MappingProxyType({1: (1, 2), 2: (1, 2, 3, 0), 3: (1, 2, 3, 0, 2, 1)})
+
+
+def of(dims: int, cls: type[nn.Module]) -> tuple[ModuleCase, ...]:
+    return (ModuleCase(cls.__name__, partial(cls, SIDES[dims]), INPUTS[dims]),)
+
+
+CASES = (
+    *(
+        case
+        for dims in (1, 2, 3)
+        for kind in ("Circular", "Reflection", "Replication", "Zero")
+        for case in where(
+            nn,
+            f"{kind}Pad{dims}d",
+            partial(of, dims),
+        )
+    ),
+    ModuleCase("ConstantPad1d", partial(nn.ConstantPad1d, SIDES[1], 0.5), INPUTS[1]),
+    ModuleCase("ConstantPad2d", partial(nn.ConstantPad2d, SIDES[2], 0.5), INPUTS[2]),
+    ModuleCase("ConstantPad3d", partial(nn.ConstantPad3d, SIDES[3], 0.5), INPUTS[3]),
+    ModuleCase("ConstantPad1d-negative", partial(nn.ConstantPad1d, (-2, 1), 0.5), INPUTS[1]),
+    ModuleCase("ReflectionPad1d-unbatched", partial(nn.ReflectionPad1d, 2), (floats(3, 11),)),
+)

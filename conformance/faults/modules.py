@@ -1,0 +1,238 @@
+"""Faults for the chapter `modules`: in one module of many, or in what only many modules together show."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from conformance.faults.derivatives import TransformFault, scaled
+from conformance.faults.dims import VmapFault
+from conformance.faults.fault import CallFault, Fault, one_dict
+from conformance.faults.patched import PatchedInsideVmap, is_mapped
+from conformance.numerics import is_inexact
+from conformance.trees import tree_map
+
+OFF = 1 + 1e-3
+ALL = ("modules.*",)
+
+
+class GroupsExchanged(PatchedInsideVmap):
+    """A convolution with groups gives each group the next one's channels."""
+
+    breaks = "modules.own_minibatch"
+    shown_by = "Conv2d"
+    also = ALL
+    owner = F
+    attribute = "conv2d"
+
+    def spoiled(self, original: Any, x: Tensor, *args: Any) -> Tensor:
+        return original(x if args[-1] == 1 else x.flip(-3), *args)
+
+
+class SharedIndicesOfTheLast(PatchedInsideVmap):
+    """Members that share their indices count them from the end."""
+
+    breaks = "modules.shared_minibatch"
+    shown_by = "mbedding"
+    owner = F
+    attribute = "embedding"
+
+    def spoiled(self, original: Any, x: Tensor, weight: Tensor, *args: Any) -> Tensor:
+        return original(x if is_mapped(x) else len(weight) - 1 - x, weight, *args)
+
+
+class BilinearGradientOff(PatchedInsideVmap):
+    """The gradient of a bilinear layer is off by a thousandth, and its value right."""
+
+    breaks = "modules.backward"
+    shown_by = "Bilinear"
+    also = ALL
+    owner = F
+    attribute = "bilinear"
+
+    def spoiled(self, original: Any, *args: Any) -> Tensor:
+        out = original(*args)
+        return out + (out - out.detach()) * (OFF - 1)
+
+
+class GradOfModulesOff(TransformFault):
+    """torch.func.grad inside vmap is off by a thousandth where there is more to differentiate in than parameters."""
+
+    breaks = "modules.grad"
+    shown_by = "Linear"
+    transform = "grad"
+
+    def result(self, found: Any) -> Any:
+        return scaled(found, OFF) if isinstance(found, tuple) else found
+
+
+class JvpOfModulesOff(TransformFault):
+    """torch.func.jvp inside vmap is off by a thousandth where a module has several outputs."""
+
+    breaks = "modules.forward_mode"
+    shown_by = "LSTM"
+    transform = "jvp"
+
+    def result(self, found: Any) -> Any:
+        value, tangent = found
+        return value, scaled(tangent, OFF) if len(tangent) > 1 else tangent
+
+
+class SamplesOfModulesAveraged(VmapFault):
+    """Each sample's gradient is the mean over the samples."""
+
+    breaks = "modules.per_sample"
+    shown_by = "Linear"
+
+    def mapped(self, run: Any, func: Any, in_dims: Any, out_dims: Any, args: Any) -> Any:
+        out = run(func, in_dims, out_dims, args)
+        if self.depth == 1:
+            return out
+        return tree_map(lambda leaf: leaf.mean(0, keepdim=True).expand_as(leaf), out)
+
+
+class InstanceStatisticsKept(PatchedInsideVmap):
+    """InstanceNorm uses the statistics that it tracks, and does not update them."""
+
+    breaks = "modules.buffers"
+    shown_by = "InstanceNorm"
+    owner = F
+    attribute = "instance_norm"
+
+    def spoiled(self, original: Any, x: Tensor, mean: Any, var: Any, *args: Any) -> Tensor:
+        return original(x, None if mean is None else mean.clone(), None if var is None else var.clone(), *args)
+
+
+class DifferentIsSame(Fault):
+    """In mode different all members draw the same."""
+
+    breaks = "modules.randomness"
+    shown_by = "ropout"
+
+    def vmap(self, func: Callable[..., Any], *args: Any, **options: Any) -> Callable[..., Any]:
+        if options.get("randomness") == "different":
+            options = {**options, "randomness": "same"}
+        return self.inner.vmap(func, *args, **options)
+
+
+class FailuresAreWrittenDown(Fault):
+    """A call that fails leaves a note in the first member."""
+
+    breaks = "modules.restored"
+    shown_by = "Norm"
+
+    def combine(self, models: Sequence[nn.Module]) -> tuple[Callable[..., Any], Any, Any]:
+        self.first = models[0]
+        return self.inner.combine(models)
+
+    def vmap(self, func: Callable[..., Any], *args: Any, **options: Any) -> Callable[..., Any]:
+        mapped = self.inner.vmap(func, *args, **options)
+
+        def noting(*args: Any) -> Any:
+            try:
+                return mapped(*args)
+            except Exception:
+                vars(self.first)["failed"] = True
+                raise
+
+        return noting
+
+
+class MembersSorted(Fault):
+    """The members are stacked in the order of their first parameters."""
+
+    breaks = "modules.order"
+    shown_by = "Norm"
+    also = ALL
+
+    def combine(self, models: Sequence[nn.Module]) -> tuple[Callable[..., Any], Any, Any]:
+        return self.inner.combine(sorted(models, key=_first_number))
+
+
+def _first_number(model: nn.Module) -> float:
+    return next((float(parameter.flatten()[0].real) for parameter in model.parameters() if parameter.numel()), 0.0)
+
+
+class LoneMemberOff(Fault):
+    """What an ensemble of one answers is off by a thousandth."""
+
+    breaks = "modules.single"
+    shown_by = "Norm"
+
+    def returned(self, out: Any, args: Any) -> Any:  # noqa: ARG002 - it shows in what comes out
+        return tree_map(lambda leaf: leaf * OFF if is_inexact(leaf) and len(leaf) == 1 else leaf, out)
+
+
+class TrainModeIsForgotten(Fault):
+    """The module that runs the members is in eval mode, whatever mode they are in."""
+
+    breaks = "modules.modes"
+    shown_by = "Norm"
+    also = ALL
+
+    def combine(self, models: Sequence[nn.Module]) -> tuple[Callable[..., Any], Any, Any]:
+        modes = [module.training for module in models[0].modules()]
+        models[0].eval()
+        made = self.inner.combine([models[0], *(model.eval() for model in models[1:])])
+        for model in models:
+            for module, mode in zip(model.modules(), modes, strict=True):
+                module.training = mode
+        return made
+
+
+class NanSpreads(Fault):
+    """A NaN in what one member gives is in what all give."""
+
+    breaks = "modules.isolation"
+    shown_by = "Norm"
+
+    def returned(self, out: Any, args: Any) -> Any:  # noqa: ARG002 - it shows in what comes out
+        return tree_map(lambda leaf: leaf + 0 * leaf.sum(0) if is_inexact(leaf) else leaf, out)
+
+
+class ClassesWrapAround(PatchedInsideVmap):
+    """A class that does not exist counts from the first again."""
+
+    breaks = "modules.out_of_range"
+    shown_by = "CrossEntropy"
+    owner = F
+    attribute = "cross_entropy"
+
+    def spoiled(self, original: Any, x: Tensor, target: Tensor, *args: Any, **options: Any) -> Tensor:
+        indices = not target.is_floating_point()
+        return original(x, target.remainder(x.shape[1]) if indices else target, *args, **options)
+
+
+class MetaBuffersAreZero(CallFault):
+    """A base on meta has zeros for buffers, whatever it is given."""
+
+    breaks = "modules.meta_base"
+    shown_by = "Norm"
+
+    def call(self, module: nn.Module, state: Any, args: Any, kwargs: Any, options: Any) -> Any:
+        given = one_dict(state)
+        if any(parameter.is_meta for parameter in module.parameters()):
+            given |= {name: torch.zeros_like(given[name]) for name, _ in module.named_buffers() if name in given}
+        return self.inner.functional_call(module, given, args, kwargs, **options)
+
+
+class ClassNobodyKnows(Fault):
+    """In this torch there is a module that nobody has looked at."""
+
+    breaks = "modules.covered"
+
+    def fault_active(self) -> AbstractContextManager[Any]:
+        return patch.object(nn, "Newest", type("Newest", (nn.Linear,), {}), create=True)
+
+
+class FunctionNobodyKnows(Fault):
+    """In this torch there is a function of torch.nn.functional that nobody has looked at."""
+
+    breaks = "modules.functions_covered"
+
+    def fault_active(self) -> AbstractContextManager[Any]:
+        return patch.object(F, "newest", F.linear, create=True)

@@ -1,0 +1,75 @@
+"""What one member holds and the others must not feel: numbers that spread, and indices out of range."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from conformance.assertions import assert_members_close
+from conformance.numerics import Answer, is_inexact
+from conformance.subject import Subject
+from conformance.trees import leaves, tree_map
+
+NUMBERS = (math.nan, math.inf)
+ONE = 1  # the member that is spoiled
+FAR = 2**20
+
+
+def with_numbers(subject: Subject) -> Iterator[Subject]:
+    """The subject with NaN or infinity in one member's state and minibatch, where it can take them."""
+    for value in NUMBERS:
+        spoiled = subject.of(range(len(subject.models)))
+        tensors = [tensor for tensor in (*_state(spoiled), *_minibatch(spoiled)) if is_inexact(tensor)]
+        with torch.no_grad():
+            for tensor in tensors:
+                tensor.fill_(value)
+        if tensors and takes(spoiled):
+            yield spoiled
+
+
+def with_indices(subject: Subject) -> Iterator[Subject]:
+    """The subject with an index in one member's minibatch that the plain module does not take, each in turn."""
+    for place, tensor in enumerate(_minibatch(subject)):
+        if tensor.dtype != torch.int64 or not tensor.numel():
+            continue
+        for index in (-1, *range(int(tensor.max()) + 1, 64), FAR):
+            spoiled = subject.of(range(len(subject.models)))
+            _minibatch(spoiled)[place].view(-1)[0] = index
+            if not takes(spoiled):
+                yield spoiled
+                if index > 0:
+                    break
+
+
+def takes(subject: Subject) -> bool:
+    """Does the spoiled member alone answer?"""
+    model, x = subject.of([ONE]).pairs[0]
+    try:
+        with subject.seeded():
+            model(*x)
+    except Exception:  # noqa: BLE001 - a module refuses in any way it likes
+        return False
+    return True
+
+
+def assert_others_close(actual: Any, expected: Answer, what: str = "output") -> None:
+    """What is not the spoiled member's is what it was."""
+    count = len(expected.values)
+    others = [i for i in range(count) if i != ONE]
+    kept = Answer(*([each[i] for i in others] for each in (expected.values, expected.truth, expected.sample)))
+    assert_members_close(_rows(actual, others), kept, what)
+
+
+def _rows(tree: Any, which: list[int]) -> Any:
+    return tree_map(lambda leaf: leaf[which], tree)
+
+
+def _state(subject: Subject) -> list[Tensor]:
+    model = subject.models[ONE]
+    return [*model.parameters(), *model.buffers()]
+
+
+def _minibatch(subject: Subject) -> list[Tensor]:
+    return [leaf for _, leaf in leaves(subject.minibatches[ONE], "input") if isinstance(leaf, Tensor)]

@@ -1,0 +1,160 @@
+"""Does a check end in the status that it has earned, and does its subject stand where it says?"""
+
+from fnmatch import fnmatchcase
+from functools import partial
+
+import pytest
+import torch
+from torch import nn
+
+from conformance.cases.inputs import floats, integers
+from conformance.cases.modules import ModuleCase
+from conformance.cases.modules.catalogue import CATALOGUE
+from conformance.cases.modules.refusals import CRASHES, REFUSED
+from conformance.checks import CHECKS
+from conformance.faults.patched import is_mapped
+from conformance.generators import state
+from conformance.implementations import Functorch, TorchFunc
+from conformance.judging import Status, judge
+from conformance.numerics import PlainLoopError
+from conformance.subject import Subject
+
+CASES = {case.name: case for case in CATALOGUE}
+CPU = torch.device("cpu")
+
+
+class Broken(nn.Module):
+    """It has state and does not run."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(3))
+
+    def forward(self, x):
+        raise RuntimeError("broken")
+
+
+class Rounded(nn.Module):
+    """What it answers has no slope: its gradients are zero."""
+
+    def forward(self, x):
+        return x.round()
+
+
+class Unbatched(nn.Module):
+    """It takes no batch, and says so with an assertion of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(3))
+
+    def forward(self, x):
+        if is_mapped(x):
+            raise KeyError(x.shape)
+        return x * self.weight
+
+
+MADE = {
+    "broken": ModuleCase("broken", Broken, (floats(7, 3),)),
+    "rounded": ModuleCase("rounded", Rounded, (floats(7, 3),)),
+    "unbatched": ModuleCase("unbatched", Unbatched, (floats(7, 3),)),
+    "whole": ModuleCase("whole", partial(nn.Unflatten, 1, (3, 1)), (integers(5, 7, 3),)),
+}
+
+
+@pytest.mark.parametrize(
+    ("check", "case", "status", "said"),
+    [
+        ("own_minibatch", "Linear", Status.RIGHT, ""),
+        ("own_minibatch", "RReLU", Status.REFUSED, "aten::rrelu"),
+        ("own_minibatch", "unbatched", Status.REFUSED_UNCLEARLY, "KeyError"),
+        ("own_minibatch", "broken", Status.NOT_APPLICABLE, "the plain loop fails: RuntimeError: broken"),
+        ("shared_minibatch", "Tanh", Status.NOT_APPLICABLE, "it has no state"),
+        ("backward", "rounded", Status.NOT_APPLICABLE, "all its gradients are zero"),
+        ("backward", "Embedding-paddingidx", Status.WRONG, "member 1: gradient"),
+        ("per_sample", "PReLU", Status.REFUSED_UNCLEARLY, "The size of tensor"),
+        ("per_sample", "Dropout", Status.NOT_APPLICABLE, "it draws"),
+        ("per_sample", "Tanh", Status.NOT_APPLICABLE, "it has no parameters"),
+        ("buffers", "Linear", Status.NOT_APPLICABLE, "it has no buffers"),
+        ("randomness", "Linear", Status.NOT_APPLICABLE, "it draws nothing"),
+        ("randomness", "broken", Status.NOT_APPLICABLE, "the plain loop fails: RuntimeError: broken"),
+        ("randomness", "RReLU", Status.REFUSED, "aten::rrelu"),
+        ("isolation", "whole", Status.NOT_APPLICABLE, "it takes neither NaN nor infinity"),
+        ("out_of_range", "Linear", Status.NOT_APPLICABLE, "it refuses no index"),
+        ("out_of_range", "whole", Status.NOT_APPLICABLE, "it refuses no index"),
+        ("out_of_range", "Embedding", Status.WRONG, "an index out of range gets an answer"),
+        ("order", "rounded", Status.RIGHT, ""),
+        ("order", "prune", Status.NOT_APPLICABLE, "the plain module can't be copied"),
+    ],
+)
+def test_a_check_ends_in_its_status(check, case, status, said):
+    finding = judge(CHECKS[check], CASES.get(case) or MADE[case], TorchFunc(), CPU)
+
+    assert finding.status is status
+    assert said in finding.message
+    assert not finding.slow
+
+
+def test_what_has_no_functional_call_has_no_base():
+    finding = judge(CHECKS["meta_base"], CASES["Linear"], Functorch(), CPU)
+
+    assert finding.status is Status.NOT_APPLICABLE
+
+
+def test_what_runs_member_by_member_is_told():
+    finding = judge(CHECKS["own_minibatch"], CASES["Bilinear"], TorchFunc(), CPU)
+
+    assert finding.status is Status.RIGHT
+    assert finding.slow == ("aten::bilinear",)
+
+
+class Accepting(TorchFunc):
+    """It draws in mode error as it does in mode same."""
+
+    def vmap(self, func, *args, randomness="error", **options):
+        return super().vmap(func, *args, randomness="same" if randomness == "error" else randomness, **options)
+
+
+def test_draws_that_are_not_refused_are_wrong():
+    finding = judge(CHECKS["randomness"], CASES["Dropout"], Accepting(), CPU)
+
+    assert finding.status is Status.WRONG
+    assert "accepted silently" in finding.message
+
+
+@pytest.mark.parametrize("case", ["Dropout", "Linear"])
+def test_a_subject_leaves_the_generators_where_they_stand(case):
+    before = state(CPU)
+
+    subject = Subject(CASES[case], TorchFunc())
+    with subject.seeded():
+        torch.rand(3)
+
+    assert subject.draws is (case == "Dropout")
+    assert torch.equal(before["cpu"], state(CPU)["cpu"])
+
+
+def test_members_can_be_taken_in_another_order_without_a_change_to_them():
+    subject = Subject(CASES["Linear"], TorchFunc())
+
+    turned = subject.of([2, 0])
+    with torch.no_grad():
+        turned.models[0].weight.zero_()
+
+    assert torch.equal(turned.models[1].weight, subject.models[0].weight)
+    assert subject.models[2].weight.any()
+    assert torch.equal(turned.minibatches[0][0], subject.minibatches[2][0])
+
+
+def test_a_plain_module_that_fails_is_no_draw():
+    with pytest.raises(PlainLoopError, match="broken"):
+        _ = Subject(MADE["broken"], TorchFunc()).draws
+
+
+@pytest.mark.parametrize("rows", [CRASHES, REFUSED], ids=["crashes", "refused"])
+def test_what_may_be_refused_is_of_checks_and_cases_that_exist(rows):
+    for why, checks, cases in rows:
+        assert why
+        assert set(checks) <= CHECKS.keys(), why
+        for pattern in cases:
+            assert any(fnmatchcase(name, pattern) for name in CASES), pattern
