@@ -49,17 +49,17 @@ class Finding:
 
 
 def judge(check: Check, case: Case, implementation: Implementation, device: torch.device | str) -> Finding:
-    """Run a check of a case."""
+    """Run a check of a case. What its factory raises is its own fault, and is not caught."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        status, message = _judged(check, case, implementation, device)
+        status, message = _judged(check, Subject(case, implementation, device))
     operations = (SLOW.search(str(warning.message)) for warning in caught)
     return Finding(status, message, tuple(sorted({found[1] for found in operations if found})))
 
 
-def _judged(check: Check, case: Case, implementation: Implementation, device: torch.device | str) -> tuple[Status, str]:
+def _judged(check: Check, subject: Subject) -> tuple[Status, str]:
     try:
-        check(Subject(case, implementation, device))
+        check(subject)
     except PlainLoopError as error:
         return Status.NOT_APPLICABLE, str(error)
     except AssertionError as error:

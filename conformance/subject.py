@@ -24,7 +24,8 @@ FEW = 1
 class Case(Protocol):
     """What a subject is made of: modules, and for each of them a minibatch, a tuple of positional arguments."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def members(self, n: int, *, device: torch.device | str, dtype: torch.dtype) -> list[nn.Module]: ...
 

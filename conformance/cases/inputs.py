@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from conformance.trees import tree_map
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,16 @@ class Input:
         """A tensor on that device, its floating numbers in that dtype."""
         tensor = self.make(generator)
         return tensor.to(device, dtype) if tensor.is_floating_point() else tensor.to(device)
+
+
+def drawn(inputs: tuple[Any, ...], n: int, device: torch.device | str, dtype: torch.dtype) -> list[tuple[Any, ...]]:
+    """`n` minibatches, each with numbers of its own; what is no Input is the same in all."""
+    generator = torch.Generator().manual_seed(torch.initial_seed() ^ 0x5EED)
+
+    def draw(leaf: Any) -> Any:
+        return leaf.draw(generator, device, dtype) if isinstance(leaf, Input) else leaf
+
+    return [tree_map(draw, inputs) for _ in range(n)]
 
 
 def floats(*shape: int) -> Input:

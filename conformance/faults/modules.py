@@ -107,7 +107,7 @@ class InstanceStatisticsKept(PatchedInsideVmap):
         return original(x, None if mean is None else mean.clone(), None if var is None else var.clone(), *args)
 
 
-class DifferentIsSame(Fault):
+class ModulesDrawAlike(Fault):
     """In mode different all members draw the same."""
 
     breaks = "modules.randomness"

@@ -42,7 +42,7 @@ class Thin:
     """
 
     MOST = 2
-    OTHERS = 8
+    OTHERS = 6
 
     def __init__(self, requirement: str | None, fault: str = "", shown_by: str = "") -> None:
         self.requirement = requirement

@@ -17,9 +17,9 @@ import torch
 from packaging.version import Version
 from torch import Tensor, nn
 
-from conformance.cases.inputs import Input
+from conformance.cases.inputs import drawn
 from conformance.models import SAMPLES, moved
-from conformance.trees import leaves, tree_map
+from conformance.trees import leaves
 
 __all__ = ["SAMPLES", "Function", "Keywords", "ModuleCase", "accepting", "evaluated", "since", "where"]
 
@@ -43,12 +43,7 @@ class ModuleCase:
 
     def minibatches(self, n: int, *, device: torch.device | str, dtype: torch.dtype) -> list[tuple[Any, ...]]:
         """A minibatch for each of `n` members."""
-        generator = torch.Generator().manual_seed(torch.initial_seed() ^ 0x5EED)
-
-        def drawn(leaf: Any) -> Any:
-            return leaf.draw(generator, device, dtype) if isinstance(leaf, Input) else leaf
-
-        return [tree_map(drawn, self.inputs) for _ in range(n)]
+        return drawn(self.inputs, n, device, dtype)
 
     def has_state(self) -> bool:
         """Is there a parameter or buffer?"""
