@@ -2,6 +2,7 @@
 
 import configparser
 import re
+import textwrap
 
 from conformance import spec
 from conformance.devices import CANNOT_ANSWER
@@ -10,7 +11,7 @@ from conformance.expectations import load as load_expectations
 from conformance.implementations import Functorch, TorchFunc
 from conformance.report import tables
 from conformance.report.results import Status
-from conformance.suite import SUITE, files
+from conformance.suite import CONFIGURATION, SUITE, files
 from conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -71,3 +72,15 @@ def test_the_table_of_optimizers_is_the_one_that_this_torch_gives(run_suite):
     outcome = run_suite("-m", "not original", paths=[str(path) for path in files("training")])
 
     assert "\n".join(tables.markdown(outcome.result["tables"]["optimizers"], "optimizers")) in README
+
+
+def test_its_example_of_somebodys_own_tests_runs(run_suite, tmp_path):
+    example = README.partition("    from conformance.testing import")[2].partition("\n\n`make_model`")[0]
+    source = textwrap.dedent(f"    import torch\n    from conformance.testing import{example}\n")
+    (tmp_path / "test_readme_example.py").write_text(source, encoding="utf-8")
+
+    options = ("-p", "conformance.plugin", "-c", str(CONFIGURATION))
+    outcome = run_suite(*options, paths=[str(tmp_path / "test_readme_example.py")])
+
+    assert outcome.code == 0
+    assert re.search(r"1[0-9] passed", outcome.printed)
