@@ -5,6 +5,7 @@ import torch
 from conformance.faults.derivatives import _Over
 from conformance.faults.errors import RefusalsLeaveATrace
 from conformance.faults.inplace import LastMemberNotWritten, RefusedWriteWritesOneMember
+from conformance.faults.inplace_views import WritesNotCounted
 from conformance.functions import Sevenfold
 from conformance.implementations import TorchFunc
 
@@ -15,6 +16,20 @@ def test_a_linear_map_over_the_members_passes_gradients_on():
     _Over.apply(x, lambda tensor: tensor, 3).sum().backward()
 
     assert x.grad.tolist() == [1, 1, 1]
+
+
+def test_a_linear_map_over_the_members_passes_tangents_on():
+    x, t = torch.ones(3), torch.arange(3.0)
+
+    _, tangent = torch.func.jvp(lambda x: _Over.apply(x, lambda tensor: tensor, 3), (x,), (t,))
+
+    assert tangent.tolist() == [0, 1, 2]
+
+
+def test_writes_are_counted_in_what_is_no_tensor():
+    args = ([torch.ones(3)],)
+
+    assert WritesNotCounted(TorchFunc()).mapped(lambda _f, _in, _out, args: args, None, 0, 0, args) is args
 
 
 def test_a_refusal_leaves_a_trace_only_in_a_tensor():
