@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from conformance.faults.derivatives import TransformFault, scaled
-from conformance.faults.dims import VmapFault
 from conformance.faults.fault import CallFault, Fault, one_dict
+from conformance.faults.gradients_transforms import SamplesGradientsAveraged
 from conformance.faults.patched import PatchedInsideVmap, is_mapped
 from conformance.numerics import is_inexact
 from conformance.trees import tree_map
@@ -82,17 +82,11 @@ class JvpOfModulesOff(TransformFault):
         return value, scaled(tangent, OFF) if len(tangent) > 1 else tangent
 
 
-class SamplesOfModulesAveraged(VmapFault):
-    """Each sample's gradient is the mean over the samples."""
+class SamplesOfModulesAveraged(SamplesGradientsAveraged):
+    """Each sample's gradient is the mean over the samples, whatever the module."""
 
     breaks = "modules.per_sample"
     shown_by = "Linear"
-
-    def mapped(self, run: Any, func: Any, in_dims: Any, out_dims: Any, args: Any) -> Any:
-        out = run(func, in_dims, out_dims, args)
-        if self.depth == 1:
-            return out
-        return tree_map(lambda leaf: leaf.mean(0, keepdim=True).expand_as(leaf), out)
 
 
 class InstanceStatisticsKept(PatchedInsideVmap):
