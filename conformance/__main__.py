@@ -9,14 +9,17 @@ from conformance.suite import CONFIGURATION
 MISTAKE = 4
 HELP = """\
 usage: conformance run [options] [tests]
+       conformance check package.module:make_model --input 3x32x32 [options]
 
 A conformance suite for PyTorch model ensembling.
 
 verbs:
   run    judge a PyTorch build, a device or an implementation of your own
+  check  judge a model: can it be ensembled, is the ensemble right, and is it faster than a loop?
 
 `run` takes the options of pytest and of the suite: `conformance run --help` lists them. Without tests it runs the whole
 suite. Tests are named as the result file names them: tests/test_forward.py, tests/test_forward.py::test_name.
+`conformance check --help` says how inputs are described.
 """
 
 
@@ -25,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     match sys.argv[1:] if arguments is None else arguments:
         case ["run", *rest]:
             return run(rest)
+        case ["check", *rest]:
+            return check(rest)
         case ["-h" | "--help"]:
             sys.stdout.write(HELP)
             return 0
@@ -46,6 +51,13 @@ def run(arguments: Sequence[str]) -> int:
 
     own = ["-c", str(CONFIGURATION), "--noconftest", "-o", f"cache_dir={Path.cwd() / '.pytest_cache'}"]
     return int(pytest.main([*own, "-p", "conformance.plugin", "-p", "conformance.plugin.paths", *arguments]))
+
+
+def check(arguments: Sequence[str]) -> int:
+    """Check a model, in child processes; returns the exit code."""
+    from conformance.check import command
+
+    return command.main(arguments)
 
 
 if __name__ == "__main__":

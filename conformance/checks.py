@@ -12,20 +12,18 @@ A check takes a `Subject`. It returns if the ensemble gives what the members giv
 import copy
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from conformance.answers import answered, answers, forward, gradients_of, member
 from conformance.assertions import REFUSALS, assert_members_close, assert_same, unchanged
 from conformance.differentiating import (
     backward_alone,
     grad_of_call,
-    gradients,
-    gradients_in,
     jvp_of_call,
     leaves_of,
     parameter_gradients,
@@ -34,23 +32,12 @@ from conformance.differentiating import (
     transformed,
     with_samples,
 )
-from conformance.ensemble import Ensemble
 from conformance.models import state_of
-from conformance.numerics import Answer, PlainLoopError, is_inexact
+from conformance.numerics import PlainLoopError, is_inexact
 from conformance.spoiling import ONE, assert_others_close, with_indices, with_numbers
-from conformance.subject import Subject, differentiable, tensors, total
+from conformance.subject import Subject, tensors
 
 Check = Callable[[Subject], None]
-
-
-def forward(model: nn.Module, x: tuple[Any, ...]) -> tuple[Tensor, ...]:
-    """What a model alone answers."""
-    return tuple(each.detach() for each in tensors(model(*x)))
-
-
-def member(ensemble: Ensemble) -> Callable[..., Any]:
-    """A member's forward with its slices: what is mapped."""
-    return lambda params, buffers, x: tensors(ensemble.member(params, buffers, *x))
 
 
 def own_minibatch(subject: Subject) -> None:
@@ -80,7 +67,7 @@ def backward(subject: Subject) -> None:
 
     out = subject.together(member(ensemble), ensemble, x)
 
-    assert_members_close(_gradients_of(subject, ensemble, x, out), expected, "gradient")
+    assert_members_close(gradients_of(subject, ensemble, x, out), expected, "gradient")
 
 
 def grad(subject: Subject) -> None:
@@ -205,7 +192,7 @@ def single(subject: Subject) -> None:
 def everything(subject: Subject) -> None:
     """Each member gives what it gives alone, and if it learns, it learns what it learns alone."""
     expected = answers(subject)
-    assert_members_close(answered(subject, learns=expected.learns), expected.alone)
+    assert_members_close(answered(subject, learns=expected.learns), expected.alone, "answer")
 
 
 def modes(subject: Subject) -> None:
@@ -249,42 +236,6 @@ def meta_base(subject: Subject) -> None:
         return tensors(call(base, (params, buffers), x))
 
     assert_members_close(subject.together(on_meta, ensemble, subject.stacked), expected)
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What the members give alone, and whether there is something to learn, which is then a part of it."""
-
-    alone: Answer
-    learns: bool
-
-
-def answers(subject: Subject) -> Answers:
-    """What the members of a subject give alone, and learn where they can."""
-    try:
-        return Answers(subject.alone(_learned), learns=True)
-    except PlainLoopError:
-        return Answers(subject.alone(lambda model, x: {"output": forward(model, x)}), learns=False)
-
-
-def answered(subject: Subject, *, learns: bool) -> dict[str, Any]:
-    """The same of the ensemble."""
-    ensemble, x = subject.ensemble(), leaves_of(subject.stacked) if learns else subject.stacked
-    out = subject.together(member(ensemble), ensemble, x)
-    if not learns:
-        return {"output": out}
-    return {"output": out, "gradient": _gradients_of(subject, ensemble, x, out)}
-
-
-def _learned(model: nn.Module, x: tuple[Any, ...]) -> dict[str, Any]:
-    given = leaves_of(x)
-    out = tensors(model(*given))
-    return {"output": tuple(each.detach() for each in out), "gradient": gradients_in(model, given, out)}
-
-
-def _gradients_of(subject: Subject, ensemble: Ensemble, x: Any, out: Any) -> list[Tensor]:
-    sums = [total([leaf[i] for leaf in out]) for i in range(len(subject.models))]
-    return gradients(torch.stack(sums).sum(), [*ensemble.trainable.values(), *differentiable(x)])
 
 
 CHECKS: Mapping[str, Check] = MappingProxyType(

@@ -3,7 +3,7 @@
 `call(params, buffers, *x)` is a member's forward, and what is differentiated is `subject.total` of its output.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from conformance.derivatives import tangents
 from conformance.numerics import PlainLoopError, is_inexact
 from conformance.subject import differentiable, tensors, total
-from conformance.trees import tree_map
+from conformance.trees import leaves, tree_map
 
 Call = Callable[..., Any]
 
@@ -22,23 +22,31 @@ def leaves_of(x: Any) -> Any:
     return tree_map(lambda leaf: leaf.detach().requires_grad_() if is_inexact(leaf) else leaf, x)
 
 
-def gradients(number: Tensor, wanted: Sequence[Tensor]) -> list[Tensor]:
+def differentiable_by_name(x: Any) -> dict[str, Tensor]:
+    """The floating tensors among the inputs, named by where they stand."""
+    return {name: leaf for name, leaf in leaves(x, "input") if is_inexact(leaf)}
+
+
+def gradients(number: Tensor, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The gradient of each, zero where nothing flows, and dense."""
-    found = torch.autograd.grad(number, wanted, allow_unused=True)
-    return [torch.zeros_like(of) if each is None else each.to_dense() for each, of in zip(found, wanted, strict=True)]
+    found = torch.autograd.grad(number, list(wanted.values()), allow_unused=True)
+    return {
+        name: torch.zeros_like(of) if each is None else each.to_dense()
+        for each, (name, of) in zip(found, wanted.items(), strict=True)
+    }
 
 
-def backward_alone(model: nn.Module, x: Any) -> list[Tensor]:
+def backward_alone(model: nn.Module, x: Any) -> dict[str, Tensor]:
     """What backward gives one model, in every parameter that learns and every floating input."""
     x = leaves_of(x)
     return gradients_in(model, x, model(*x))
 
 
-def gradients_in(model: nn.Module, x: Any, output: Any) -> list[Tensor]:
-    """The gradients of an output in the model's parameters that learn and in the floating inputs `x`."""
-    wanted = [*(each for each in model.parameters() if each.requires_grad), *differentiable(x)]
-    found = gradients(total(output), wanted)
-    if not any(each.any() for each in found):
+def gradients_in(model: nn.Module, x: Any, output: Any) -> dict[str, Tensor]:
+    """The gradients of an output in the model's parameters that learn and in the floating inputs `x`, by name."""
+    learning = {name: each for name, each in model.named_parameters() if each.requires_grad}
+    found = gradients(total(output), learning | differentiable_by_name(x))
+    if not any(each.any() for each in found.values()):
         raise PlainLoopError("all its gradients are zero")
     return found
 

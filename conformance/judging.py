@@ -1,15 +1,18 @@
 """What comes of a check: the ensemble is right, refuses, or is wrong, or there is nothing to ask."""
 
 import re
+import traceback
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
+from pathlib import Path
 
 import torch
 
 from conformance.assertions import REFUSALS
 from conformance.checks import Check
 from conformance.implementations import Implementation
+from conformance.models import MEMBERS
 from conformance.numerics import PlainLoopError
 from conformance.subject import Case, Subject
 
@@ -20,6 +23,7 @@ CLEAR = re.compile(
     re.IGNORECASE,
 )
 SLOW = re.compile(r"performance drop.*? batching rule for (\S+?)\. ")
+HERE = Path(__file__).parent
 
 
 class Status(Enum):
@@ -40,32 +44,46 @@ class NotApplicableError(Exception):
 class Finding:
     """The status, and what was said: the refusal, what differs, or why there is nothing to ask.
 
-    `slow`: the operations that ran member by member, as torch warns.
+    `slow`: the operations that ran member by member, as torch warns. `error`: what was raised, and from where.
     """
 
     status: Status
     message: str = ""
     slow: tuple[str, ...] = ()
+    error: Exception | None = None
 
 
-def judge(check: Check, case: Case, implementation: Implementation, device: torch.device | str) -> Finding:
-    """Run a check of a case. What its factory raises is its own fault, and is not caught."""
+def judge(
+    check: Check,
+    case: Case,
+    implementation: Implementation,
+    device: torch.device | str,
+    dtype: torch.dtype | None = None,
+    n: int = MEMBERS,
+) -> Finding:
+    """Run a check of `n` members of a case. What its factory raises is its own fault, and is not caught."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        status, message = _judged(check, Subject(case, implementation, device))
+        found = _judged(check, Subject(case, implementation, device, dtype, n))
     operations = (SLOW.search(str(warning.message)) for warning in caught)
-    return Finding(status, message, tuple(sorted({found[1] for found in operations if found})))
+    return replace(found, slow=tuple(sorted({each[1] for each in operations if each})))
 
 
-def _judged(check: Check, subject: Subject) -> tuple[Status, str]:
+def _judged(check: Check, subject: Subject) -> Finding:
     try:
         check(subject)
     except PlainLoopError as error:
-        return Status.NOT_APPLICABLE, str(error)
-    except AssertionError as error:
-        return Status.WRONG, str(error)
+        return Finding(Status.NOT_APPLICABLE, str(error), error=error)
     except Exception as error:  # noqa: BLE001 - what is no clear refusal is an unclear one
-        said = f"{type(error).__name__}: {error}"
+        if isinstance(error, AssertionError) and _is_ours(error):
+            return Finding(Status.WRONG, str(error), error=error)
         clear = isinstance(error, REFUSALS) and CLEAR.search(str(error)) and "INTERNAL ASSERT" not in str(error)
-        return (Status.REFUSED if clear else Status.REFUSED_UNCLEARLY), said
-    return Status.RIGHT, ""
+        status = Status.REFUSED if clear else Status.REFUSED_UNCLEARLY
+        return Finding(status, f"{type(error).__name__}: {error}", error=error)
+    return Finding(Status.RIGHT)
+
+
+def _is_ours(error: AssertionError) -> bool:
+    """Did a check find something, or does a model refuse with an assertion of its own?"""
+    *_, innermost = traceback.extract_tb(error.__traceback__)
+    return HERE in Path(innermost.filename).parents

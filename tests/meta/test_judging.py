@@ -42,7 +42,7 @@ class Rounded(nn.Module):
 
 
 class Unbatched(nn.Module):
-    """It takes no batch, and says so with an assertion of its own."""
+    """It takes no batch, and says so unclearly."""
 
     def __init__(self):
         super().__init__()
@@ -54,7 +54,16 @@ class Unbatched(nn.Module):
         return x * self.weight
 
 
+class Asserting(Unbatched):
+    """Likewise, with an assertion of its own."""
+
+    def forward(self, x):
+        assert not is_mapped(x), "no batch"
+        return x * self.weight
+
+
 MADE = {
+    "asserting": ModuleCase("asserting", Asserting, (floats(7, 3),)),
     "broken": ModuleCase("broken", Broken, (floats(7, 3),)),
     "rounded": ModuleCase("rounded", Rounded, (floats(7, 3),)),
     "unbatched": ModuleCase("unbatched", Unbatched, (floats(7, 3),)),
@@ -68,6 +77,7 @@ MADE = {
         ("own_minibatch", "Linear", Status.RIGHT, ""),
         ("own_minibatch", "RReLU", Status.REFUSED, "aten::rrelu"),
         ("own_minibatch", "unbatched", Status.REFUSED_UNCLEARLY, "KeyError"),
+        ("own_minibatch", "asserting", Status.REFUSED_UNCLEARLY, "AssertionError: no batch"),
         ("own_minibatch", "broken", Status.NOT_APPLICABLE, "the plain loop fails: RuntimeError: broken"),
         ("shared_minibatch", "Tanh", Status.NOT_APPLICABLE, "it has no state"),
         ("backward", "rounded", Status.NOT_APPLICABLE, "all its gradients are zero"),
