@@ -76,7 +76,7 @@ def _facts(case: Checked) -> dict[str, Any]:
     state = state_of(first)
     return {
         "class": type(first).__name__,
-        "holds": _holds(first),
+        "holds": holds(first),
         "parameters": sum(each.numel() for each in first.parameters()),
         "training": first.training,
         "tensors": len(state),
@@ -85,7 +85,7 @@ def _facts(case: Checked) -> dict[str, Any]:
     }
 
 
-def _holds(model: torch.nn.Module) -> list[str]:
+def holds(model: torch.nn.Module) -> list[str]:
     """The classes of a model's modules, and what else a remedy may be about."""
     modules = list(model.modules())
     hooked = any(module._backward_hooks for module in modules)  # noqa: SLF001 - torch tells it nowhere else
