@@ -4,6 +4,7 @@ An event is a pair of a name and plain data: ("environment", facts), ("model", f
 """
 
 import random
+import warnings
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from typing import Any
@@ -124,10 +125,24 @@ def measured(
 ) -> dict[str, Any]:
     """What a call costs, by loop and by vmap."""
     try:
-        rows = cost.sweep(COSTS[step], case, implementation, device, dtype, members)
-        peaks = cost.peaks(COSTS[step](Subject(case, implementation, device, dtype, members)), device)
+        # Which operations are slow the checks have told.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _timed(step, case, implementation, device, dtype, members)
     except Exception as error:  # noqa: BLE001 - what can't be run can't be measured, and the checks have said why
         return {"status": "not measured", "message": f"{type(error).__name__}: {error}"}
+
+
+def _timed(
+    step: str,
+    case: Checked,
+    implementation: Implementation,
+    device: torch.device,
+    dtype: torch.dtype,
+    members: int,
+) -> dict[str, Any]:
+    rows = cost.sweep(COSTS[step], case, implementation, device, dtype, members)
+    peaks = cost.peaks(COSTS[step](Subject(case, implementation, device, dtype, members)), device)
     wanted = next(row for row in rows if row["members"] == members)
     large = device.type == "cpu" and peaks["vmap"] >= LARGE
     status = "faster" if wanted["ratio"] > 1 else "slower with large activations" if large else "slower"

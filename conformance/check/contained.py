@@ -8,7 +8,6 @@ import sys
 from collections.abc import Collection, Iterator
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,7 +18,9 @@ from conformance.check.source import own_line
 Event = tuple[str, Any]
 # A check of a large model may take minutes, and one that hangs would take for ever.
 PATIENCE = 600.0
-FRAME = re.compile(r'File "(.+?)", line (\d+)')
+FRAME = re.compile(r'File "(.+?)", line (\d+) in (\w+)')
+# Where the plain loop runs.
+PLAIN = ("numerics.py", "_run")
 # What a second child says again.
 FACTS = ("environment", "model")
 # After which it ends by itself.
@@ -82,18 +83,22 @@ def _of_a_child(request: Request, done: Collection[str], patience: float) -> Ite
             raise _DiedError({"status": "crash", "message": f"no answer within {patience:.0f} s"})
         except EOFError:
             process.join()
-            raise _DiedError(_crash(process, log)) from None
+            raise _DiedError(crash(process.exitcode, log)) from None
         finally:
             process.kill()
             process.join()
 
 
-def _crash(process: BaseProcess, log: Path) -> dict[str, Any]:
-    code = process.exitcode or 0
+def crash(code: int | None, log: Path) -> dict[str, Any]:
+    """The answer of a step that ended the process with this code; `log` is what faulthandler wrote."""
+    code = code or 0
     how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+    found = FRAME.findall(log.read_text(encoding="utf-8"))
+    plain = any(Path(name).name == PLAIN[0] and function == PLAIN[1] for name, _, function in found)
     # faulthandler begins with the innermost frame.
-    frames = [(name, int(line)) for name, line in FRAME.findall(log.read_text(encoding="utf-8"))][::-1]
-    return {"status": "crash", "message": f"the process ended with {how}", "source": own_line(frames)}
+    source = own_line([(name, int(line)) for name, line, _ in reversed(found)])
+    message = f"the {'plain module alone' if plain else 'ensemble'} ends the process with {how}"
+    return {"status": "crash", "message": message, "source": source}
 
 
 def _work(connection: Connection, request: Request, done: Collection[str], log: str) -> None:

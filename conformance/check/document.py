@@ -57,11 +57,14 @@ class Document:
     def verdict(self) -> tuple[int, str]:
         """The exit code, and why in words."""
         plain = self.checks[FORWARD]
-        wrong, refused = self.ended("wrong", "crash"), self.ended("refused", "refused unclearly")
+        wrong, refused = self.ended("wrong"), self.ended("refused", "refused unclearly")
+        crashed = self.ended("crash")
         if plain["status"] == "not applicable":
             return MISTAKE, f"NO ANSWER: {plain['message']}"
         if wrong:
-            return WRONG, f"WRONG: {', '.join(wrong)}"
+            return WRONG, f"WRONG: {', '.join(wrong)}" + (f"; CRASHES: {', '.join(crashed)}" if crashed else "")
+        if crashed:
+            return WRONG, f"CRASHES: {', '.join(crashed)}"
         if FORWARD in refused:
             return WRONG, f"CAN'T BE ENSEMBLED: {self.request.implementation} refuses"
         if refused:

@@ -9,6 +9,7 @@ from conformance.check.request import Request
 
 NAME = 18
 WIDTH = 116
+MEGA = 10**6
 LONG = 200  # characters of a message; JSON has all of it
 LOUD = ("wrong", "crash")
 
@@ -73,11 +74,15 @@ def _speed(told: Mapping[str, Any]) -> str:
     how = f"{ratio:.2g} times as fast as" if ratio > 1 else f"{1 / ratio:.2g} times as slow as"
     turn = f"faster from {crossing} on" if crossing else "nowhere faster"
     measured = f"measured with {_listed([str(row['members']) for row in rows], len(rows))}"
-    peak = {name: f"{size / 1e6:.3g} MB" for name, size in told["peak"].items()}
+    peak = {name: _size(size) for name, size in told["peak"].items()}
     return _wrapped(
         f"vmap is {how} the loop with {asked['members']} members ({_taken(asked['vmap'])} against "
         f"{_taken(asked['loop'])}); {turn}, {measured}; peak memory {peak['vmap']} against {peak['loop']}"
     )
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e6:.3g} MB" if size >= MEGA else f"{size / 1e3:.3g} kB"
 
 
 def _taken(timing: Mapping[str, float]) -> str:

@@ -276,9 +276,18 @@ def test_a_crash_is_named_and_the_rest_is_asked(monkeypatch):
     assert told[4] == ("begin", "two")
     name, crash = told[5]
     assert (name, crash["status"]) == ("end", "crash")
-    assert crash["message"] == "the process ended with SIGSEGV"
+    assert crash["message"] == "the ensemble ends the process with SIGSEGV"
     assert crash["source"].endswith(": os.kill(os.getpid(), signal.SIGSEGV)")
     assert told[6:] == [("begin", "three"), ("end", {"status": "right", "message": ""})]
+
+
+def test_a_crash_of_the_plain_module_is_told_from_one_of_the_ensemble(tmp_path):
+    log = tmp_path / "log"
+    log.write_text('  File "conformance/numerics.py", line 7 in _run\n', encoding="utf-8")
+
+    crash = contained.crash(-11, log)
+
+    assert crash["message"] == "the plain module alone ends the process with SIGSEGV"
 
 
 def test_a_step_that_hangs_is_named(monkeypatch):
@@ -322,7 +331,8 @@ def document(problem=None, **statuses):
         (document(per_sample="refused unclearly"), 0, "RIGHT, as far as it is not refused: per_sample"),
         (document(own_minibatch="refused"), 1, "CAN'T BE ENSEMBLED: torch.func refuses"),
         (document(own_minibatch="refused unclearly"), 1, "CAN'T BE ENSEMBLED: torch.func refuses"),
-        (document(grad="wrong", order="crash"), 1, "WRONG: grad, order"),
+        (document(grad="wrong", order="crash"), 1, "WRONG: grad; CRASHES: order"),
+        (document(grad="refused", order="crash"), 1, "CRASHES: order"),
         (document(problem="the same numbers"), 1, "WRONG: members"),
         (document(own_minibatch="not applicable"), 4, "NO ANSWER: own_minibatch said so"),
     ],
@@ -392,11 +402,11 @@ def test_the_speed_is_shown(ratio, turn, said):
     row = {"members": 3, "ratio": ratio, "vmap": timing, "loop": timing | {"median": 2e-3}}
     told = {"status": "x", "asked": row, "rows": [row, row | {"members": 50}], "crossing": turn}
 
-    shown = " ".join(screen.answer(told | {"peak": {"loop": 10**6, "vmap": 2 * 10**6}}, {}).split())
+    shown = " ".join(screen.answer(told | {"peak": {"loop": 999_000, "vmap": 2 * 10**6}}, {}).split())
 
     assert said in shown
     assert ("faster from 1 on" if turn else "nowhere faster") in shown
-    assert shown.endswith("measured with 3, 50; peak memory 2 MB against 1 MB")
+    assert shown.endswith("measured with 3, 50; peak memory 2 MB against 999 kB")
 
 
 @pytest.fixture

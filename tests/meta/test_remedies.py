@@ -99,6 +99,13 @@ class Cell(nn.Module):
         return state
 
 
+class Written(nn.PReLU):
+    """PReLU, written out."""
+
+    def forward(self, x):
+        return torch.where(x > 0, x, self.weight * x)
+
+
 def parametrized():
     return nn.utils.parametrizations.weight_norm(nn.Linear(3, 2))
 
@@ -200,6 +207,13 @@ TRIED = [
     ("sparse-gradients", "backward", lambda: nn.Embedding(11, 3, sparse=True), TOKENS, lambda: nn.Embedding(11, 3)),
     ("different-classes", "own_minibatch", parametrized, SAMPLES, layers(parametrized)),
     ("different-classes", "own_minibatch", parametrized, SAMPLES, from_one),
+    (
+        "prelu",
+        "per_sample",
+        layers(lambda: nn.Linear(3, 5), nn.PReLU),
+        SAMPLES,
+        layers(lambda: nn.Linear(3, 5), Written),
+    ),
     ("no-batching-rule", "own_minibatch", computing(F.rrelu), SAMPLES, computing(F.leaky_relu)),
     ("fixed-dtype", "own_minibatch", lambda: FixedDtype(like=False), SAMPLES, lambda: FixedDtype(like=True)),
 ]
