@@ -6,7 +6,7 @@ An event is a pair of a name and plain data: ("environment", facts), ("model", f
 import random
 import warnings
 from collections.abc import Callable, Collection, Iterator
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -39,15 +39,11 @@ def events(request: Request, done: Collection[str]) -> Iterator[Event]:
     case = load(request)
     yield "model", _facts(case)
     dtype = DTYPES[request.dtype] if request.dtype else None
-    ask = partial(asked, case, implementation, device, dtype, request.members)
+    questions = Questions(case, implementation, device, dtype, request.members)
     for step in STEPS:
         if step not in done:
             yield "begin", step
-            if step in CHECKS:
-                yield "end", ask(step)
-            else:
-                timed = dtype or torch.get_default_dtype()
-                yield "end", measured(step, case, implementation, device, timed, request.members)
+            yield "end", questions.checked(step) if step in CHECKS else questions.measured(step)
 
 
 def _device(request: Request) -> torch.device:
@@ -93,58 +89,49 @@ def holds(model: torch.nn.Module) -> list[str]:
     return sorted({type(module).__name__ for module in modules} | ({"full backward hook"} if hooked else set()))
 
 
-def asked(
-    case: Checked,
-    implementation: Implementation,
-    device: torch.device,
-    dtype: torch.dtype | None,
-    members: int,
-    step: str,
-) -> dict[str, Any]:
-    """What a check of the members says, and where it stops."""
-    check = CHECKS[step]
-    try:
-        found = judge(check, case, implementation, device, dtype, members)
-    except MistakeError:
-        raise
-    except Exception as error:  # noqa: BLE001 - copying, moving and converting a model can each fail in its own way
-        return {"status": "not applicable", "message": f"no members to ask: {type(error).__name__}: {error}"}
-    told: dict[str, Any] = {"status": found.status.value, "message": found.message, "slow": list(found.slow)}
-    if found.error is not None and found.status is not Status.WRONG:
-        told |= vars(place(found.error, lambda: check(Subject(case, implementation, device, dtype, members))))
-    return told
+@dataclass(frozen=True)
+class Questions:
+    """All that is asked of one model; without a `dtype`, in the device's finest, and timed in torch's default."""
 
+    case: Checked
+    implementation: Implementation
+    device: torch.device
+    dtype: torch.dtype | None
+    members: int
 
-def measured(
-    step: str,
-    case: Checked,
-    implementation: Implementation,
-    device: torch.device,
-    dtype: torch.dtype,
-    members: int,
-) -> dict[str, Any]:
-    """What a call costs, by loop and by vmap."""
-    try:
-        # Which operations are slow the checks have told.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return _timed(step, case, implementation, device, dtype, members)
-    except Exception as error:  # noqa: BLE001 - what can't be run can't be measured, and the checks have said why
-        return {"status": "not measured", "message": f"{type(error).__name__}: {error}"}
+    def checked(self, step: str) -> dict[str, Any]:
+        """What a check of the members says, and where it stops."""
+        check = CHECKS[step]
+        try:
+            found = judge(check, self.case, self.implementation, self.device, self.dtype, self.members)
+        except MistakeError:
+            raise
+        except Exception as error:  # noqa: BLE001 - copying and converting a model can each fail in its own way
+            return {"status": "not applicable", "message": f"no members to ask: {type(error).__name__}: {error}"}
+        told: dict[str, Any] = {"status": found.status.value, "message": found.message, "slow": list(found.slow)}
+        if found.error is not None and found.status is not Status.WRONG:
+            told |= vars(place(found.error, lambda: check(self._subject(self.dtype))))
+        return told
 
+    def measured(self, step: str) -> dict[str, Any]:
+        """What a call costs, by loop and by vmap."""
+        try:
+            # Which operations are slow the checks have told.
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return self._timed(COSTS[step])
+        except Exception as error:  # noqa: BLE001 - what can't be run can't be measured, and the checks have said why
+            return {"status": "not measured", "message": f"{type(error).__name__}: {error}"}
 
-def _timed(
-    step: str,
-    case: Checked,
-    implementation: Implementation,
-    device: torch.device,
-    dtype: torch.dtype,
-    members: int,
-) -> dict[str, Any]:
-    rows = cost.sweep(COSTS[step], case, implementation, device, dtype, members)
-    peaks = cost.peaks(COSTS[step](Subject(case, implementation, device, dtype, members)), device)
-    wanted = next(row for row in rows if row["members"] == members)
-    large = device.type == "cpu" and peaks["vmap"] >= LARGE
-    status = "faster" if wanted["ratio"] > 1 else "slower with large activations" if large else "slower"
-    crossing = cost.crossing(rows)
-    return {"status": status, "message": "", "asked": wanted, "rows": rows, "crossing": crossing, "peak": peaks}
+    def _timed(self, calls: Callable[[Subject], cost.Calls]) -> dict[str, Any]:
+        dtype = self.dtype or torch.get_default_dtype()
+        rows = cost.sweep(calls, lambda n: self._subject(dtype, n), self.members)
+        peaks = cost.peaks(calls(self._subject(dtype)), self.device)
+        wanted = next(row for row in rows if row["members"] == self.members)
+        large = self.device.type == "cpu" and peaks["vmap"] >= LARGE
+        status = "faster" if wanted["ratio"] > 1 else "slower with large activations" if large else "slower"
+        crossing = cost.crossing(rows)
+        return {"status": status, "message": "", "asked": wanted, "rows": rows, "crossing": crossing, "peak": peaks}
+
+    def _subject(self, dtype: torch.dtype | None, n: int | None = None) -> Subject:
+        return Subject(self.case, self.implementation, self.device, dtype, n or self.members)

@@ -9,9 +9,8 @@ from torch import Tensor
 
 from conformance import memory, speed
 from conformance.answers import member
-from conformance.implementations import Implementation
 from conformance.numerics import is_inexact
-from conformance.subject import Case, Subject, tensors
+from conformance.subject import Subject, tensors
 from conformance.trees import tree_map
 
 SIZES = (1, 2, 5, 10, 20, 50)
@@ -20,24 +19,17 @@ SPARE = 1.5
 Calls = Mapping[str, Callable[[], Any]]
 
 
-def sweep(
-    what: Callable[[Subject], Calls],
-    case: Case,
-    implementation: Implementation,
-    device: torch.device,
-    dtype: torch.dtype,
-    members: int,
-) -> list[dict[str, Any]]:
-    """`what` ("loop" and "vmap") for the members asked for, then for 1, 2, 5 and so on while there is time.
+def sweep(what: Callable[[Subject], Calls], subject: Callable[[int], Subject], members: int) -> list[dict[str, Any]]:
+    """`what` ("loop" and "vmap") of the `subject` with the members asked for, then with 1, 2, 5 and so on.
 
-    A row for each number of members, in its order: median seconds, quartiles, and how many times faster vmap is.
+    A row for each number of members that there is time for: median seconds, quartiles, how many times faster vmap is.
     """
     begun = time.monotonic()
     rows: list[dict[str, Any]] = []
     for n in (members, *(size for size in SIZES if size != members)):
         if rows and time.monotonic() - begun > SPARE:
             break
-        taken = speed.in_turn(what(Subject(case, implementation, device, dtype, n)))
+        taken = speed.in_turn(what(subject(n)))
         ratio = taken["loop"].median / taken["vmap"].median
         rows.append({"members": n, "ratio": ratio} | {name: vars(each) for name, each in taken.items()})
     return sorted(rows, key=lambda row: row["members"])

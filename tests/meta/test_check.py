@@ -124,9 +124,12 @@ def test_it_says_whether_members_differ_and_asks_members_that_do(model, problem,
         assert len({tensor.sum().item() for tensor in tensors}) == 3
 
 
+def questions(model, shape="3"):
+    return answering.Questions(load(ask(f"theirs:{model}", (shape,))), TorchFunc(), CPU, None, 3)
+
+
 def found(model, check, shape="3"):
-    case = load(ask(f"theirs:{model}", (shape,)))
-    return answering.asked(case, TorchFunc(), CPU, None, 3, check)
+    return questions(model, shape).checked(check)
 
 
 @pytest.mark.parametrize(
@@ -166,20 +169,18 @@ def test_the_line_is_ones_own_or_that_of_a_third_one(tmp_path, monkeypatch):
 
 
 def test_members_that_can_t_be_copied_are_notasked(monkeypatch):
-    case = load(ask("theirs:branch", ("3",)))
-    monkeypatch.setattr(type(case), "members", lambda *args, **options: 1 / 0)
+    asking = questions("branch")
+    monkeypatch.setattr(type(asking.case), "members", lambda *args, **options: 1 / 0)
 
-    told = answering.asked(case, TorchFunc(), CPU, None, 3, "order")
+    told = asking.checked("order")
 
     assert told == {"status": "not applicable", "message": "no members to ask: ZeroDivisionError: division by zero"}
-    assert answering.measured("speed_forward", case, TorchFunc(), CPU, torch.float32, 3)["status"] == "not measured"
+    assert asking.measured("speed_forward")["status"] == "not measured"
 
 
 def test_a_mistake_in_the_inputs_ends_the_check():
-    case = load(ask("theirs:mlp", (":no_tuple",)))
-
     with pytest.raises(MistakeError):
-        answering.asked(case, TorchFunc(), CPU, None, 3, "order")
+        found("mlp", "order", ":no_tuple")
 
 
 @pytest.mark.parametrize("calls", [cost.forward, cost.backward])
@@ -205,13 +206,12 @@ def test_loop_and_vmap_are_timed_on_the_same_work(calls, model):
 
 
 def test_what_is_asked_for_is_measured_and_more_while_there_is_time(monkeypatch):
-    case = load(ask("theirs:mlp", ("3",)))
     monkeypatch.setattr(cost, "SIZES", (1, 3, 6))
-    measured = partial(cost.sweep, cost.forward, case, TorchFunc(), CPU, torch.float32, 3)
+    asking = questions("mlp")
 
-    assert [row["members"] for row in measured()] == [1, 3, 6]
+    assert [row["members"] for row in asking.measured("speed_forward")["rows"]] == [1, 3, 6]
     monkeypatch.setattr(cost, "SPARE", -1)
-    (row,) = measured()
+    (row,) = asking.measured("speed_forward")["rows"]
     assert row["members"] == 3
     assert row["ratio"] == row["loop"]["median"] / row["vmap"]["median"]
 
@@ -229,12 +229,11 @@ def test_it_turns_where_vmap_is_faster_from_then_on(ratios, turn):
 
 
 def test_large_activations_on_a_cpu_are_told(monkeypatch):
-    case = load(ask("theirs:mlp", ("3",)))
     monkeypatch.setattr(cost, "SIZES", ())
     monkeypatch.setattr(cost, "peaks", lambda calls, device: {"loop": 2**20, "vmap": 2**25})
     monkeypatch.setattr(cost.speed, "in_turn", lambda calls: {"loop": cost.speed.Timing(1, 1, 1), "vmap": TWICE})
 
-    told = answering.measured("speed_forward", case, TorchFunc(), CPU, torch.float32, 3)
+    told = questions("mlp").measured("speed_forward")
 
     assert told["status"] == "slower with large activations"
 

@@ -100,3 +100,8 @@ def test_without_a_verb_nothing_conforms(capsys, monkeypatch, arguments, mistake
 
     assert main() == MISTAKE
     assert capsys.readouterr().err == f"{HELP}\nERROR: {mistake}\n"
+
+
+def test_check_is_a_verb(capsys):
+    assert main(["check", "some.module:make_model"]) == MISTAKE
+    assert capsys.readouterr().err == "ERROR: the following arguments are required: --input\n"
