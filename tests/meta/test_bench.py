@@ -1,0 +1,144 @@
+"""Does the speed table time what is right, say what it leaves out, and draw what it recorded?"""
+
+import json
+import math
+
+import pytest
+import torch
+
+from conformance.bench import __main__ as command
+from conformance.bench import cells, checking, floor, forms, measuring
+from conformance.bench.cells import Size
+from conformance.bench.networks import NETWORKS, Network, cnn_by_hand
+from conformance.compiling import EAGER, Backend
+from conformance.devices import CANNOT_ANSWER
+from conformance.models import small_cnn
+
+CPU = torch.device("cpu")
+TINY = Network("tiny", small_cnn, cnn_by_hand, sample=(1, 8, 8), classes=13)
+QUICK = floor.Floor(math.inf, math.inf)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """Chunks of two members, few rounds, and nothing is compiled, which takes seconds."""
+    monkeypatch.setattr(forms, "CHUNK", 2)
+    monkeypatch.setattr(forms, "BACKEND", Backend("no_such_backend"))
+    monkeypatch.setattr(measuring, "MOST", 3)
+
+
+def rows(network, *, machine=QUICK, limit=60.0, members=3, says=None):
+    size = Size(network, members, 5)
+    return list(measuring.rows([size], CPU, machine, limit, (says if says is not None else []).append))
+
+
+def test_every_network_is_measured_at_every_size():
+    assert len(cells.SIZES) == len({str(size) for size in cells.SIZES}) == 2 * 6 * 3
+    assert str(cells.SIZES[-1]) == "SimpleCNN, 100 members, minibatches of 64"
+
+
+@pytest.mark.parametrize("network", [TINY, NETWORKS[0]], ids=lambda network: network.name)
+def test_each_form_is_right_and_gets_its_ratio(network):
+    says = []
+
+    table = rows(network, says=says)
+
+    assert [row["what"] for row in table] == ["forward", "backward", "step"]
+    assert says == [f"1 of 1: {network.name}, 3 members, minibatches of 5; 60 s of timing left"]
+    for row in table:
+        assert list(row["forms"]) == list(forms.FORMS)
+        timed = [each for form, each in row["forms"].items() if form != "compiled"]
+        assert all(each["ratio"] > 0 and each["low"] <= each["high"] for each in timed)
+        assert row["forms"]["loop"]["ratio"] == 1
+
+
+def test_what_is_compiled_is_right_too(monkeypatch):
+    monkeypatch.setattr(forms, "BACKEND", EAGER)
+    monkeypatch.setattr(measuring, "WHATS", ("step",))
+
+    (row,) = rows(TINY)
+
+    assert row["forms"]["compiled"]["ratio"] > 0
+
+
+def test_a_fast_form_that_is_wrong_is_not_timed():
+    neighbours = Network("tiny", small_cnn, lambda *given: cnn_by_hand(*given).roll(1, 0), (1, 8, 8), 13)
+
+    for row in rows(neighbours):
+        assert row["forms"]["by hand"]["reason"].startswith("wrong: member 0")
+        assert row["forms"]["vmap"]["ratio"] > 0
+
+
+def test_a_form_that_fails_says_how():
+    def by_hand(state, images):
+        raise RuntimeError("out of memory\nand more")
+
+    table = rows(Network("tiny", small_cnn, by_hand, (1, 8, 8), 13))
+
+    assert [row["forms"]["by hand"] for row in table] == [{"reason": "fails: RuntimeError: out of memory"}] * 3
+
+
+@pytest.mark.parametrize("what", ["backward", "step"])
+def test_gradients_and_steps_are_checked(what):
+    models, images, classes = Size(TINY, 3, 5).drawn(CPU)
+    expected = checking.Expected(models, images, classes)
+    right, stale = forms.Loop(models, images, classes), forms.Loop(models, images.flip(1).mul(2), classes)
+
+    assert expected.check(right, "backward") > 0
+    with pytest.raises(AssertionError, match=rf"member 0: {what}"):
+        expected.check(stale, what)
+
+
+def test_what_there_is_no_form_for_is_said():
+    for row in rows(TINY, members=2):
+        assert row["forms"]["chunks"] == {"reason": "a chunk has 2 members: this is vmap"}
+        assert "no_such_backend does not work here" in row["forms"]["compiled"]["reason"]
+
+
+@pytest.mark.parametrize("machine", [floor.Floor(1e-9, 1e-9), QUICK], ids=["foreseen", "found"])
+def test_what_would_outlast_the_limit_is_said(machine):
+    (*_, row) = rows(TINY, machine=machine, limit=0.0)
+
+    assert row["rounds"] == 0
+    reasons = {form: each["reason"] for form, each in row["forms"].items()}
+    assert {reasons[form] for form in ("loop", "vmap", "chunks", "by hand")} == {measuring.TOO_LONG}
+    assert "no_such_backend" in reasons["compiled"]
+
+
+def test_the_floor_is_measured_and_counted():
+    machine = floor.measured(CPU, side=16, numbers=64)
+    models, images, classes = Size(NETWORKS[0], 1, 5).drawn(CPU)
+
+    flops, moved = floor.flops(models[0], images[0], classes[0]), floor.bytes_of(models[0])
+
+    assert machine.flops > 0
+    assert machine.bytes > 0
+    products = 784 * 256 + 256 * 256 + 256 * 10
+    assert flops["forward"] == 2 * 5 * products
+    # What reaches the images needs no gradient.
+    assert flops["backward"] == flops["step"] == 2 * 5 * (3 * products - 784 * 256)
+    assert moved["step"] == 5 * moved["forward"] == 5 * 4 * (products + 256 + 256 + 10)
+    assert floor.Floor(10, 2).least(30, 4) == 3
+    assert floor.Floor(10, 2).least(30, 8) == 4
+
+
+def test_the_command_writes_a_line_a_cell(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(cells, "SIZES", [Size(TINY, 2, 3)])
+    monkeypatch.setattr(floor, "measured", lambda device: floor.Floor(1e9, 1e9))
+    monkeypatch.setenv(command.TUNABLES, "glibc.malloc.mmap_threshold=1")
+    result = tmp_path / "result.json"
+
+    code = command.main(["--device", "cpu", "--result", str(result), "--limit", "0"])
+
+    written = json.loads(result.read_text(encoding="utf-8"))
+    assert code == 0
+    assert [row["what"] for row in written["rows"]] == list(cells.WHATS)
+    assert sum('"what"' in line for line in result.read_text(encoding="utf-8").splitlines()) == 3
+    assert written["environment"]["glibc_tunables"] == "glibc.malloc.mmap_threshold=1"
+    assert written["floor"] == {"flops": 1e9, "bytes": 1e9}
+    assert "1 of 1: tiny" in capsys.readouterr().err
+
+
+def test_a_device_that_does_not_work_is_no_answer(tmp_path, capsys):
+    assert command.main(["--device", "nonsense", "--result", str(tmp_path / "result.json")]) == CANNOT_ANSWER
+    assert "environment can't answer" in capsys.readouterr().err
