@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-SECONDS = 240.0
+SECONDS = 300.0
 TUNABLES = "GLIBC_TUNABLES"
 
 

@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 SIDE = 2048
 NUMBERS = 2**26
-ROUNDS = 5
+ROUNDS = 10
 # Passes over the parameters that no form can do without: forward reads them, backward writes gradients, and a step
 # reads both and writes the parameters.
 PASSES = {"forward": 1, "backward": 2, "step": 5}

@@ -35,8 +35,8 @@ class Clock:
         return seconds * (FEWEST + 1) <= self.left
 
 
-class Ensemble:
-    """All forms of an ensemble of this size, each with what it is due."""
+class Candidates:
+    """All forms of an ensemble of this size; `reasons` says which of them there are no numbers for."""
 
     def __init__(self, size: Size, device: torch.device) -> None:
         models, images, classes = size.drawn(device)
@@ -79,33 +79,33 @@ def rows(
     clock = Clock(limit)
     for number, size in enumerate(sizes):
         say(f"{number + 1} of {len(sizes)}: {size}; {clock.left:.0f} s of timing left")
-        ensemble = Ensemble(size, device)
+        candidates = Candidates(size, device)
         for what in WHATS:
-            yield _row(size, what, ensemble, machine, clock)
+            yield _row(size, what, candidates, machine, clock)
         # What was compiled for this size is of no use to the next one.
         torch.compiler.reset()
 
 
-def _row(size: Size, what: str, ensemble: Ensemble, machine: floor.Floor, clock: Clock) -> Row:
-    least = machine.least(ensemble.flops[what], ensemble.bytes[what])
+def _row(size: Size, what: str, candidates: Candidates, machine: floor.Floor, clock: Clock) -> Row:
+    least = machine.least(candidates.flops[what], candidates.bytes[what])
     place = {"network": size.network.name, "members": size.members, "samples": size.samples, "what": what}
-    facts = {"flops": ensemble.flops[what], "bytes": ensemble.bytes[what], "least": _short(least)}
+    facts = {"flops": candidates.flops[what], "bytes": candidates.bytes[what], "least": _short(least)}
     missing = {
         **place,
         **facts,
         "rounds": 0,
-        "forms": {name: {"reason": ensemble.reasons.get(name, TOO_LONG)} for name in FORMS},
+        "forms": {name: {"reason": candidates.reasons.get(name, TOO_LONG)} for name in FORMS},
     }
     if not clock.lasts(SLOWER * least * len(FORMS)):
         return missing
-    right = ensemble.right(what)
-    if not clock.lasts(ensemble.one_pass()):
+    right = candidates.right(what)
+    if not clock.lasts(candidates.one_pass()):
         return missing
-    rounds = max(FEWEST, min(MOST, int(CELL / ensemble.one_pass())))
+    rounds = max(FEWEST, min(MOST, int(CELL / candidates.one_pass())))
     begin = timer()
     taken = speed.in_turn({name: getattr(form, what) for name, form in right.items()}, rounds=rounds)
     clock.left -= timer() - begin
-    reasons = {name: {"reason": reason} for name, reason in ensemble.reasons.items()}
+    reasons = {name: {"reason": reason} for name, reason in candidates.reasons.items()}
     timed = {name: _timed(timing, taken) for name, timing in taken.items()}
     return {**place, **facts, "rounds": rounds, "forms": {name: (timed | reasons)[name] for name in FORMS}}
 

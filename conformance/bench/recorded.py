@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from conformance.bench.forms import FORMS
 
@@ -23,7 +23,7 @@ class Recorded:
     rows: list[dict[str, Any]]
 
     @classmethod
-    def load(cls, path: Path) -> "Recorded":
+    def load(cls, path: Path) -> Self:
         """Raises ValueError or KeyError where the file is none of ours."""
         content = json.loads(path.read_text(encoding="utf-8"))
         return cls(content["environment"], content["floor"], content["rows"])
