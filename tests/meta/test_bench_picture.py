@@ -98,3 +98,11 @@ def test_what_is_recorded_is_whole_and_right(path):
 @pytest.mark.parametrize("path", BENCH, ids=lambda path: path.stem)
 def test_the_picture_is_what_the_command_makes_of_the_record(path):
     assert path.with_suffix(".svg").read_text(encoding="utf-8") == svg.drawn(Recorded.load(path))
+
+
+@pytest.mark.parametrize("path", BENCH, ids=lambda path: path.stem)
+def test_the_readme_has_the_table_and_the_picture(path):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    assert "\n".join(recorded.markdown(Recorded.load(path))) in readme
+    assert f"(fixtures/bench/{path.stem}.svg)" in readme
