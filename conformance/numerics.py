@@ -71,6 +71,7 @@ def loop(
     inputs: Sequence[Any],
     *,
     draws: int = 1,
+    numbers: int = 1,
     plain: Callable[..., Any] | None = None,
     rounding: float = 0.0,
 ) -> Answer:
@@ -79,6 +80,7 @@ def loop(
     It runs before the ensemble does, and raises PlainLoopError, so that no ensemble is blamed for a plain module.
     `draws`: how often to measure the loop's error, each time but the first with inputs and models one rounding away.
     Where one element is far more sensitive than all others, as in training, a single error may be small by luck.
+    `numbers`: measure it as often as it takes for each tensor to show that many errors, over all its members.
     `plain`: the same as `func` without the setting that `func` runs under, such as autocast. The truth comes from it,
     and float64's float32 too, since no setting may make float64 coarser. `rounding`: what one rounding is at least,
     where `func` computes in a coarser precision than its tensors have.
@@ -93,7 +95,9 @@ def loop(
     truth = values if exact else _run(bare, models, inputs, torch.float64)
     coarse = torch.float32 if any(doubles) else None
     sample = _run(bare, models, inputs, coarse) if coarse else values
-    for draw in range(1, draws):
+    sizes = [leaf.numel() for _, leaf in leaves(truth[0], "") if is_inexact(leaf) and leaf.numel()]
+    enough = math.ceil(numbers / (len(models) * min(sizes, default=numbers)))
+    for draw in range(1, max(draws, enough)):
         shaken = [_shaken(pair, draw, rounding) for pair in zip(models, inputs, strict=True)]
         more = _run(bare if coarse else func, [model for model, _ in shaken], [x for _, x in shaken], coarse)
         sample = [tree_map(_farther, *each) for each in zip(truth, sample, more, strict=True)]

@@ -2,6 +2,8 @@
 
 import configparser
 import re
+import subprocess
+import sys
 import textwrap
 
 from conformance import spec
@@ -72,6 +74,14 @@ def test_the_table_of_optimizers_is_the_one_that_this_torch_gives(run_suite):
     outcome = run_suite("-m", "not original", paths=[str(path) for path in files("training")])
 
     assert "\n".join(tables.markdown(outcome.result["tables"]["optimizers"], "optimizers")) in README
+
+
+def test_the_table_of_models_is_the_one_that_its_command_prints():
+    command = [sys.executable, ROOT / "fixtures" / "models" / "table.py"]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    assert printed.count("\n") == 32
+    assert printed in README
 
 
 def test_its_example_of_somebodys_own_tests_runs(run_suite, tmp_path):
