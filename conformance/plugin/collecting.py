@@ -12,6 +12,7 @@ from conformance.report.results import Status
 
 NOT_APPLICABLE = pytest.StashKey[str]()
 SHARES = pytest.StashKey[list[float]]()
+DIGITS = 4  # of a share of the budget, which is an estimate itself
 
 
 class Collector:
@@ -51,7 +52,11 @@ class Collector:
         if self.run.options["profile"] == "core" and (not requirement.core or item.get_closest_marker("original")):
             return False
         name = _parameters(item)["implementation"]
-        self.run.collected[item.nodeid] = {"requirement": requirement.id, "implementation": name}
+        self.run.collected[item.nodeid] = {
+            "requirement": requirement.id,
+            "implementation": name,
+            "dtype": _dtype(item),
+        }
         reason = self._not_applicable(item, requirement.not_about(self.run.implementations[name]), name)
         if reason:
             item.stash[NOT_APPLICABLE] = reason
@@ -165,6 +170,17 @@ def _parameters(item: pytest.Item) -> Mapping[str, Any]:
     return callspec.params if callspec is not None else {}
 
 
+def _dtype(item: pytest.Item) -> str:
+    """The dtype that a parameter is, or is about; empty if none is."""
+    import torch
+
+    for value in _parameters(item).values():
+        about = getattr(torch, value, None) if isinstance(value, str) else getattr(value, "dtype", value)
+        if isinstance(about, torch.dtype):
+            return str(about).removeprefix("torch.")
+    return ""
+
+
 def _requirement(item: pytest.Item) -> Any:
     mark = item.get_closest_marker("requirement")
     return mark.args[0] if mark else None
@@ -183,7 +199,8 @@ def _tell_in_short(item: pytest.Item, error: type[BaseException]) -> None:
 def _finding(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> dict[str, Any]:
     """What this phase of the test says about its requirement, in types that xdist can send."""
     shares = item.stash.get(SHARES, [])
-    finding: dict[str, Any] = {"budget_share": max(shares) if shares else None, "lost": False, "message": ""}
+    share = float(f"{max(shares):.{DIGITS}g}") if shares else None
+    finding: dict[str, Any] = {"budget_share": share, "lost": False, "message": ""}
     if report.passed:
         return finding | {"status": Status.CONFORMS.value}
     if NOT_APPLICABLE in item.stash:

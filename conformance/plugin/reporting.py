@@ -113,9 +113,12 @@ class Reporter:
                 implementation=known["implementation"],
                 status=Status(finding["status"]),
                 message=finding["message"],
+                dtype=known.get("dtype", ""),
                 duration=finding.get("duration", 0.0),
                 budget_share=finding.get("budget_share"),
                 lost=finding.get("lost", False),
+                layer=finding.get("layer", ""),
+                script=finding.get("script", ""),
             )
 
     def _known(self, test: str) -> Mapping[str, Any] | None:

@@ -1,5 +1,6 @@
-"""The result file: JSON, written whole and then renamed, so that nobody ever reads half of one."""
+"""The result file: JSON as `schema.json` has it, written whole and then renamed, so that nobody reads half of one."""
 
+import gzip
 import json
 import os
 import tempfile
@@ -8,11 +9,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from conformance.report.results import Row, Verdict
+from conformance.report.results import Case, Row, Verdict
 from conformance.report.tables import Tables
 from conformance.report.terminal import rerun
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+COMPRESSED = ".gz"
 
 
 def document(
@@ -35,19 +37,11 @@ def document(
             {
                 "id": row.requirement.id,
                 "level": row.requirement.level,
+                "text": row.requirement.text,
+                "source": row.requirement.source,
                 "implementation": row.implementation,
                 "status": row.status,
-                "cases": [
-                    {
-                        **{
-                            key: value
-                            for key, value in asdict(case).items()
-                            if key not in ("requirement", "implementation")
-                        },
-                        "rerun": rerun(case, options),
-                    }
-                    for case in row.cases
-                ],
+                "cases": [_case(case, options) for case in row.cases],
             }
             for row in table
         ],
@@ -55,13 +49,30 @@ def document(
     }
 
 
+def _case(case: Case, options: Mapping[str, Any]) -> dict[str, Any]:
+    facts = asdict(case)
+    for key in ("requirement", "implementation"):
+        del facts[key]
+    for key in ("dtype", "layer", "script"):
+        if not facts[key]:
+            del facts[key]
+    return facts | {"rerun": rerun(case, options)}
+
+
 def write(path: Path, content: Mapping[str, Any]) -> None:
-    """Write `content` to `path`, whole or not at all."""
+    """Write `content` to `path`, whole or not at all; compressed if the name ends so."""
+    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
+    # Without a time in it, so that the same content is the same file.
+    data = text.encode()
+    write_whole(path, gzip.compress(data, mtime=0) if path.suffix == COMPRESSED else data)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Nobody who reads `path` sees half of it, whenever this process dies."""
     handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file, indent=1, allow_nan=False)
-            file.write("\n")
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
         Path(scratch).chmod(0o644)
         Path(scratch).replace(path)
     except BaseException:

@@ -20,16 +20,23 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Case:
-    """One test with its parameters. `lost`: it was selected, and ended without an answer."""
+    """One test with its parameters.
+
+    `dtype`: the one that it is about, if it is about one. `lost`: it was selected, and ended without an answer.
+    `layer` and `script`, of a failure: the first layer that differs, and a script that shows it with torch alone.
+    """
 
     test: str
     requirement: str
     implementation: str
     status: Status
     message: str = ""
+    dtype: str = ""
     duration: float = 0.0
     budget_share: float | None = None
     lost: bool = False
+    layer: str = ""
+    script: str = ""
 
 
 @dataclass(frozen=True)

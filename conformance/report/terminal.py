@@ -97,6 +97,11 @@ def rerun(case: Case, options: Mapping[str, Any]) -> str:
 
 
 def cut(line: str) -> str:
-    """At most `WIDTH` characters, on one line."""
-    flat = " ".join(line.split())
+    """At most `WIDTH` characters, on one line, none of which tells a terminal what to do."""
+    flat = printable(" ".join(line.split()))
     return flat if len(flat) <= WIDTH else flat[: WIDTH - 3] + "..."
+
+
+def printable(text: str) -> str:
+    """With an escape for each character that is none to print: it may come from anybody's file."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)

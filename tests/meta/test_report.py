@@ -209,7 +209,7 @@ def test_an_environment_that_failed_has_its_own_sentence():
 
 def test_the_file_is_written_whole_or_not_at_all(tmp_path):
     path = tmp_path / "result.json"
-    table = rows(SPEC, ["torch.func"], [case(Status.CONFORMS, duration=0.5, budget_share=0.25)])
+    table = rows(SPEC, ["torch.func"], [case(Status.CONFORMS, dtype="float64", duration=0.5, budget_share=0.25)])
 
     files.write(path, files.document(FACTS, OPTIONS, table, TABLES, verdict(table, certify=False), 1.23456))
     first = path.read_text(encoding="utf-8")
@@ -228,6 +228,7 @@ def test_the_file_is_written_whole_or_not_at_all(tmp_path):
             "test": "test_a[x]",
             "status": "conforms",
             "message": "",
+            "dtype": "float64",
             "duration": 0.5,
             "budget_share": 0.25,
             "lost": False,
