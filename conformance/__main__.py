@@ -10,16 +10,20 @@ MISTAKE = 4
 HELP = """\
 usage: conformance run [options] [tests]
        conformance check package.module:make_model --input 3x32x32 [options]
+       conformance compare OLD NEW [options]
+       conformance explain REQUIREMENT
 
 A conformance suite for PyTorch model ensembling.
 
 verbs:
-  run    judge a PyTorch build, a device or an implementation of your own
-  check  judge a model: can it be ensembled, is the ensemble right, and is it faster than a loop?
+  run      judge a PyTorch build, a device or an implementation of your own
+  check    judge a model: can it be ensembled, is the ensemble right, and is it faster than a loop?
+  compare  what changed between result files, or between releases of torch
+  explain  all that is known of one requirement
 
 `run` takes the options of pytest and of the suite: `conformance run --help` lists them. Without tests it runs the whole
 suite. Tests are named as the result file names them: tests/test_forward.py, tests/test_forward.py::test_name.
-`conformance check --help` says how inputs are described.
+`conformance check --help` says how inputs are described, and each other verb's --help what it takes.
 """
 
 
@@ -30,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return run(rest)
         case ["check", *rest]:
             return check(rest)
+        case [("compare" | "explain") as verb, *rest]:
+            return report(verb, rest)
         case ["-h" | "--help"]:
             sys.stdout.write(HELP)
             return 0
@@ -58,6 +64,13 @@ def check(arguments: Sequence[str]) -> int:
     from conformance.check import command
 
     return command.main(arguments)
+
+
+def report(verb: str, arguments: Sequence[str]) -> int:
+    """Compare or explain what runs have found; returns the exit code."""
+    from conformance.report import command
+
+    return command.main(verb, arguments)
 
 
 if __name__ == "__main__":

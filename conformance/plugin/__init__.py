@@ -58,6 +58,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--seed", type=int, default=0, help="what members and inputs are drawn from (default: 0)")
     group.addoption("--expectations", type=Path, default=expectations.DEFAULT, metavar="FILE", help="known failures")
     group.addoption("--result", type=Path, default=Path(RESULT), metavar="FILE", help=f"default: {RESULT}")
+    group.addoption(
+        "--compare",
+        metavar="RESULT",
+        help="end with what changed since a result file, a recorded release (2.8), or `recorded`: the newest of those "
+        "that is not newer",
+    )
     group.addoption("--fault", metavar="NAME", help="inject a fault of conformance.faults and see its tests go red")
 
 

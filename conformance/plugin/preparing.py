@@ -17,8 +17,12 @@ from conformance.devices import (
     load_module,
     resolve,
 )
+from conformance.expectations import release
 from conformance.plugin.run import Run
+from conformance.report import history
+from conformance.report.reading import Result, read
 
+RECORDED = "recorded"
 PROFILES = ("core", "full", "certify")
 IMPLEMENTATIONS = ("torch.func", "functorch")
 
@@ -56,6 +60,7 @@ def prepare(config: pytest.Config) -> Run:
         requirements=requirements,
         expectations=[*known, *(profile.expectations if profile else ())],
         profile=profile,
+        baseline=_baseline(option.compare) if option.compare else None,
         facts=environment.facts(device),  # now: a device that breaks on the way may not even tell its name
         device=device,
         implementations=_implementations(option.implementation, option.fault),
@@ -72,6 +77,17 @@ def prepare(config: pytest.Config) -> Run:
             "fault": option.fault,
         },
     )
+
+
+def _baseline(name: str) -> Result | None:
+    """What to compare with: a result file, a recorded release, or the newest of these that is not newer."""
+    if name != RECORDED:
+        (*others, path) = history.find(name)
+        if others:
+            raise ValueError(f"--compare: {name} is a folder, and it takes one result")
+        return read(path)
+    newest = history.newest_until(release(importlib.import_module("torch").__version__))
+    return read(newest) if newest else None
 
 
 def _usable(name: str, module: str | None) -> Any:

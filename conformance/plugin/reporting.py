@@ -9,7 +9,7 @@ import pytest
 from conformance import suite
 from conformance.devices import CANNOT_ANSWER, broken
 from conformance.plugin.run import Run
-from conformance.report import files, tables, terminal
+from conformance.report import changes, comparing, files, reading, tables, terminal
 from conformance.report.partial import Journal
 from conformance.report.results import Case, Row, Status, Verdict, interrupted, rows, verdict
 
@@ -92,8 +92,13 @@ class Reporter:
         if self.run.profile:
             answer = Verdict(answer.conforms, f"{answer.sentence}; with the device profile {self.run.profile.name}")
         found = tables.collect(table, self.cells)
-        files.write(self.run.result, files.document(facts, self.run.options, table, found, answer, duration))
+        document = files.document(facts, self.run.options, table, found, answer, duration)
+        files.write(self.run.result, document)
         self.screen = [*terminal.lines(facts, self.run.options, table, found, answer), f"results: {self.run.result}"]
+        result = reading.of(self.run.result.name, document)
+        if self.run.baseline:
+            since = comparing.as_far_as_asked(self.run.baseline, result)
+            self.screen += ["", *changes.lines(since, result, comparing.compare(since, result))]
 
     def _cases(self) -> Iterator[Case]:
         """Everything that was to run and everything that reported, also where only one of the two is known."""

@@ -9,6 +9,7 @@ import pytest
 
 from conformance.device_profile import DeviceProfile
 from conformance.expectations import Expectation
+from conformance.report.reading import Result
 from conformance.spec import Requirement
 
 
@@ -17,7 +18,8 @@ class Run:
     """What the options came to. `collected` and `problems` are filled by whoever collects: this process, or workers.
 
     `collected` maps a test's node id to what the controller must know of it even if it never reports:
-    requirement, implementation, and whether the user deselected it. `environment_failed` says after which test the
+    requirement, implementation, and whether the user deselected it. `baseline`
+    is what to compare with at the end. `environment_failed` says after which test the
     device stopped working, and how.
     """
 
@@ -29,6 +31,7 @@ class Run:
     options: Mapping[str, Any]
     profile: DeviceProfile | None
     facts: Mapping[str, Any]
+    baseline: Result | None = None
     collected: dict[str, dict[str, Any]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     environment_failed: str | None = None

@@ -4,11 +4,13 @@ import gzip
 import json
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import IO, Any
+
+from packaging.version import Version
 
 from conformance.expectations import release
 from conformance.report.files import COMPRESSED, SCHEMA_VERSION
@@ -33,9 +35,14 @@ class Result:
         return str(self.content["environment"]["torch"])
 
     @property
-    def release(self) -> Any:
+    def release(self) -> Version:
         """The release of torch that it is about."""
         return release(self.torch)
+
+    @cached_property
+    def requirements(self) -> Collection[str]:
+        """The ids that it knows, run or not."""
+        return {requirement for requirement, _ in self.rows}
 
 
 def read(path: Path) -> Result:
@@ -43,12 +50,17 @@ def read(path: Path) -> Result:
     try:
         content = _parsed(path)
         _check(content)
-        return Result(path.name, content, _rows(content))
+        return of(path.name, content)
     except (OSError, EOFError, zlib.error, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         if isinstance(error, RecursionError):
             reason = "is nested too deeply"
         raise ValueError(cut(f"{path}: {reason}")) from error
+
+
+def of(name: str, content: Mapping[str, Any]) -> Result:
+    """What a document of `files` says; ValueError if it says a thing twice."""
+    return Result(name, content, _rows(content))
 
 
 def _parsed(path: Path) -> Any:

@@ -1,6 +1,7 @@
 """Does a run end with the right verdict, exit code and file, whatever happens to it?"""
 
 import importlib
+import shutil
 from types import SimpleNamespace
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from conformance import spec, suite
 from conformance.devices import CANNOT_ANSWER
 from conformance.expectations import DEFAULT
+from conformance.report import files, history
 from conftest import Thin, in_a_process
 
 ONE = ["--implementation=torch.func", "--requirement=stacking.sequences"]
@@ -57,6 +59,9 @@ def test_a_run_ends_with_a_verdict_and_a_result_file(run_suite):
         (["--expectations=pyproject.toml"], "pyproject.toml: expected [[expectation]] tables and nothing else"),
         (["--result=no/such/folder/result.json"], "--result: no/such/folder/result.json can't be written"),
         (["--result=."], "--result: . can't be written"),
+        (["--compare=nowhere.json"], "nowhere.json: No such file or directory"),
+        (["--compare=0.9"], "0.9: there is no such file, and of torch's releases 2.0.1, "),
+        (["--compare=fixtures/releases"], "--compare: fixtures/releases is a folder, and it takes one result"),
         (["--device-module=no_such_vendor"], "--device-module: there is no package 'no_such_vendor'"),
         (["--device-profile=nowhere.toml"], "nowhere.toml: [Errno 2] No such file or directory"),
         (
@@ -74,6 +79,29 @@ def test_a_mistake_of_the_caller_is_one_line(run_suite, arguments, message):
     assert f"ERROR: {message}" in outcome.printed
     assert "Traceback" not in outcome.printed
     assert outcome.result is None
+
+
+def test_a_run_ends_with_what_changed(run_suite, tmp_path, monkeypatch):
+    monkeypatch.setattr(history, "RELEASES", tmp_path)
+    before = run_suite(*ONE)
+    shutil.copy(tmp_path / "result.json", tmp_path / "old.json")
+    files.write(tmp_path / "2.0.1.json.gz", before.result)
+
+    same = run_suite(*ONE, f"--compare={tmp_path / 'old.json'}")
+    broken = run_suite("--requirement=stacking.sequences", "--fault=ModuleListReversed", "--compare=recorded")
+
+    assert same.printed.rpartition("what changed from torch")[2].count("CHANGED: nothing\n") == 1
+    assert "(2.0.1.json.gz) to" in broken.printed
+    assert "regressed:\n  stacking.sequences (torch.func): conforms -> fails" in broken.printed
+
+
+def test_without_a_recorded_release_there_is_nothing_to_compare_with(run_suite, tmp_path, monkeypatch):
+    monkeypatch.setattr(history, "RELEASES", tmp_path)
+
+    outcome = run_suite(*ONE, "--compare=recorded")
+
+    assert outcome.code == pytest.ExitCode.OK
+    assert "what changed" not in outcome.printed
 
 
 def test_a_device_that_does_not_work_has_its_own_exit_code(run_suite):

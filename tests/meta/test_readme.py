@@ -11,7 +11,7 @@ from conformance.devices import CANNOT_ANSWER
 from conformance.expectations import DEFAULT
 from conformance.expectations import load as load_expectations
 from conformance.implementations import Functorch, TorchFunc
-from conformance.report import tables
+from conformance.report import history, tables
 from conformance.report.results import Status
 from conformance.suite import CONFIGURATION, SUITE, files
 from conftest import ROOT
@@ -74,6 +74,14 @@ def test_the_table_of_optimizers_is_the_one_that_this_torch_gives(run_suite):
     outcome = run_suite("-m", "not original", paths=[str(path) for path in files("training")])
 
     assert "\n".join(tables.markdown(outcome.result["tables"]["optimizers"], "optimizers")) in README
+
+
+def test_the_table_of_releases_is_the_one_that_its_command_prints():
+    command = [sys.executable, "-m", "conformance", "compare", str(history.RELEASES), "--markdown"]
+    printed = subprocess.run(command, check=False, capture_output=True, text=True).stdout
+
+    assert printed.count("\n") > len(history.recorded())
+    assert printed in README
 
 
 def test_the_table_of_models_is_the_one_that_its_command_prints():

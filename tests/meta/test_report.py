@@ -207,6 +207,17 @@ def test_an_environment_that_failed_has_its_own_sentence():
     )
 
 
+def test_a_disk_that_is_full_leaves_nothing_half_written(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr("pathlib.Path.replace", full)
+    with pytest.raises(OSError, match="no space left"):
+        files.write(tmp_path / "result.json", {})
+
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_file_is_written_whole_or_not_at_all(tmp_path):
     path = tmp_path / "result.json"
     table = rows(SPEC, ["torch.func"], [case(Status.CONFORMS, dtype="float64", duration=0.5, budget_share=0.25)])

@@ -30,9 +30,9 @@ def test_it_carries_the_suite_and_nothing_that_tests_the_suite(wheel):
     with zipfile.ZipFile(wheel) as opened:
         names = {name for name in opened.namelist() if ".dist-info/" not in name}
 
-    code = {path for ending in ("py", "toml") for path in (ROOT / "conformance").rglob(f"*.{ending}")}
+    code = {path for ending in ("py", "toml", "json") for path in (ROOT / "conformance").rglob(f"*.{ending}")}
     suite = [*ROOT.glob("tests/test_*.py"), *ROOT.glob("fixtures/*.json"), *ROOT.glob("fixtures/*.toml")]
-    suite.append(ROOT / "pytest.toml")
+    suite += [ROOT / "pytest.toml", *ROOT.glob("fixtures/releases/*.json.gz")]
     assert names == {
         *(path.relative_to(ROOT).as_posix() for path in code),
         *(f"conformance/suite/{path.relative_to(ROOT).as_posix()}" for path in suite),

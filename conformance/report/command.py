@@ -1,0 +1,81 @@
+"""The verbs about result files: ``conformance compare`` and ``conformance explain``."""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import NoReturn
+
+from conformance.report import changes, explaining, history
+from conformance.report.comparing import compare
+from conformance.report.reading import Result
+
+MISTAKE = 4
+NAMES = "a result file (.json or .json.gz), a folder of them, or a recorded release of torch, such as 2.8"
+COMPARE = """\
+What changed? Of two results: what regressed, no longer runs, fails differently, was fixed, newly runs, is new or gone,
+with known failures apart. Of more, or of a folder: a table of the requirements that changed, by release."""
+CODES = (
+    "exit codes: 0; 1 something regressed or no longer runs, and no known failure excuses it; 4 a mistake in one line"
+)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(message)
+
+
+def main(verb: str, arguments: Sequence[str]) -> int:
+    """Do what the verb says; returns the exit code."""
+    try:
+        return VERBS[verb](arguments)
+    except ValueError as mistake:
+        sys.stderr.write(f"ERROR: {mistake}\n")
+        return MISTAKE
+
+
+def compare_results(arguments: Sequence[str]) -> int:
+    """What changed between results."""
+    parser = _Parser(prog="conformance compare", description=COMPARE, epilog=CODES)
+    parser.add_argument("results", nargs="+", metavar="RESULT", help=NAMES)
+    parser.add_argument("--markdown", action="store_true", help="print the table as Markdown, also of two")
+    asked = parser.parse_args(arguments)
+    results = history.read_all(asked.results)
+    if len(results) < 2:  # noqa: PLR2004 - what there is to compare
+        raise ValueError("there is one result, and it takes two to compare")
+    steps = [(old, new, compare(old, new)) for old, new in history.steps(results)]
+    if asked.markdown:
+        _print(history.markdown(history.labels(results), history.table(results)))
+    elif len(results) > 2:  # noqa: PLR2004 - likewise
+        _print(_table(results))
+        _print(f"{' to '.join(history.labels([old, new]))}: {changes.summary(moved)}" for old, new, moved in steps)
+    else:
+        _print(changes.lines(*steps[0]))
+    return int(any(each.gating for _, _, moved in steps for each in moved))
+
+
+def _table(results: Sequence[Result]) -> Iterator[str]:
+    yield from history.plain(history.labels(results), history.table(results))
+    yield from history.since(results)
+    yield history.LEGEND
+
+
+def explain(arguments: Sequence[str]) -> int:
+    """What is known of one requirement."""
+    parser = _Parser(prog="conformance explain", description="All that is known of one requirement.")
+    parser.add_argument("requirement", metavar="ID", help="such as in_dims.negative")
+    _print(explaining.lines(parser.parse_args(arguments).requirement))
+    return 0
+
+
+def _print(lines: Iterator[str] | Sequence[str]) -> None:
+    try:
+        for line in lines:
+            sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Who reads has seen enough. What is left unwritten must not be tried again at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+VERBS = {"compare": compare_results, "explain": explain}

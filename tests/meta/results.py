@@ -1,0 +1,45 @@
+"""Results for the tests of the report: a few requirements, and cases by name."""
+
+from conformance.report import files, reading
+from conformance.report.results import Case, Status, rows, verdict
+from conformance.spec import Requirement
+
+MUST = Requirement("forward.a", "must", "It works.", "docs")
+SHOULD = Requirement("stacking.b", "should", "It helps.", "docs")
+SPEC = {each.id: each for each in (MUST, SHOULD)}
+FACTS = {
+    "torch": "2.13.0+cpu",
+    "device": "cpu",
+    "cpu_capability": "AVX2",
+    "threads": 1,
+    "python": "3.11.7",
+    "platform": "Linux",
+    "packages": {},
+}
+OPTIONS = {
+    "implementations": ["torch.func"],
+    "device": "cpu",
+    "device_module": None,
+    "device_profile": None,
+    "profile": "full",
+    "requirements": [],
+    "seed": 0,
+    "fault": None,
+}
+CELL = {"implementation": "torch.func", "row": "SGD", "column": "default", "says": "as alone"}
+
+
+def case(status, test="test_a[x]", requirement=MUST, implementation="torch.func", **facts):
+    return Case(test, requirement.id, implementation, Status(status), **facts)
+
+
+def document(*cases, torch="2.13.0+cpu", device="cpu", spec=SPEC, implementations=("torch.func",), **options):
+    """A result file's content."""
+    table = rows(spec, implementations, cases)
+    facts = FACTS | {"torch": torch, "device": device}
+    asked = OPTIONS | {"implementations": list(implementations)} | options
+    return files.document(facts, asked, table, {"optimizers": [CELL]}, verdict(table, certify=False), 1.5)
+
+
+def result(*cases, name="result.json", **facts):
+    return reading.of(name, document(*cases, **facts))

@@ -1,0 +1,199 @@
+"""Are the recorded releases found, read, and shown side by side, by the verbs of the command line?"""
+
+import io
+import sys
+
+import pytest
+from packaging.version import Version
+from results import MUST, SHOULD, case, document, result
+
+from conformance.__main__ import main
+from conformance.report import command, explaining, files, history
+from conformance.report.reading import read
+
+CONFORMS, KNOWN = case("conforms"), case("known failure", message="a reason")
+
+
+@pytest.fixture
+def releases(tmp_path, monkeypatch):
+    """Three releases: what the second broke, the third mended."""
+    folder = tmp_path / "releases"
+    folder.mkdir()
+    for release, found in (("2.4.1", CONFORMS), ("2.13.0", KNOWN), ("2.14.1", CONFORMS)):
+        content = document(found, torch=f"{release}+cpu")
+        files.write(folder / f"{release}.json.gz", content)
+    monkeypatch.setattr(history, "RELEASES", folder)
+    monkeypatch.chdir(tmp_path)
+    return folder
+
+
+def test_releases_are_found_by_their_names(releases):
+    assert list(map(str, history.recorded())) == ["2.4.1", "2.13.0", "2.14.1"]
+    for name, found in {"2.4": "2.4.1", "2.13.0": "2.13.0", "2": "2.14.1"}.items():
+        assert [path.name for path in history.find(name)] == [f"{found}.json.gz"]
+    assert sorted(history.find(str(releases))) == sorted(history.recorded().values())
+    assert history.newest_until(Version("2.13.5")).name == "2.13.0.json.gz"
+    assert history.newest_until(Version("2.4.0")) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("2.5", "no such file, and of torch's releases 2.4.1, 2.13.0, 2.14.1 are recorded"),
+        ("nonsense", "no such file"),
+        ("empty", "no result file is in this folder"),
+    ],
+)
+def test_what_is_not_there_is_said(name, reason, releases):
+    (releases.parent / "empty").mkdir()
+
+    with pytest.raises(ValueError, match=reason):
+        history.find(name)
+
+
+def test_results_are_labelled_by_what_tells_them_apart():
+    def labels(*facts):
+        return history.labels([result(**each) for each in facts])
+
+    assert labels({}, {"torch": "2.14.1"}) == ["2.13.0", "2.14.1"]
+    assert labels({}, {"device": "cuda"}) == ["2.13.0 cpu", "2.13.0 cuda"]
+    assert labels({}, {"name": "b.json"}) == ["2.13.0 result.json", "2.13.0 b.json"]
+
+
+def test_the_table_has_what_changed_once_it_was_asked():
+    names = ["torch.func", "functorch"]
+    na, good = (case(status, requirement=SHOULD) for status in ("not applicable", "conforms"))
+
+    def both(status, *more):
+        found = [case(status, implementation=name) for name in names]
+        return result(*found, *more, implementations=names)
+
+    results = [both("conforms", na), both("fails", good), both("known failure", good)]
+
+    assert history.table(results) == {"forward.a": ["ok", "FAILS 1", "known 1"]}
+    assert list(history.since(results)) == ["stacking: 1 asked since 2.13.0"]
+    results[1] = result(case("fails"), case("conforms", implementation="functorch"), implementations=names)
+    assert history.table(results) == {
+        "forward.a [torch.func]": ["ok", "FAILS 1", "known 1"],
+        "forward.a [functorch]": ["ok", "ok", "known 1"],
+        "stacking.b [torch.func]": ["n/a", "not run", "ok"],
+    }
+    assert history.table([result(spec={MUST.id: MUST}), both("conforms", na)]) == {
+        "forward.a [torch.func]": ["not run", "ok"]
+    }
+
+
+def said(capsys, *arguments):
+    code = main(arguments)
+    printed = capsys.readouterr()
+    return code, printed.out, printed.err
+
+
+def test_two_releases_are_compared_in_words(releases, capsys):
+    code, out, _ = said(capsys, "compare", "2.13", "2.14")
+
+    assert code == 0
+    assert out.splitlines()[-1] == "CHANGED: nothing but known failures; known failures: 1 fixed"
+
+
+def test_a_folder_is_compared_as_a_table(releases, capsys):
+    code, out, _ = said(capsys, "compare", "releases")
+
+    assert code == 0
+    assert out.splitlines() == [
+        "           2.4.1  2.13.0   2.14.1",
+        "forward.a  ok     known 1  ok",
+        history.LEGEND,
+        "2.4.1 to 2.13.0: CHANGED: nothing but known failures; known failures: 1 regressed",
+        "2.13.0 to 2.14.1: CHANGED: nothing but known failures; known failures: 1 fixed",
+    ]
+    assert said(capsys, "compare", "--markdown", "2.4", "2.13")[1].splitlines() == [
+        "| requirement | 2.4.1 | 2.13.0 |",
+        "| --- | --- | --- |",
+        "| `forward.a` | ok | known 1 |",
+    ]
+
+
+@pytest.mark.parametrize("found", [case("fails", message="off"), case("not applicable")], ids=["fails", "gone"])
+def test_a_regression_ends_with_1(found, releases, capsys):
+    files.write(releases.parent / "new.json", document(found))
+
+    assert said(capsys, "compare", "2.14", "new.json")[0] == 1
+    assert said(capsys, "compare", "2.4", "2.14", "new.json")[0] == 1
+    assert said(capsys, "compare", "new.json", "2.14")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["compare", "2.13"], "it takes two to compare"),
+        (["compare", "2.13", "none.json"], "none.json: No such file"),
+        (["compare"], "required"),
+        (["explain", "forward.nonsense"], "no requirement 'forward.nonsense'; forward has forward.own_minibatch"),
+        (["explain", "nonsense"], "the chapters are forward, stacking"),
+    ],
+)
+def test_a_mistake_is_one_line_and_ends_with_4(arguments, reason, releases, capsys):
+    code, out, err = said(capsys, *arguments)
+
+    assert (code, out) == (4, "")
+    assert err.startswith("ERROR: ")
+    assert reason in err
+    assert err.count("\n") == 1
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(monkeypatch):
+    class Gone(io.StringIO):
+        def write(self, _):
+            raise BrokenPipeError
+
+        def fileno(self):
+            return 99
+
+    turned = []
+    monkeypatch.setattr(sys, "stdout", Gone())
+    monkeypatch.setattr("os.dup2", lambda *files: turned.append(files[1]))
+
+    command._print(["a line"])  # noqa: SLF001 - what every verb prints with
+
+    assert turned == [99]
+
+
+def test_a_requirement_is_explained(capsys):
+    code, out, _ = said(capsys, "explain", "in_dims.dict_by_key")
+
+    assert code == 0
+    for line in (
+        "in_dims.dict_by_key   must",
+        "tests:\n  tests/test_in_dims.py::",
+        "  DictsByPosition: ",
+        "  torch >=2.10, torch.func, functorch, compiled*: bug, AssertionError: ",
+        "history:\n",
+    ):
+        assert line in out
+    _, out, _ = said(capsys, "explain", "parity.mixed_devices")
+    assert "known failures:\n  none" in out
+
+
+def test_what_limits_a_requirement_is_explained():
+    compiled = "\n".join(explaining.lines("compiled.legacy"))
+    parity = "\n".join(explaining.lines("parity.autocast_operations"))
+
+    assert "since 2.8: " in compiled
+    assert "core" not in compiled.partition("\n")[0]
+    assert next(iter(explaining.lines("in_dims.none"))) == "in_dims.none   must, core"
+    assert "faults that it catches:\n  none" not in parity
+    assert "faults that it catches:\n  none" in "\n".join(explaining.lines("stacking.refuses_extra_buffers"))
+    assert all(len(line) <= 120 for line in explaining.lines("in_dims.none"))
+
+
+def test_every_recorded_release_can_be_read_and_conforms():
+    found = history.recorded()
+
+    assert len(found) >= 10
+    for release, path in found.items():
+        result = read(path)
+        assert result.release == release
+        assert result.content["environment"]["device"] == "cpu"
+        assert result.content["options"]["profile"] == "full"
+        assert result.content["conforms"], path.name

@@ -1,0 +1,132 @@
+"""Is a result file what its schema says, and is one from anybody either that or refused in a line?"""
+
+import gzip
+import json
+
+import fastjsonschema
+import pytest
+from results import case, document
+
+from conformance.report import files, reading
+from conformance.report.reading import read
+
+
+def test_a_result_file_is_read_as_it_was_written_compressed_or_not(tmp_path):
+    content = document(case("fails", message="off", layer="vmap", script="import torch", dtype="float64"))
+    for name in ("a.json", "a.json.gz"):
+        files.write(tmp_path / name, content)
+
+        found = read(tmp_path / name)
+
+        assert found.content == json.loads(json.dumps(content))
+        assert (found.name, str(found.release), found.torch) == (name, "2.13.0", "2.13.0+cpu")
+        assert found.rows["forward.a", "torch.func"]["status"] == "fails"
+        assert found.requirements == {"forward.a", "stacking.b"}
+
+
+def test_the_same_content_is_the_same_compressed_file(tmp_path):
+    for name in ("a.json.gz", "b.json.gz"):
+        files.write(tmp_path / name, document())
+
+    assert (tmp_path / "a.json.gz").read_bytes() == (tmp_path / "b.json.gz").read_bytes()
+
+
+def test_a_run_writes_what_the_schema_says(run_suite):
+    outcome = run_suite("--requirement=in_dims.none", "--requirement=in_dims.nested")
+
+    reading._validate()(outcome.result)  # noqa: SLF001 - it raises for what is not so
+    assert outcome.code == 0
+
+
+def test_the_schema_documents_every_key_that_there_is():
+    schema = json.loads(reading.SCHEMA.read_text(encoding="utf-8"))
+
+    assert schema["properties"]["schema_version"]["const"] == files.SCHEMA_VERSION
+    assert set(schema["properties"]) == set(document())
+    (found,) = document(case("fails", layer="vmap", script="import torch", dtype="float64"))["requirements"][0]["cases"]
+    assert set(schema["definitions"]["case"]["properties"]) == set(found)
+    with pytest.raises(fastjsonschema.JsonSchemaException):
+        fastjsonschema.compile(schema)({})
+
+
+def changed(**changes):
+    return json.dumps(document() | changes).encode()
+
+
+def with_case(**facts):
+    content = document(case("conforms"))
+    content["requirements"][0]["cases"][0] |= facts
+    return json.dumps(content).encode()
+
+
+def twice(what):
+    content = document(case("conforms"))
+    rows = content["requirements"] if what == "requirement" else content["requirements"][0]["cases"]
+    rows.append(rows[0])
+    return json.dumps(content).encode()
+
+
+BAD = {
+    "empty": (b"", "Expecting value"),
+    "no-json": (b"\x7fELF", "Expecting value"),
+    "no-text": (b"\xff\xfe\x00", "utf-8"),
+    "truncated": (json.dumps(document()).encode()[:-20], "line 1 column"),
+    "deep": (b"[" * 100_000, "nested too deeply"),
+    "no-object": (b"[]", "no result file"),
+    "no-version": (b"{}", "no result file"),
+    "older": (changed(schema_version=2), "has schema_version 2, and this suite reads 3"),
+    "version-of-a-wrong-type": (changed(schema_version={"a": [1]}), "has schema_version"),
+    "unknown-key": (changed(pickle="cos"), "must not contain"),
+    "no-list": (changed(requirements=5), "requirements must be array"),
+    "no-row": (changed(requirements=[5]), "requirements[0] must be object"),
+    "no-torch": (changed(environment={}), "environment must contain"),
+    "hostile-torch": (changed(environment=document()["environment"] | {"torch": "__import__"}), "torch must match"),
+    "unknown-status": (with_case(status="fine"), "status must be one of"),
+    "wrong-type": (with_case(lost="yes"), "lost must be boolean"),
+    "negative": (with_case(duration=-1), "duration must be bigger"),
+    "nan": (with_case(budget_share=float("nan")), "NaN, which is no JSON"),
+    "infinite": (with_case(duration=0).replace(b'"duration": 0', b'"duration": 1e999'), "no finite number"),
+    "huge-number": (with_case(duration=0).replace(b'"duration": 0', b'"duration": ' + b"9" * 5000), "limit"),
+    "half-a-character": (with_case(message="\ud800"), "surrogates not allowed"),
+    "a-requirement-twice": (twice("requirement"), "has forward.a under torch.func twice"),
+    "a-test-twice": (twice("test"), "forward.a under torch.func has a test twice"),
+}
+
+
+@pytest.mark.parametrize(("data", "reason"), BAD.values(), ids=BAD)
+def test_what_is_no_result_file_is_refused_in_one_line(data, reason, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, content in (("a.json", data), ("a.json.gz", gzip.compress(data))):
+        (tmp_path / name).write_bytes(content)
+
+        with pytest.raises(ValueError, match=r"^a\.json") as refusal:
+            reading.read((tmp_path / name).relative_to(tmp_path))
+
+        assert reason in str(refusal.value)
+        assert len(str(refusal.value)) <= 120
+        assert str(refusal.value).isprintable()
+
+
+def test_what_is_missing_broken_or_huge_is_refused_in_one_line(tmp_path, monkeypatch):
+    packed = gzip.compress(json.dumps(document()).encode())
+    (tmp_path / "cut.json.gz").write_bytes(packed[:-30])
+    (tmp_path / "mixed.json.gz").write_bytes(packed[:20] + bytes(100) + packed[20:])
+    (tmp_path / "plain.json.gz").write_bytes(b"{}")
+    (tmp_path / "bomb.json.gz").write_bytes(gzip.compress(bytes(1_000_000)))
+    monkeypatch.setattr(reading, "MOST_BYTES", 100_000)
+
+    for name, reason in {
+        "none.json": "No such file",
+        "cut.json.gz": "ended before",
+        "mixed.json.gz": "mixed.json.gz: ",
+        "plain.json.gz": "Not a gzipped file",
+        "bomb.json.gz": "is larger than 100000 bytes",
+    }.items():
+        with pytest.raises(ValueError, match=reason):
+            read(tmp_path / name)
+
+
+def test_a_character_in_two_halves_is_a_character(tmp_path):
+    (tmp_path / "a.json").write_bytes(with_case(message="\N{GRINNING FACE}"))
+
+    assert read(tmp_path / "a.json").rows["forward.a", "torch.func"]["cases"][0]["message"] == "\N{GRINNING FACE}"
