@@ -7,6 +7,7 @@ import pytest
 
 from conformance import suite
 from conformance.devices import broken, lacks
+from conformance.plugin.climbing import LAYER, Climber
 from conformance.plugin.run import Run
 from conformance.report.results import Status
 
@@ -21,6 +22,7 @@ class Collector:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.known_failures: dict[str, list[Any]] = {}
+        self.climber = Climber()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -117,16 +119,12 @@ class Collector:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None]:
-        import torch
-
         from conformance.judging import NotApplicableError
         from conformance.numerics import recorded_shares
 
         if item.nodeid not in self.run.collected:
             return (yield)
-        # Seeding a device that is not asked costs more than many a test: torch keeps a traceback of each such call.
-        seed = torch.default_generator.manual_seed if self.run.device.type == "cpu" else torch.manual_seed
-        seed(self.run.options["seed"])
+        self._seed()
         with recorded_shares() as shares:
             item.stash[SHARES] = shares
             try:
@@ -134,6 +132,17 @@ class Collector:
             except NotApplicableError as nothing:
                 item.stash[NOT_APPLICABLE] = str(nothing)
                 pytest.skip(str(nothing))
+            except Exception:
+                known = self.run.collected[item.nodeid]
+                self.climber.climb(item, (known["requirement"], known["implementation"]), self._seed)
+                raise
+
+    def _seed(self) -> None:
+        # Seeding a device that is not asked costs more than many a test: torch keeps a traceback of each such call.
+        import torch
+
+        seed = torch.default_generator.manual_seed if self.run.device.type == "cpu" else torch.manual_seed
+        seed(self.run.options["seed"])
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
@@ -143,7 +152,9 @@ class Collector:
         if call.excinfo is not None:
             self._check_environment(item)
         if item.nodeid in self.run.collected and (report.when == "call" or not report.passed):
-            report.conformance = _finding(item, call, report)  # type: ignore[attr-defined]
+            finding = report.conformance = _finding(item, call, report)  # type: ignore[attr-defined]
+            if finding.get("script"):
+                report.sections.append(("the same by torch alone", finding["script"]))
         return report
 
     def _check_environment(self, item: pytest.Item) -> None:
@@ -210,7 +221,10 @@ def _finding(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Test
     message = _message(call, report)
     if report.skipped:
         return finding | {"status": Status.NOT_RUN.value, "message": message, "lost": True}
-    return finding | {"status": Status.FAILS.value, "message": message}
+    layer, script = item.stash.get(LAYER, ("", ""))
+    if layer:
+        message += f"; first layer that differs: {layer}"
+    return finding | {"status": Status.FAILS.value, "message": message, "layer": layer, "script": script}
 
 
 def _message(call: pytest.CallInfo[None], report: pytest.TestReport) -> str:

@@ -84,6 +84,8 @@ def _failure(row: Row, options: Mapping[str, Any]) -> Iterator[str]:
     failed = [case for case in row.cases if case.status is Status.FAILS]
     more = f" (and {len(failed) - 1} more cases)" if len(failed) > 1 else ""
     yield cut(f"FAILS {row.requirement.id} ({row.implementation}): {failed[0].message}{more}")
+    if failed[0].layer:
+        yield f"       {cut(f'first layer that differs: {failed[0].layer}', WIDTH - 7)}"
     yield f"       rerun: {rerun(failed[0], options)}"
 
 
@@ -96,10 +98,10 @@ def rerun(case: Case, options: Mapping[str, Any]) -> str:
     return " ".join(parts)
 
 
-def cut(line: str) -> str:
-    """At most `WIDTH` characters, on one line, none of which tells a terminal what to do."""
+def cut(line: str, width: int = WIDTH) -> str:
+    """At most `width` characters, on one line, none of which tells a terminal what to do."""
     flat = printable(" ".join(line.split()))
-    return flat if len(flat) <= WIDTH else flat[: WIDTH - 3] + "..."
+    return flat if len(flat) <= width else flat[: width - 3] + "..."
 
 
 def printable(text: str) -> str:

@@ -1,0 +1,290 @@
+"""Does a failure name the layer that broke, and does its script show that with torch alone?"""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from conformance.implementations import Functorch, TorchFunc
+from conformance.ladder import climbing, rungs, script
+from conformance.ladder.climbing import layer
+from conformance.ladder.recording import Recorder
+from conformance.models import draw, members, small_cnn
+from conformance.report import terminal
+from conformance.report.results import Case, Status
+from conformance.suite import SUITE
+
+EMBEDDING = [str(SUITE / "test_modules.py"), "-k", "Embedding-paddingidx", "--requirement=modules.backward"]
+
+
+class Broken(TorchFunc):
+    """torch.func, of which one layer is broken."""
+
+    def combine(self, models):
+        fmodel, params, buffers = super().combine(models)
+        return self.fmodel(fmodel), self.stack(params), buffers
+
+    def fmodel(self, fmodel):
+        return fmodel
+
+    def stack(self, params):
+        return params
+
+
+class Called(Broken):
+    def fmodel(self, fmodel):
+        return lambda *args: fmodel(*args) + 1
+
+
+class Stacked(Broken):
+    def stack(self, params):
+        return {name: tensor.flip(0) for name, tensor in params.items()}
+
+
+class Mapped(Broken):
+    def vmap(self, func, *args, **kwargs):
+        return lambda *given: super(Mapped, self).vmap(func, *args, **kwargs)(*given) * 2
+
+
+class Refused(Broken):
+    def vmap(self, func, *args, **kwargs):
+        def refuse(*_):
+            raise RuntimeError("not\nhere")
+
+        return refuse
+
+
+class Chunked(Broken):
+    def vmap(self, func, in_dims=0, out_dims=0, randomness="error", *, chunk_size=None):
+        mapped = super().vmap(func, in_dims, out_dims, randomness)
+        return lambda *given: mapped(*given).narrow(0, 0, chunk_size or len(given[-1]))
+
+
+class Detached(Broken):
+    def vmap(self, func, *args, **kwargs):
+        mapped = super().vmap(func, *args, **kwargs)
+        return lambda params, *given: mapped({k: v.detach() for k, v in params.items()}, *given)
+
+
+def fails(implementation):
+    """A test of an ensemble of three."""
+    fmodel, params, buffers = implementation.combine(members(small_cnn, 3))
+    implementation.vmap(fmodel, chunk_size=2)(params, buffers, draw(3, 5, 1, 8, 8, seed=1))
+    raise AssertionError("it fails")
+
+
+@pytest.mark.parametrize(
+    ("implementation", "expected"),
+    [
+        (Called, f"{rungs.FUNCTIONAL_CALL}: output differs by 1 "),
+        (Stacked, f"{rungs.STACKED}: output differs by "),
+        (Mapped, f"{rungs.FLOAT64}: output differs by "),
+        (Refused, f"{rungs.FLOAT64}: raises RuntimeError: not here"),
+        (Chunked, f"{rungs.AS_RUN}: output has shape (2, 5, 13), and not (3, 5, 13)"),
+        (Detached, f"{rungs.FLOAT64}, its gradient: output[0] has shape (), and not (3, "),
+        (TorchFunc, climbing.NOWHERE),
+        (Functorch, climbing.NOWHERE),
+    ],
+)
+def test_the_first_layer_that_differs_is_named(implementation, expected):
+    found, source = layer(implementation(), fails)
+
+    assert found.startswith(expected)
+    assert source == ""
+
+
+def test_a_loss_is_asked_with_what_the_module_takes_of_its_inputs():
+    def test(implementation):
+        fmodel, params, buffers = implementation.combine(members(small_cnn, 3))
+
+        def loss(params, buffers, x, target):
+            return F.cross_entropy(fmodel(params, buffers, x), target)
+
+        x, target = draw(3, 5, 1, 8, 8, seed=1), torch.zeros(3, 5, dtype=torch.int64)
+        implementation.vmap(loss, in_dims=(0, 0, 0, 0))(params, buffers, x, target)
+        raise AssertionError
+
+    assert layer(Stacked(), test)[0].startswith(rungs.STACKED)
+
+
+def calls(func, *inputs, **options):
+    def test(implementation):
+        implementation.vmap(func, **options)(*inputs)
+        raise AssertionError
+
+    return test
+
+
+NAN = torch.tensor([0.0, float("nan")])
+
+
+@pytest.mark.parametrize(
+    ("test", "expected"),
+    [
+        (calls(torch.rand_like, draw(3, seed=1), randomness="different"), ""),
+        (lambda _: fails(None), ""),
+        (lambda implementation: implementation.vmap(torch.sin)(draw(3, seed=1)), "none: asked again, the test passes"),
+        (calls(torch.sin, NAN), climbing.NOWHERE),
+        (calls(lambda x: (x > 0, x.long()), draw(3, 2, seed=1)), climbing.NOWHERE),
+        (calls(lambda x: x * 1j, draw(3, 2, seed=1)), climbing.NOWHERE),
+        (calls(torch.sin, draw(3, 0, seed=1)), climbing.NOWHERE),
+        (calls(lambda x, n: x * n, draw(3, seed=1), 2, in_dims=(0, None)), climbing.NOWHERE),
+        (calls(torch.nonzero, draw(3, 2, seed=1)), f"{rungs.FLOAT64}: raises RuntimeError: vmap: "),
+    ],
+    ids=["draws", "maps-nothing", "passes", "nan", "integers", "complex", "empty", "numbers", "refused"],
+)
+def test_what_can_not_be_asked_is_not_claimed(test, expected):
+    found, source = layer(TorchFunc(), test)
+
+    assert found.startswith(expected)
+    assert (found == "") == (expected == "")
+    assert source == ""
+
+
+def test_a_call_of_something_else_than_the_stack_is_asked_by_itself():
+    state = ({"weight": draw(3, 2, seed=1)}, {})
+
+    def test(*inputs, **options):
+        def asked(implementation):
+            implementation.combine([torch.nn.Linear(2, 1, bias=False)] * 3)
+            implementation.vmap(lambda *given: next(iter(given[0].values())).sin(), **options)(*inputs)
+            raise AssertionError
+
+        return asked
+
+    assert layer(Mapped(), test(*state, in_dims=(0, None)))[0].startswith(rungs.FLOAT64)
+    assert layer(Mapped(), test(dict.fromkeys("ab", state[0]["weight"]), {}, in_dims=(0, None)))[0].startswith(
+        rungs.FLOAT64
+    )
+    assert layer(Refused(), test(*state, 5, in_dims=(0,)))[0] == climbing.NOWHERE
+
+
+def test_what_is_mapped_inside_is_a_part_of_the_outer_call():
+    recorder = Recorder(TorchFunc())
+    x = draw(3, 5, seed=1)
+
+    recorder.vmap(recorder.vmap(torch.sin))(x)
+
+    assert recorder.name == "torch.func"
+    assert torch.equal(recorder.call.inputs[0], x)
+    assert recorder.depth == 0
+
+
+def test_structures_kinds_and_whole_numbers_are_compared():
+    difference = rungs._difference  # noqa: SLF001 - its parts
+
+    def between(below, here):
+        return difference(lambda: below, lambda: here)
+
+    one = torch.ones(2)
+    assert between((one,), one) == "has the structure *, and not tuple(0=*)"
+    assert between(one, 3) == "output is 3, and not tensor([1., 1.])"
+    assert between(2, 3) is None
+    assert between(one.long(), one.long() * 2) == "output differs"
+    assert between(one, one.double()) == "output has dtype torch.float64, and not torch.float32"
+    assert between(one * 1j, one * 2j) == "output differs by 1 from the layer below"
+    assert between(one, one * float("inf")) == "output differs by inf from the layer below"
+
+
+def test_a_ladder_that_breaks_leaves_the_failure_alone(monkeypatch):
+    def broken(_):
+        raise RuntimeError("a rung")
+
+    monkeypatch.setattr(climbing, "climb", broken)
+
+    assert layer(TorchFunc(), fails) == ("not found: RuntimeError: a rung", "")
+
+
+def test_a_module_that_can_not_be_copied_is_asked_without():
+    model = torch.nn.Linear(2, 3)
+    model.extra = model.weight * 2  # no leaf of autograd's, which refuses a copy
+    recorder = Recorder(TorchFunc())
+
+    recorder.implementation.combine = lambda models: (None, {}, {})
+    recorder.combine([model])
+
+    assert recorder.stack.models == []
+
+
+def test_the_script_of_a_real_defect_shows_it_with_torch_alone(run_suite, tmp_path):
+    nothing = tmp_path / "expectations.toml"
+    nothing.write_text("", encoding="utf-8")
+
+    outcome = run_suite(f"--expectations={nothing}", "--implementation=torch.func", paths=EMBEDDING)
+
+    (case,) = [case for row in outcome.result["requirements"] for case in row["cases"] if case["status"] == "fails"]
+    assert case["layer"].startswith(f"{rungs.FLOAT64}, its gradient: ")
+    assert f"first layer that differs: {case['layer']}" in case["message"]
+    assert f"first layer that differs: {case['layer'][:60]}" in outcome.printed.rpartition("VERDICT")[0]
+    assert "the same by torch alone" in outcome.printed
+    assert "conformance" not in case["script"]
+    (tmp_path / "script.py").write_text(case["script"], encoding="utf-8")
+    alone = subprocess.run(
+        [sys.executable, "-I", tmp_path / "script.py"], check=False, capture_output=True, text=True, cwd=tmp_path
+    )
+    assert alone.returncode == 1
+    assert alone.stdout.startswith("gradient of input 0 differs by up to ")
+
+
+def recorded(func, *inputs, **options):
+    recorder = Recorder(TorchFunc())
+    recorder.vmap(func, **options)(*inputs)
+    return recorder.call
+
+
+def padded(weight, indices, scale):
+    return F.embedding(indices, weight, padding_idx=0) * scale
+
+
+PADDED = (draw(2, 3, 1, seed=1), torch.tensor([[0, 1], [0, 2]]), torch.tensor([2]))
+DIMS = (0, 0, None)
+
+
+def test_a_script_has_shared_inputs_and_numbers_in_its_containers():
+    call = recorded(lambda some, _: padded(*some), PADDED, "a word", in_dims=(DIMS, None))
+
+    source = script.script(call)
+
+    assert "dims = (0, 0, None)" in source
+    assert "torch.tensor([2], dtype=torch.int64)" in source
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        recorded(torch.sin, draw(3, seed=1)),
+        recorded(torch.sin, draw(script.MOST_NUMBERS + 1, seed=1)),
+        recorded(torch.sin, torch.empty(3, device="meta")),
+        recorded(lambda x: x + torch.tensor([1.0, 2.0]), draw(3, seed=1)),
+    ],
+    ids=["right", "large", "elsewhere", "tensors-of-its-own"],
+)
+def test_what_torch_alone_does_not_show_has_no_script(call):
+    assert script.script(call) is None
+
+
+def test_what_can_not_be_traced_or_run_has_no_script():
+    call = recorded(padded, *PADDED, in_dims=DIMS)
+
+    assert script.script(call)
+    assert script._shows("raise ValueError") is False  # noqa: SLF001 - its parts
+    assert script._shows("") is False  # noqa: SLF001 - likewise
+    object.__setattr__(call, "func", lambda *_: 1 / 0)
+    assert script.script(call) is None
+
+
+def test_a_script_that_rounded_numbers_do_not_show_has_them_all(monkeypatch):
+    call = recorded(padded, *PADDED, in_dims=DIMS)
+    tried = []
+    monkeypatch.setattr(script, "_shows", lambda text: tried.append(text) or len(tried) == 2)
+
+    assert script.script(call) == tried[1]
+    assert len(tried[0]) < len(tried[1])
+
+
+def test_the_screen_names_the_layer():
+    found = Case("test_a", "forward.a", "torch.func", Status.FAILS, layer="vmap as run: " + "off " * 90)
+
+    assert len(terminal.cut("first layer that differs: " + found.layer, terminal.WIDTH - 7)) == terminal.WIDTH - 7
