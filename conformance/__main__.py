@@ -12,6 +12,7 @@ usage: conformance run [options] [tests]
        conformance check package.module:make_model --input 3x32x32 [options]
        conformance compare OLD NEW [options]
        conformance explain REQUIREMENT
+       conformance render RESULT... [--html FILE]
 
 A conformance suite for PyTorch model ensembling.
 
@@ -20,6 +21,7 @@ verbs:
   check    judge a model: can it be ensembled, is the ensemble right, and is it faster than a loop?
   compare  what changed between result files, or between releases of torch
   explain  all that is known of one requirement
+  render   result files as one page of HTML
 
 `run` takes the options of pytest and of the suite: `conformance run --help` lists them. Without tests it runs the whole
 suite. Tests are named as the result file names them: tests/test_forward.py, tests/test_forward.py::test_name.
@@ -34,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return run(rest)
         case ["check", *rest]:
             return check(rest)
-        case [("compare" | "explain") as verb, *rest]:
+        case [("compare" | "explain" | "render") as verb, *rest]:
             return report(verb, rest)
         case ["-h" | "--help"]:
             sys.stdout.write(HELP)
@@ -67,7 +69,7 @@ def check(arguments: Sequence[str]) -> int:
 
 
 def report(verb: str, arguments: Sequence[str]) -> int:
-    """Compare or explain what runs have found; returns the exit code."""
+    """Compare, explain or show what runs have found; returns the exit code."""
     from conformance.report import command
 
     return command.main(verb, arguments)

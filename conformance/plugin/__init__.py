@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, nullcontext
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="end with what changed since a result file, a recorded release (2.8), or `recorded`: the newest of those "
         "that is not newer",
     )
+    # pytest-html has an option of that name: where it is installed, ours has a longer one.
+    name = "--conformance-html" if metadata.entry_points(group="pytest11", name="html") else "--html"
+    group.addoption(name, dest="page", type=Path, metavar="FILE", help="write the result as a page of HTML, too")
     group.addoption("--fault", metavar="NAME", help="inject a fault of conformance.faults and see its tests go red")
 
 

@@ -36,8 +36,7 @@ def prepare(config: pytest.Config) -> Run:
         raise ValueError(f"--profile: {option.profile!r} is none of {', '.join(PROFILES)}")
     if not 0 <= option.seed < 2**63:
         raise ValueError(f"--seed: {option.seed} is not from 0 to 2**63 - 1")
-    if not option.result.absolute().parent.is_dir() or option.result.is_dir():
-        raise ValueError(f"--result: {option.result} can't be written")
+    _check_writable(option)
     requirements = spec.load()
     for identifier in option.requirement or []:
         if identifier not in requirements:
@@ -61,6 +60,7 @@ def prepare(config: pytest.Config) -> Run:
         expectations=[*known, *(profile.expectations if profile else ())],
         profile=profile,
         baseline=_baseline(option.compare) if option.compare else None,
+        page=option.page,
         facts=environment.facts(device),  # now: a device that breaks on the way may not even tell its name
         device=device,
         implementations=_implementations(option.implementation, option.fault),
@@ -77,6 +77,12 @@ def prepare(config: pytest.Config) -> Run:
             "fault": option.fault,
         },
     )
+
+
+def _check_writable(option: Any) -> None:
+    for name, path in (("result", option.result), ("html", option.page)):
+        if path and (not path.absolute().parent.is_dir() or path.is_dir()):
+            raise ValueError(f"--{name}: {path} can't be written")
 
 
 def _baseline(name: str) -> Result | None:

@@ -9,7 +9,8 @@ import pytest
 from conformance import suite
 from conformance.devices import CANNOT_ANSWER, broken
 from conformance.plugin.run import Run
-from conformance.report import changes, comparing, files, reading, tables, terminal
+from conformance.report import changes, comparing, files, html, reading, tables, terminal
+from conformance.report.page.changed import step
 from conformance.report.partial import Journal
 from conformance.report.results import Case, Row, Status, Verdict, interrupted, rows, verdict
 
@@ -96,8 +97,12 @@ class Reporter:
         files.write(self.run.result, document)
         self.screen = [*terminal.lines(facts, self.run.options, table, found, answer), f"results: {self.run.result}"]
         result = reading.of(self.run.result.name, document)
-        if self.run.baseline:
-            since = comparing.as_far_as_asked(self.run.baseline, result)
+        since = comparing.as_far_as_asked(self.run.baseline, result) if self.run.baseline else None
+        if self.run.page:
+            text = html.page([result], [step(since, result)] if since else [])
+            files.write_whole(self.run.page, text.encode())
+            self.screen.append(f"page: {self.run.page}")
+        if since:
             self.screen += ["", *changes.lines(since, result, comparing.compare(since, result))]
 
     def _cases(self) -> Iterator[Case]:

@@ -18,9 +18,9 @@ class Run:
     """What the options came to. `collected` and `problems` are filled by whoever collects: this process, or workers.
 
     `collected` maps a test's node id to what the controller must know of it even if it never reports:
-    requirement, implementation, and whether the user deselected it. `baseline`
-    is what to compare with at the end. `environment_failed` says after which test the
-    device stopped working, and how.
+    requirement, implementation, and whether the user deselected it. `baseline` is what to compare with at the end, and
+    `page` where to write a page of HTML. `environment_failed` says after which test the device stopped working, and
+    how.
     """
 
     requirements: Mapping[str, Requirement]
@@ -32,6 +32,7 @@ class Run:
     profile: DeviceProfile | None
     facts: Mapping[str, Any]
     baseline: Result | None = None
+    page: Path | None = None
     collected: dict[str, dict[str, Any]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     environment_failed: str | None = None

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from conformance.report.comparing import GATING, Change, Transition
 from conformance.report.history import labels
@@ -11,14 +12,21 @@ from conformance.report.terminal import WIDTH, cut, printable
 # More than that of these kinds are named by chapter, without what each of them says.
 NAMED = 10
 TERSE = (Change.NO_LONGER_RUNS, Change.NEWLY_RUNS, Change.NEW, Change.GONE)
-Section = tuple[str, list[str], bool]
+
+
+class Section(NamedTuple):
+    """What changed in one way. `gating`: it ends the comparison with exit code 1."""
+
+    title: str
+    lines: list[str]
+    gating: bool
 
 
 def lines(old: Result, new: Result, transitions: Sequence[Transition]) -> Iterator[str]:
     """The two results, what sets their runs apart, what changed, and in one line how much."""
     before, after = labels([old, new])
     yield cut(f"what changed from torch {before} ({old.name}) to {after} ({new.name})")
-    yield from map(cut, _conditions(old, new))
+    yield from map(cut, conditions(old, new))
     for title, found, _ in sections(transitions):
         yield f"{title}:"
         for line in found:
@@ -27,14 +35,14 @@ def lines(old: Result, new: Result, transitions: Sequence[Transition]) -> Iterat
 
 
 def sections(transitions: Sequence[Transition]) -> list[Section]:
-    """Title, lines, and whether it ends the comparison with exit code 1; known failures come last."""
+    """By the way it changed; known failures come last."""
     found: list[Section] = []
     for known in (False, True):
         for change in Change:
             alike = [each for each in transitions if (each.change, each.known) == (change, known)]
             if alike:
                 title = f"known failures, {change}" if known else str(change)
-                found.append((title, list(_told(alike)), change in GATING and not known))
+                found.append(Section(title, list(_told(alike)), change in GATING and not known))
     return found
 
 
@@ -91,7 +99,7 @@ CONDITIONS: dict[str, Callable[[Result], object]] = {
 }
 
 
-def _conditions(old: Result, new: Result) -> Iterator[str]:
+def conditions(old: Result, new: Result) -> Iterator[str]:
     """What differs beside torch, and may be why."""
     for name, ask in CONDITIONS.items():
         was, now = ask(old), ask(new)

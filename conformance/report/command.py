@@ -1,13 +1,16 @@
-"""The verbs about result files: ``conformance compare`` and ``conformance explain``."""
+"""The verbs about result files: ``conformance compare``, ``explain`` and ``render``."""
 
 import argparse
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import NoReturn
 
-from conformance.report import changes, explaining, history
+from conformance.report import changes, explaining, history, html
 from conformance.report.comparing import compare
+from conformance.report.files import write_whole
+from conformance.report.page.changed import step
 from conformance.report.reading import Result
 
 MISTAKE = 4
@@ -15,6 +18,10 @@ NAMES = "a result file (.json or .json.gz), a folder of them, or a recorded rele
 COMPARE = """\
 What changed? Of two results: what regressed, no longer runs, fails differently, was fixed, newly runs, is new or gone,
 with known failures apart. Of more, or of a folder: a table of the requirements that changed, by release."""
+RENDER = """\
+One page of HTML that needs nothing else: the verdict, what changed from each result to the next, and each requirement
+with what was found of it, a column for each result."""
+PAGE = "conformance.html"
 CODES = (
     "exit codes: 0; 1 something regressed or no longer runs, and no known failure excuses it; 4 a mistake in one line"
 )
@@ -39,6 +46,7 @@ def compare_results(arguments: Sequence[str]) -> int:
     parser = _Parser(prog="conformance compare", description=COMPARE, epilog=CODES)
     parser.add_argument("results", nargs="+", metavar="RESULT", help=NAMES)
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown, also of two")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page that shows them side by side, too")
     asked = parser.parse_args(arguments)
     results = history.read_all(asked.results)
     if len(results) < 2:  # noqa: PLR2004 - what there is to compare
@@ -51,6 +59,8 @@ def compare_results(arguments: Sequence[str]) -> int:
         _print(f"{' to '.join(history.labels([old, new]))}: {changes.summary(moved)}" for old, new, moved in steps)
     else:
         _print(changes.lines(*steps[0]))
+    if asked.html:
+        _render(asked.html, results)
     return int(any(each.gating for _, _, moved in steps for each in moved))
 
 
@@ -68,6 +78,25 @@ def explain(arguments: Sequence[str]) -> int:
     return 0
 
 
+def render(arguments: Sequence[str]) -> int:
+    """A page of results."""
+    parser = _Parser(prog="conformance render", description=RENDER)
+    parser.add_argument("results", nargs="+", metavar="RESULT", help=NAMES)
+    parser.add_argument("--html", type=Path, default=Path(PAGE), metavar="FILE", help=f"default: {PAGE}")
+    asked = parser.parse_args(arguments)
+    _render(asked.html, history.read_all(asked.results))
+    return 0
+
+
+def _render(path: Path, results: Sequence[Result]) -> None:
+    text = html.page(results, [step(old, new) for old, new in history.steps(results)])
+    try:
+        write_whole(path, text.encode())
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from error
+    _print([f"page: {path}"])
+
+
 def _print(lines: Iterator[str] | Sequence[str]) -> None:
     try:
         for line in lines:
@@ -78,4 +107,4 @@ def _print(lines: Iterator[str] | Sequence[str]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-VERBS = {"compare": compare_results, "explain": explain}
+VERBS = {"compare": compare_results, "explain": explain, "render": render}

@@ -106,10 +106,11 @@ def run_suite(tmp_path, capfd, monkeypatch):
     return run
 
 
-def in_a_process(folder, *arguments, **variables):
+def in_a_process(folder, *arguments, program="pytest", **variables):
     """The suite as a user runs it, workers and all, with more variables in its environment."""
     result = folder / "result.json"
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--result={result}", *arguments]
+    verb = ["run"] if program == "conformance" else []
+    command = [sys.executable, "-m", program, *verb, "-p", "no:cacheprovider", f"--result={result}", *arguments]
     # Who runs this may be a worker itself.
     surroundings = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST_")}
     done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, env=surroundings | variables)

@@ -124,8 +124,29 @@ def test_a_regression_ends_with_1(found, releases, capsys):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "page", "title"),
+    [
+        (["render", "2.13"], "conformance.html", "<title>Ensemble conformance: 2.13.0 cpu</title>"),
+        (["render", "releases", "--html", "all.html"], "all.html", "From torch 2.13.0 to 2.14.1"),
+        (["compare", "2.4", "2.13", "--html", "two.html"], "two.html", "From torch 2.4.1 to 2.13.0"),
+    ],
+    ids=["one", "all", "two"],
+)
+def test_results_are_shown_on_a_page(arguments, page, title, releases, capsys):
+    code, out, _ = said(capsys, *arguments)
+
+    assert code == 0
+    assert out.splitlines()[-1] == f"page: {page}"
+    assert title in (releases.parent / page).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
     ("arguments", "reason"),
     [
+        (["render"], "required"),
+        (["render", "none.json"], "none.json: No such file"),
+        (["render", "2.13", "--html", "nowhere/page.html"], "nowhere/page.html: No such file or directory"),
+        (["render", "2.13", "--html", "releases"], "releases: Is a directory"),
         (["compare", "2.13"], "it takes two to compare"),
         (["compare", "2.13", "none.json"], "none.json: No such file"),
         (["compare"], "required"),

@@ -2,6 +2,7 @@
 
 import importlib
 import shutil
+from html import escape
 from types import SimpleNamespace
 
 import pytest
@@ -59,6 +60,8 @@ def test_a_run_ends_with_a_verdict_and_a_result_file(run_suite):
         (["--expectations=pyproject.toml"], "pyproject.toml: expected [[expectation]] tables and nothing else"),
         (["--result=no/such/folder/result.json"], "--result: no/such/folder/result.json can't be written"),
         (["--result=."], "--result: . can't be written"),
+        (["--html=no/such/folder/page.html"], "--html: no/such/folder/page.html can't be written"),
+        (["--html=."], "--html: . can't be written"),
         (["--compare=nowhere.json"], "nowhere.json: No such file or directory"),
         (["--compare=0.9"], "0.9: there is no such file, and of torch's releases 2.0.1, "),
         (["--compare=fixtures/releases"], "--compare: fixtures/releases is a folder, and it takes one result"),
@@ -93,6 +96,37 @@ def test_a_run_ends_with_what_changed(run_suite, tmp_path, monkeypatch):
     assert same.printed.rpartition("what changed from torch")[2].count("CHANGED: nothing\n") == 1
     assert "(2.0.1.json.gz) to" in broken.printed
     assert "regressed:\n  stacking.sequences (torch.func): conforms -> fails" in broken.printed
+
+
+def test_a_run_writes_a_page(run_suite, tmp_path):
+    alone = run_suite(*ONE, f"--html={tmp_path / 'alone.html'}")
+    shutil.copy(tmp_path / "result.json", tmp_path / "old.json")
+    options = (f"--html={tmp_path / 'two.html'}", f"--compare={tmp_path / 'old.json'}")
+    broken = run_suite("--requirement=stacking.sequences", "--fault=ModuleListReversed", *options)
+
+    page, since = ((tmp_path / name).read_text(encoding="utf-8") for name in ("alone.html", "two.html"))
+    assert f"page: {tmp_path / 'alone.html'}" in alone.printed
+    assert escape(alone.result["verdict"]) in page
+    assert 'id="changes"' not in page
+    assert escape(broken.result["verdict"]) in since
+    assert 'id="changes"' in since
+
+
+@pytest.mark.parametrize("program", ["pytest", "conformance"])
+def test_the_page_leaves_its_name_to_an_installed_pytest_html(tmp_path, program):
+    (tmp_path / "theirs.py").write_text("def pytest_addoption(parser):\n    parser.addoption('--html')\n", "utf-8")
+    installed = tmp_path / "theirs-1.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1\n", "utf-8")
+    (installed / "entry_points.txt").write_text("[pytest11]\nhtml = theirs\n", "utf-8")
+    page = tmp_path / "page.html"
+
+    options = (f"--conformance-html={page}", f"--html={tmp_path / 'theirs.html'}")
+    outcome = in_a_process(tmp_path, *ONE, *options, program=program, PYTHONPATH=str(tmp_path))
+
+    assert outcome.code == pytest.ExitCode.OK, outcome.printed
+    assert escape(outcome.result["verdict"]) in page.read_text(encoding="utf-8")
+    assert not (tmp_path / "theirs.html").exists()
 
 
 def test_without_a_recorded_release_there_is_nothing_to_compare_with(run_suite, tmp_path, monkeypatch):

@@ -18,6 +18,8 @@ from packaging.requirements import Requirement
 from conformance import spec
 from conftest import ROOT
 
+CARRIED = ("py", "toml", "json", "html.j2", "css", "js")
+
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
@@ -30,7 +32,7 @@ def test_it_carries_the_suite_and_nothing_that_tests_the_suite(wheel):
     with zipfile.ZipFile(wheel) as opened:
         names = {name for name in opened.namelist() if ".dist-info/" not in name}
 
-    code = {path for ending in ("py", "toml", "json") for path in (ROOT / "conformance").rglob(f"*.{ending}")}
+    code = {path for ending in CARRIED for path in (ROOT / "conformance").rglob(f"*.{ending}")}
     suite = [*ROOT.glob("tests/test_*.py"), *ROOT.glob("fixtures/*.json"), *ROOT.glob("fixtures/*.toml")]
     suite += [ROOT / "pytest.toml", *ROOT.glob("fixtures/releases/*.json.gz")]
     assert names == {
