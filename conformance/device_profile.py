@@ -94,6 +94,8 @@ def _text(table: dict[str, Any], key: str, where: str = "") -> str:
     text = table.pop(key, None)
     if not isinstance(text, str) or not text.strip():
         raise ValueError(f"{where}{key} is {text!r}, and has to be a string that says something")
+    if not text.isprintable():
+        raise ValueError(f"{where}{key} is {text!r}, which can't be printed")
     return text
 
 

@@ -16,8 +16,10 @@ from conformance.plugin.collecting import Collector
 from conformance.plugin.preparing import IMPLEMENTATIONS, PROFILES, prepare
 from conformance.plugin.reporting import Reporter
 from conformance.plugin.run import RUN
+from conformance.report.terminal import cut
 
 RESULT = "conformance-result.json"
+LONGEST = 400  # characters of a mistake: it may quote what somebody else wrote
 
 # Derandomized and without a database, so that a run depends on its options alone; the first vmap call takes seconds.
 # Drawing a whole call of vmap is much work by nature; nobody waits for a health check's opinion on it.
@@ -81,7 +83,7 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         run = config.stash[RUN] = prepare(config)
     except ValueError as mistake:
-        raise pytest.UsageError(str(mistake)) from mistake
+        raise pytest.UsageError(cut(str(mistake), LONGEST)) from mistake
     judging = ExitStack()
     judging.enter_context(device_profile.active(run.profile))
     config.add_cleanup(judging.close)

@@ -54,6 +54,7 @@ def test_all_but_the_device_may_be_left_out(tmp_path):
     ("text", "message"),
     [
         ("", "device is None, and has to be a string"),
+        ('device = "\\u001b[2J"', "device is '.x1b.2J', which can't be printed"),
         ("device = ' '", "device is ' ', and has to be a string"),
         ("device = 3", "device is 3, and has to be a string"),
         ("device = 'npu'\nname = 'x'", "the file has the unknown key 'name'"),

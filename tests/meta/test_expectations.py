@@ -71,14 +71,41 @@ def test_every_mistake_in_an_entry_is_a_sentence(tmp_path, entry, message):
         ("expectation = 3", r"expected \[\[expectation\]\] tables, found 3"),
         ("expectation = [3]", "expectation 1: is no table"),
         ("\ud800", "expectations.toml: "),
+        ("a = " + "[\n" * 100_000, "is nested too deeply"),
+        ("#\n" * 500_001, "is larger than 1000000 bytes"),
+        ("\n" + "a." * 600 + "a = 1", "line 2 is longer than 500 characters"),
+        ("a = " + "1" * 400 + "e", "expectations.toml: "),
+        ("[[expectation]]\nreason = 'cut o", "expectations.toml: "),
+        ('[[expectation]]\nreason = "\\u001b[2J"', "expectation 1: reason is '.x1b.2J', which can't be printed"),
     ],
-    ids=["no-toml", "other-key", "no-list", "no-table", "no-text"],
+    ids=[
+        "no-toml",
+        "other-key",
+        "no-list",
+        "no-table",
+        "no-text",
+        "deep",
+        "huge",
+        "long",
+        "number",
+        "truncated",
+        "escape",
+    ],
 )
 def test_every_mistake_in_the_file_is_a_sentence(tmp_path, text, message):
     path = tmp_path / "expectations.toml"
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
 
     with pytest.raises(ValueError, match=message):
+        load(path, spec.load().keys())
+
+
+def test_a_version_of_more_digits_than_python_reads_is_none(tmp_path):
+    path = write(tmp_path, without("torch"))
+    with path.open("a", encoding="utf-8") as file:
+        file.write('torch = """>=' + "999\\\n" * 2_000 + '"""\n')
+
+    with pytest.raises(ValueError, match=r"expectation 1: torch '>=9+' is no version range"):
         load(path, spec.load().keys())
 
 

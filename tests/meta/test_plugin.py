@@ -10,6 +10,7 @@ import pytest
 from conformance import spec, suite
 from conformance.devices import CANNOT_ANSWER
 from conformance.expectations import DEFAULT
+from conformance.plugin import LONGEST
 from conformance.report import files, history
 from conftest import Thin, in_a_process
 
@@ -82,6 +83,17 @@ def test_a_mistake_of_the_caller_is_one_line(run_suite, arguments, message):
     assert f"ERROR: {message}" in outcome.printed
     assert "Traceback" not in outcome.printed
     assert outcome.result is None
+
+
+def test_a_mistake_in_a_hostile_file_is_one_short_line(run_suite, tmp_path):
+    path = tmp_path / "hostile.toml"
+    path.write_text("".join(f'"\\u001b[2J{i}" = 1\n' for i in range(10_000)), encoding="utf-8")
+
+    printed = run_suite(f"--expectations={path}").printed
+
+    (line,) = (line for line in printed.splitlines() if line.startswith("ERROR: "))
+    assert len(line) <= len("ERROR: ") + LONGEST
+    assert "\x1b" not in printed
 
 
 def test_a_run_ends_with_what_changed(run_suite, tmp_path, monkeypatch):
