@@ -28,6 +28,8 @@ GATING = (Change.REGRESSED, Change.NO_LONGER_RUNS)
 JUDGED = (Status.CONFORMS, Status.KNOWN_FAILURE, Status.FAILS)
 # How pytest begins to tell of a known failure that passed: the expectation is stale, and torch is mended.
 UNEXPECTED_PASS = "[XPASS(strict)]"  # noqa: S105 - no password
+# A link that an expectation has got, as its reason ends with it.
+LINK = re.compile(r" \(https://\S+\)$")
 NUMBERS = re.compile(r"0x[0-9a-f]+|[-+]?\d+(\.\d+)?(e[-+]?\d+)?", re.IGNORECASE)
 
 
@@ -167,8 +169,8 @@ def _status(case: Mapping[str, Any]) -> Any:
 
 
 def _said(case: Mapping[str, Any]) -> tuple[str, str]:
-    """What a failure says without its numbers, which differ from machine to machine."""
-    return case["status"], NUMBERS.sub("#", case["message"])
+    """What a failure says, without a link and without its numbers, which differ from machine to machine."""
+    return case["status"], NUMBERS.sub("#", LINK.sub("", case["message"]))
 
 
 def _cases(result: Result, key: Key) -> dict[str, Mapping[str, Any]]:

@@ -65,6 +65,7 @@ def test_each_move_of_a_case_has_its_name(old, new, change, known, gating):
         (CONFORMS, CONFORMS | {"duration": 3.0, "budget_share": 0.9}),
         (FAILS, FAILS | {"message": "off by 4.7"}),
         (KNOWN, KNOWN),
+        (KNOWN, KNOWN | {"message": "a reason (https://example.org/12)"}),
         (NOWHERE, LOST),
         (None, NOWHERE),
         (LEFT, None),
