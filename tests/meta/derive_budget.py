@@ -46,8 +46,8 @@ def ratios(dtype: torch.dtype, seeds: range, *, backward: bool) -> Iterator[floa
 
 
 def main(seeds: int) -> None:
-    """Gradients in float32 and float64 alone: a coarser rounding carries activations over a ReLU's kink."""
-    for backward, dtypes in ((False, DTYPES), (True, DTYPES[:2])):
+    """Gradients in float64 alone: a coarser rounding carries activations over a ReLU's kink, where they jump."""
+    for backward, dtypes in ((False, DTYPES), (True, [torch.float64])):
         for dtype in dtypes:
             found = sorted(ratios(dtype, range(seeds), backward=backward))
             what = "gradient" if backward else "forward"

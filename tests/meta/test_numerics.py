@@ -71,8 +71,11 @@ def test_an_error_of_twice_the_budget_is_named():
         assert_members_close(wrong, answer)
 
 
-@pytest.mark.parametrize("backward", [False, True], ids=["forward", "gradient"])
-@pytest.mark.parametrize("dtype", DTYPES[:2], ids=str)
+@pytest.mark.parametrize(
+    ("dtype", "backward"),
+    [(torch.float32, False), (torch.float64, False), (torch.float64, True)],
+    ids=["float32-forward", "float64-forward", "float64-gradient"],
+)
 def test_the_factor_covers_what_is_measured(dtype, backward):
     found = list(ratios(dtype, range(1000, 1010), backward=backward))
 
