@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from conformance import names
+
 
 def difference(models: Sequence[nn.Module]) -> str | None:
     """What first differs from member 0, and in which member, as a sentence; None if all are alike."""
@@ -30,8 +32,8 @@ def _facts(model: nn.Module) -> Iterator[tuple[str, Any]]:
     """Everything but the values of the tensors, as (what, value)."""
     first_names = {id(tensor): name for name, tensor in model.named_parameters()}
     for kind, tensors in (
-        ("parameter", model.named_parameters(remove_duplicate=False)),
-        ("buffer", model.named_buffers(remove_duplicate=False)),
+        ("parameter", names.parameters(model)),
+        ("buffer", names.buffers(model)),
     ):
         for name, tensor in tensors:
             yield f"{kind} {name!r}, shape", tuple(tensor.shape)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from conformance import names
 from conformance.models import state_of
 from conformance.numerics import Answer, Budget, budgets, error, is_inexact, record_share
 from conformance.trees import leaves, outline
@@ -94,8 +95,8 @@ def assert_same(actual: Any, expected: Any, what: str = "tensor") -> None:
 
 def assert_slices(stacked: dict[str, Tensor], expected: Sequence[dict[str, Tensor]]) -> None:
     """Slice i of every stacked tensor is bitwise member i's tensor of that name."""
-    names, wanted = list(stacked), list(expected[0])
-    assert sorted(names) == sorted(wanted), f"stacked {sorted(names)}, and the members have {sorted(wanted)}"
+    found, wanted = list(stacked), list(expected[0])
+    assert sorted(found) == sorted(wanted), f"stacked {sorted(found)}, and the members have {sorted(wanted)}"
     for name, tensor in stacked.items():
         size = tuple(tensor.shape)
         assert size[:1] == (len(expected),), f"{name} has shape {size}, and has to have {len(expected)} in front"
@@ -143,7 +144,7 @@ def _snapshot(model: nn.Module) -> tuple[dict[str, Any], dict[str, Tensor]]:
     for path, module in model.named_modules():
         facts[f"mode of {path!r}"] = module.training
         facts[f"attributes of {path!r}"] = list(vars(module))
-    named = [*model.named_parameters(remove_duplicate=False), *model.named_buffers(remove_duplicate=False)]
+    named = [*names.parameters(model), *names.buffers(model)]
     facts["order of names"] = [name for name, _ in named]
     for name, tensor in named:
         facts[f"identity of {name}"] = id(tensor)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from conformance import names
 from conformance.alike import difference
 from conformance.models import copied
 from conformance.trees import children, outline, rebuild, tree_map
@@ -186,6 +187,6 @@ def _place(module: nn.Module, name: str) -> tuple[nn.Module, str]:
 def _names(module: nn.Module) -> dict[str, Tensor]:
     """Every name of every parameter and buffer; tied names hold the same tensor."""
     return {
-        **dict(module.named_parameters(remove_duplicate=False)),
-        **dict(module.named_buffers(remove_duplicate=False)),
+        **dict(names.parameters(module)),
+        **dict(names.buffers(module)),
     }

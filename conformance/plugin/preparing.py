@@ -7,7 +7,7 @@ from typing import Any, Never
 
 import pytest
 
-from conformance import cuda, device_profile, environment, expectations, spec, suite
+from conformance import cuda, device_profile, environment, expectations, legacy, spec, suite
 from conformance.devices import (
     CANNOT_ANSWER,
     UnknownDeviceError,
@@ -101,6 +101,7 @@ def _usable(name: str, module: str | None) -> Any:
         importlib.import_module("torch")
     except Exception as error:  # noqa: BLE001 - a broken build fails to import in any way it likes
         _cannot_answer(f"torch does not import: {type(error).__name__}: {error}")
+    legacy.name_torch_func()
     try:
         if module is not None:
             load_module(module)
@@ -121,7 +122,7 @@ def _cannot_answer(reason: str) -> Never:
 
 
 def _implementations(names: list[str], fault: str | None) -> dict[str, Any]:
-    from conformance import faults, implementations
+    from conformance import implementations
 
     try:
         loaded = {name: implementations.load(name) for name in names}
@@ -130,4 +131,8 @@ def _implementations(names: list[str], fault: str | None) -> dict[str, Any]:
     missing = {name: implementations.unavailable(each) for name, each in loaded.items()}
     if all(missing.values()):
         _cannot_answer("; ".join(f"{name}: {reason}" for name, reason in missing.items()))
-    return {name: faults.inject(fault, each) for name, each in loaded.items()} if fault else loaded
+    if not fault:
+        return loaded
+    from conformance import faults
+
+    return {name: faults.inject(fault, each) for name, each in loaded.items()}

@@ -27,7 +27,10 @@ def of(name: str, function: Callable[..., Any], *inputs: Any) -> ModuleCase:
 
 
 def attention(**options: Any) -> Callable[..., Tensor]:
-    return partial(F.scaled_dot_product_attention, **options)
+    def attend(*inputs: Tensor) -> Tensor:
+        return F.scaled_dot_product_attention(*inputs, **options)
+
+    return attend
 
 
 def masked(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
