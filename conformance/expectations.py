@@ -105,15 +105,16 @@ def parsed(path: Path, entries: Any, requirements: Collection[str]) -> list[Expe
     """The file's [[expectation]] tables; ValueError as from `load`."""
     if not isinstance(entries, list):
         raise ValueError(f"{path}: expected [[expectation]] tables, found {entries!r}")  # noqa: TRY004 - a mistake in a file
-    loaded: list[Expectation] = []
+    loaded: dict[Expectation, None] = {}
     for number, entry in enumerate(entries, start=1):
         mistake = _mistake(entry, requirements)
         if mistake:
             raise ValueError(f"{path}: expectation {number}: {mistake}")
-        if Expectation(**entry) in loaded:
+        expectation = Expectation(**entry)
+        if expectation in loaded:
             raise ValueError(f"{path}: expectation {number}: stands twice")
-        loaded.append(Expectation(**entry))
-    return loaded
+        loaded[expectation] = None
+    return list(loaded)
 
 
 def _mistake(entry: Any, requirements: Collection[str]) -> str | None:

@@ -13,6 +13,7 @@ from conformance import device_profile, expectations
 from conformance.devices import FOR_CUSTOM, ONLY_FOR
 from conformance.plugin import placing
 from conformance.plugin.collecting import Collector
+from conformance.plugin.narrowing import Narrower
 from conformance.plugin.preparing import IMPLEMENTATIONS, PROFILES, prepare
 from conformance.plugin.reporting import Reporter
 from conformance.plugin.run import RUN
@@ -88,6 +89,7 @@ def pytest_configure(config: pytest.Config) -> None:
     judging.enter_context(device_profile.active(run.profile))
     config.add_cleanup(judging.close)
     config.pluginmanager.register(Collector(run), "conformance-collector")
+    config.pluginmanager.register(Narrower(run), "conformance-narrower")
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Reporter(run), "conformance-reporter")
         placing.place(config)

@@ -47,11 +47,9 @@ class Collector:
             self.run.problems.append(f"{item.nodeid} has to ask an implementation")
             return False
         requirement = self.run.requirements[marks[0]]
-        asked = self.run.options["requirements"]
-        if asked and requirement.id not in asked:
-            return False
         # The core is for an answer in seconds, and modules of original size take a third of the whole time.
-        if self.run.options["profile"] == "core" and (not requirement.core or item.get_closest_marker("original")):
+        too_large = self.run.options["profile"] == "core" and item.get_closest_marker("original")
+        if too_large or not self.run.asks(requirement):
             return False
         name = _parameters(item)["implementation"]
         self.run.collected[item.nodeid] = {

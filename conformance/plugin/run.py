@@ -37,5 +37,10 @@ class Run:
     problems: list[str] = field(default_factory=list)
     environment_failed: str | None = None
 
+    def asks(self, requirement: Requirement) -> bool:
+        """Was the run asked for it?"""
+        asked = self.options["requirements"]
+        return (not asked or requirement.id in asked) and (self.options["profile"] != "core" or requirement.core)
+
 
 RUN = pytest.StashKey[Run]()

@@ -50,9 +50,9 @@ def problem(requirements: Mapping[str, object], folder: Path = SUITE) -> str | N
         return f"{tests[identifier][0]} asks for the unknown requirement {identifier!r}"
     for identifier in requirements.keys() - tests.keys():
         return f"no test asks for the requirement {identifier!r}"
+    own = {chapter: {path.name for path in files(chapter, folder)} for chapter in CHAPTERS}
     for identifier, names in tests.items():
-        own = [path.name for path in files(identifier.partition(".")[0], folder)]
-        strays = [name for name in names if name.partition("::")[0] not in own]
+        strays = [name for name in names if name.partition("::")[0] not in own[identifier.partition(".")[0]]]
         if strays:
             return f"{strays[0]} asks for {identifier!r}, which is of another chapter"
     return None

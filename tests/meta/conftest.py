@@ -39,7 +39,8 @@ class Thin:
     """A plugin for a run that keeps all tests of one requirement, if any, and some of the others: `OTHERS` at most.
 
     What a fault does to other requirements a few of their cases show; all faults times all cases would take an hour.
-    Each fault is tried on others of them, so that all faults together are tried on all.
+    Each fault is tried on others of them, so that all faults together are tried on all. Of the requirement's own tests
+    those after the first red one say nothing new, and are left out.
     """
 
     MOST = 2
@@ -49,6 +50,8 @@ class Thin:
         self.requirement = requirement
         self.start = zlib.crc32(fault.encode())
         self.shown_by = shown_by
+        self.own = set()
+        self.red = False
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config, items):
@@ -59,11 +62,19 @@ class Thin:
         others = [item for each in cases.values() if not self.asks(each[0]) for item in self.some(each)]
         step = max(1, math.ceil(len(others) / self.OTHERS)) if self.requirement else 1
         kept = {*own, *others[self.start % step :: step]}
+        self.own = {item.nodeid for item in own}
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = [item for item in items if item in kept]
         for item in items:
             # Nobody reads how hundreds of tests fail: to draw it up takes longer than to run them.
             item.repr_failure = lambda excinfo, **_: str(excinfo.value)
+
+    def pytest_runtest_logreport(self, report):
+        self.red = self.red or (report.failed and report.nodeid in self.own)
+
+    def pytest_runtest_setup(self, item):
+        if self.red and item.nodeid in self.own:
+            pytest.skip("its requirement is red")
 
     def asks(self, item):
         return item.get_closest_marker("requirement").args[0] == self.requirement

@@ -196,7 +196,7 @@ def test_a_requirement_is_explained(capsys):
     assert "known failures:\n  none" in out
 
 
-def test_what_limits_a_requirement_is_explained():
+def test_what_limits_a_requirement_is_explained(releases):
     compiled = "\n".join(explaining.lines("compiled.legacy"))
     parity = "\n".join(explaining.lines("parity.autocast_operations"))
 
