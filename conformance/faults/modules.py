@@ -209,9 +209,10 @@ class MetaBuffersAreZero(CallFault):
 
     def call(self, module: nn.Module, state: Any, args: Any, kwargs: Any, options: Any) -> Any:
         given = one_dict(state)
-        if any(parameter.is_meta for parameter in module.parameters()):
-            given |= {name: torch.zeros_like(given[name]) for name, _ in module.named_buffers() if name in given}
-        return self.inner.functional_call(module, given, args, kwargs, **options)
+        on_meta = any(parameter.is_meta for parameter in module.parameters())
+        own = [name for name, _ in module.named_buffers() if on_meta and name in given]
+        zeros = {name: torch.zeros_like(given[name]) for name in own}
+        return self.inner.functional_call(module, given | zeros, args, kwargs, **options)
 
 
 class ClassNobodyKnows(Fault):

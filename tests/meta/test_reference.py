@@ -12,6 +12,7 @@ from torch import nn
 from conformance import reference
 from conformance.assertions import assert_same, unchanged
 from conformance.models import NormNet, TiedNet, draw, members, small_cnn, state_of, tokens
+from conftest import Thin
 
 
 class Pair(NamedTuple):
@@ -178,3 +179,30 @@ def test_different_values_for_ties_and_values_that_nobody_has_are_refused():
         reference.functional_call(module, {name: torch.zeros(11, 3) for name in ("embedding.weight", "head.weight")})
     with pytest.raises(ValueError, match=r"'head.weight'.*no values"):
         reference.functional_call(module.to("meta"), detached(members(TiedNet, 1, seed=0)[0]), (tokens(7, seed=1),))
+
+
+# torch.func and functorch are judged by the main job.
+def test_the_reference_conforms(run_suite):
+    outcome = run_suite("--implementation=reference", "-m", "not original", plugins=[Thin(None)])
+
+    assert outcome.red() == set()
+    assert outcome.code == pytest.ExitCode.OK
+
+
+# A loop has no compiler, no rules of functions, and no gradients but backward's.
+NOT_OF_A_LOOP = (
+    "compiled.state",
+    "compiled.dims",
+    "purity.function_info",
+    "purity.function_in_place",
+    "inplace.gradients",
+)
+
+
+def test_what_the_reference_is_not_asked_conforms_for_torch_func(run_suite):
+    asked = [f"--requirement={each}" for each in NOT_OF_A_LOOP]
+
+    outcome = run_suite("--implementation=torch.func", *asked, plugins=[Thin(None)])
+
+    assert outcome.red() == set()
+    assert outcome.code == pytest.ExitCode.OK

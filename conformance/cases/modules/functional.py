@@ -27,7 +27,7 @@ def of(name: str, function: Callable[..., Any], *inputs: Any) -> ModuleCase:
 
 
 def attention(**options: Any) -> Callable[..., Tensor]:
-    def attend(*inputs: Tensor) -> Tensor:
+    def attend(*inputs: Any) -> Tensor:
         return F.scaled_dot_product_attention(*inputs, **options)
 
     return attend
