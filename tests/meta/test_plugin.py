@@ -4,6 +4,7 @@ import importlib
 import shutil
 from html import escape
 from types import SimpleNamespace
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -139,6 +140,14 @@ def test_the_page_leaves_its_name_to_an_installed_pytest_html(tmp_path, program)
     assert outcome.code == pytest.ExitCode.OK, outcome.printed
     assert escape(outcome.result["verdict"]) in page.read_text(encoding="utf-8")
     assert not (tmp_path / "theirs.html").exists()
+
+
+def test_junit_xml_is_written_beside_the_result(run_suite, tmp_path):
+    outcome = run_suite(*ONE, f"--junit-xml={tmp_path / 'junit.xml'}")
+
+    cases = ET.parse(tmp_path / "junit.xml").findall(".//testcase")  # noqa: S314 - pytest wrote it here
+    (ran,) = (row["cases"] for row in outcome.result["requirements"] if row["cases"])
+    assert sorted(each.get("name") for each in cases) == [case["test"].rpartition("::")[2] for case in ran]
 
 
 def test_without_a_recorded_release_there_is_nothing_to_compare_with(run_suite, tmp_path, monkeypatch):
