@@ -35,10 +35,11 @@ from conformance.cases.inputs import (
     positives,
     signs,
 )
-from conformance.checks import CHECKS
-from conformance.implementations import Implementation, TorchFunc
-from conformance.judging import Finding, Status, judge
-from conformance.models import members
+from conformance.cases.members import members
+from conformance.checks.model_checks import CHECKS
+from conformance.checks.outcome import CheckResult, Outcome, judge
+from conformance.implementations.protocol import Implementation
+from conformance.implementations.torch_func import TorchFunc
 
 __all__ = [
     "Input",
@@ -56,7 +57,7 @@ __all__ = [
 
 Factory = Callable[[], nn.Module]
 REQUIREMENTS = tuple(f"modules.{name}" for name in CHECKS)
-FINE = (Status.RIGHT, Status.NOT_APPLICABLE)
+FINE = (Outcome.RIGHT, Outcome.NOT_APPLICABLE)
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -129,7 +130,7 @@ def parametrize_with_checks(
             assert not problem, problem
             if expected:
                 pytest.xfail(f"{expected} ({found.message})")
-            if found.status is Status.NOT_APPLICABLE:
+            if found.status is Outcome.NOT_APPLICABLE:
                 pytest.skip(found.message)
 
         return check
@@ -145,17 +146,19 @@ def _make_sense(expected_failures: Mapping[str, str]) -> None:
             raise ValueError(f"the expected failure of {requirement} has no reason")
 
 
-def _ask(requirement: str, model: Model, implementation: Implementation | None, device: torch.device | str) -> Finding:
+def _ask(
+    requirement: str, model: Model, implementation: Implementation | None, device: torch.device | str
+) -> CheckResult:
     return judge(CHECKS[requirement.removeprefix("modules.")], model, implementation or TorchFunc(), device)
 
 
-def _problem(requirement: str, found: Finding, expected: str | None) -> str | None:
+def _problem(requirement: str, found: CheckResult, expected: str | None) -> str | None:
     """What is not as it should be, in one line, or None."""
     if expected and found.status in FINE:
         return f"{requirement}: is expected to fail ({expected}), and is {found.status.value}"
-    if expected or found.status is Status.RIGHT:
+    if expected or found.status is Outcome.RIGHT:
         return None
     # A model that does not run by itself would pass every check for want of an answer.
-    if found.status is Status.NOT_APPLICABLE and requirement != REQUIREMENTS[0]:
+    if found.status is Outcome.NOT_APPLICABLE and requirement != REQUIREMENTS[0]:
         return None
     return f"{requirement}: {found.status.value}: {found.message}"

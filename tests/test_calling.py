@@ -6,15 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from conformance.assertions import (
-    assert_distinct,
-    assert_members_close,
-    assert_same,
-    refuses,
-    unchanged,
-)
-from conformance.models import MEMBERS, SAMPLES, NormNet, TiedNet, draw, members, small_cnn, state_of, tokens
-from conformance.numerics import loop
+from conformance.cases.data import SAMPLES, draw, tokens
+from conformance.cases.members import MEMBERS, members
+from conformance.cases.networks import NormNet, TiedNet
+from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same, refuses, unchanged
+from conformance.numerics.plain_loop import loop
+from conformance.reference.simple_cnn import small_cnn
+from conformance.utils.module_state import state_of
 
 
 def forward(model, x):

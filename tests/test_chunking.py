@@ -6,12 +6,15 @@ import pytest
 import torch
 from hypothesis import given
 
-from conformance.assertions import assert_distinct, assert_members_close, assert_same
-from conformance.calls import Call, assert_is_the_loop
-from conformance.implementations import by_name
-from conformance.models import MEMBERS, SAMPLES, NormNet, draw, members, small_cnn
-from conformance.numerics import loop
-from conformance.strategies import calls
+from conformance.cases.data import SAMPLES, draw
+from conformance.cases.members import MEMBERS, members
+from conformance.cases.networks import NormNet
+from conformance.implementations.ensemble import by_name
+from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same
+from conformance.numerics.plain_loop import loop
+from conformance.reference.simple_cnn import small_cnn
+from conformance.workloads.strategies import calls
+from conformance.workloads.vmap_calls import VmapCall, assert_is_the_loop
 
 CHUNK_SIZES = pytest.mark.parametrize("chunk_size", [1, 2, 3, 4, 5, 6, 100])
 BOX, CUBE = "torch.arange(105.).reshape(5, 3, 7)", "torch.arange(125.).reshape(5, 5, 5)"
@@ -21,7 +24,7 @@ BOX, CUBE = "torch.arange(105.).reshape(5, 3, 7)", "torch.arange(125.).reshape(5
 @pytest.mark.requirement("chunking.any_size")
 @pytest.mark.parametrize("x", [BOX, CUBE], ids=["box", "cube"])
 def test_any_chunk_size_gives_what_none_gives(implementation, device, x, chunk_size):
-    call = Call("lambda a: (a.mT + 1, a.sum(), {'x': a[0]})", f"({x},)", chunk_size=chunk_size)
+    call = VmapCall("lambda a: (a.mT + 1, a.sum(), {'x': a[0]})", f"({x},)", chunk_size=chunk_size)
 
     assert_is_the_loop(implementation, call, device)
 
@@ -30,7 +33,7 @@ def test_any_chunk_size_gives_what_none_gives(implementation, device, x, chunk_s
 @pytest.mark.requirement("chunking.in_dims")
 @pytest.mark.parametrize("dims", [(1, 1, 1), (-1, 0, -2), (None, 2, 0), (0, None, None), (2, None, -1)], ids=str)
 def test_chunks_are_taken_along_in_dims(implementation, device, dims, chunk_size):
-    call = Call("lambda a, b, c: a[0] + 2 * b[0] + 3 * c[0]", f"({CUBE}, {CUBE} ** 2, 7 - {CUBE})", dims)
+    call = VmapCall("lambda a, b, c: a[0] + 2 * b[0] + 3 * c[0]", f"({CUBE}, {CUBE} ** 2, 7 - {CUBE})", dims)
 
     assert_is_the_loop(implementation, replace(call, chunk_size=chunk_size), device)
 
@@ -39,7 +42,7 @@ def test_chunks_are_taken_along_in_dims(implementation, device, dims, chunk_size
 @pytest.mark.requirement("chunking.out_dims")
 @pytest.mark.parametrize("dims", [(0, 1, 2), (2, 0, 1), (-1, -2, -3), (1, 1, 1)], ids=str)
 def test_chunks_are_joined_along_out_dims(implementation, device, dims, chunk_size):
-    call = Call("lambda a: (a, 2 * a, a.mT)", f"({CUBE},)", 1, dims, chunk_size)
+    call = VmapCall("lambda a: (a, 2 * a, a.mT)", f"({CUBE},)", 1, dims, chunk_size)
 
     assert_is_the_loop(implementation, call, device)
 
@@ -48,7 +51,7 @@ def test_chunks_are_joined_along_out_dims(implementation, device, dims, chunk_si
 @pytest.mark.parametrize("chunk_size", [1, 2, 5])
 @pytest.mark.parametrize("func", ["lambda a, b: (a, b + 1)", "lambda a, b: (a, 7)"], ids=["tensor", "number"])
 def test_outputs_under_none_are_not_joined(implementation, device, func, chunk_size):
-    call = Call(func, f"({BOX}, {CUBE})", (0, None), (0, None), chunk_size)
+    call = VmapCall(func, f"({BOX}, {CUBE})", (0, None), (0, None), chunk_size)
 
     assert_is_the_loop(implementation, call, device)
 
@@ -56,7 +59,7 @@ def test_outputs_under_none_are_not_joined(implementation, device, func, chunk_s
 @CHUNK_SIZES
 @pytest.mark.requirement("chunking.constants")
 def test_a_constant_is_repeated_for_every_member(implementation, device, chunk_size):
-    call = Call("lambda a, b: (a, b, torch.ones(2, device=a.device))", f"({BOX}, {CUBE})", (0, None))
+    call = VmapCall("lambda a, b: (a, b, torch.ones(2, device=a.device))", f"({BOX}, {CUBE})", (0, None))
 
     assert_is_the_loop(implementation, replace(call, chunk_size=chunk_size), device)
 
@@ -64,7 +67,7 @@ def test_a_constant_is_repeated_for_every_member(implementation, device, chunk_s
 @pytest.mark.requirement("chunking.empty")
 @pytest.mark.parametrize("chunk_size", [1, 2])
 def test_no_members_in_chunks_are_no_members(implementation, device, chunk_size):
-    call = Call("lambda a: (a + 1, a.sum(0))", "(torch.ones(0, 5, 7),)", chunk_size=chunk_size)
+    call = VmapCall("lambda a: (a + 1, a.sum(0))", "(torch.ones(0, 5, 7),)", chunk_size=chunk_size)
 
     assert_is_the_loop(implementation, call, device)
 

@@ -3,12 +3,13 @@
 import pytest
 import torch
 
-from conformance.assertions import assert_distinct, assert_members_close, assert_same, refuses
-from conformance.cases import learning
-from conformance.compiling import AOT_EAGER, EAGER, Compiler
-from conformance.ensemble import Ensemble
-from conformance.lesson import Lesson, forward, two_stacks
-from conformance.models import MEMBERS, SAMPLES, whole
+from conformance.cases import training_cases
+from conformance.cases.data import SAMPLES, whole
+from conformance.cases.members import MEMBERS
+from conformance.implementations.ensemble import Ensemble
+from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same, refuses
+from conformance.utils.torch_compile import AOT_EAGER, EAGER, Compiler
+from conformance.workloads.supervised import SupervisedTask, forward, two_stacks
 
 eager = pytest.mark.parametrize("backend", [EAGER], ids=str)
 aot_eager = pytest.mark.parametrize("backend", [AOT_EAGER], ids=str)
@@ -18,7 +19,7 @@ aot_eager = pytest.mark.parametrize("backend", [AOT_EAGER], ids=str)
 @pytest.mark.parametrize("backend", [EAGER, AOT_EAGER], ids=str)
 @pytest.mark.parametrize("data", [0, None], ids=["own", "shared"])
 def test_a_compiled_ensemble_answers_as_the_loop(implementation, device, backend, data):
-    lesson = Lesson(learning.LINE, data, device)
+    lesson = SupervisedTask(training_cases.LINE, data, device)
     expected = lesson.loop(forward)
     ensemble = Ensemble(implementation, lesson.models)
     compiler = Compiler(backend)
@@ -32,9 +33,9 @@ def test_a_compiled_ensemble_answers_as_the_loop(implementation, device, backend
 
 @pytest.mark.requirement("compiled.call")
 @aot_eager
-@pytest.mark.parametrize("case", [learning.SIMPLE_CNN, learning.TIED], ids=str)
+@pytest.mark.parametrize("case", [training_cases.SIMPLE_CNN, training_cases.TIED], ids=str)
 def test_modules_of_many_kinds_compile(implementation, device, backend, case):
-    lesson = Lesson(case, 0, device)
+    lesson = SupervisedTask(case, 0, device)
     expected = lesson.loop(forward)
     ensemble = Ensemble(implementation, lesson.models)
     compiler = Compiler(backend)
@@ -48,7 +49,7 @@ def test_modules_of_many_kinds_compile(implementation, device, backend, case):
 @pytest.mark.requirement("compiled.state")
 @aot_eager
 def test_what_was_compiled_for_one_stack_answers_for_another(implementation, device, backend):
-    first, second = two_stacks(learning.LINE, device)
+    first, second = two_stacks(training_cases.LINE, device)
     lessons = [first, second, first.of([3, 1, 4, 0, 2])]
     answers = [lesson.loop(forward) for lesson in lessons]
     stacks = [Ensemble(implementation, lesson.models) for lesson in lessons]
@@ -65,7 +66,7 @@ def test_what_was_compiled_for_one_stack_answers_for_another(implementation, dev
 @pytest.mark.requirement("compiled.held")
 @eager
 def test_the_stack_that_a_compiled_call_holds_is_read_at_each_call(implementation, device, backend):
-    first, second = two_stacks(learning.LINE, device)
+    first, second = two_stacks(training_cases.LINE, device)
     third = first.of([3, 1, 4, 0, 2])
     second.x = third.x = first.x
     answers = [lesson.loop(forward) for lesson in (first, second, third)]
@@ -179,7 +180,7 @@ def test_what_is_refused_leaves_the_next_call_right(implementation, device, back
 @pytest.mark.requirement("compiled.break")
 @eager
 def test_what_can_not_be_compiled_whole_is_answered_all_the_same(implementation, device, backend):
-    first, second = two_stacks(learning.LINE, device)
+    first, second = two_stacks(training_cases.LINE, device)
     answers = [lesson.loop(forward) for lesson in (first, second)]
     stacks = [Ensemble(implementation, lesson.models) for lesson in (first, second)]
     seen = []

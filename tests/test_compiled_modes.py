@@ -3,12 +3,14 @@
 import pytest
 import torch
 
-from conformance.assertions import assert_distinct, assert_members_close, assert_same, refuses
-from conformance.cases import learning
-from conformance.compiling import AOT_EAGER, EAGER, Compiler
-from conformance.ensemble import Ensemble
-from conformance.lesson import Lesson, forward, output_and_buffers, two_stacks
-from conformance.models import MEMBERS, copied, draw
+from conformance.cases import training_cases
+from conformance.cases.data import draw
+from conformance.cases.members import MEMBERS
+from conformance.implementations.ensemble import Ensemble
+from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same, refuses
+from conformance.utils.module_state import copied
+from conformance.utils.torch_compile import AOT_EAGER, EAGER, Compiler
+from conformance.workloads.supervised import SupervisedTask, forward, output_and_buffers, two_stacks
 
 eager = pytest.mark.parametrize("backend", [EAGER], ids=str)
 aot_eager = pytest.mark.parametrize("backend", [AOT_EAGER], ids=str)
@@ -17,7 +19,7 @@ aot_eager = pytest.mark.parametrize("backend", [AOT_EAGER], ids=str)
 @pytest.mark.requirement("compiled.train")
 @eager
 def test_train_and_eval_are_read_at_each_call(implementation, device, backend):
-    lesson = Lesson(learning.DROPPING_ALL, 0, device)
+    lesson = SupervisedTask(training_cases.DROPPING_ALL, 0, device)
     ensemble = Ensemble(implementation, lesson.models)
     base = copied(lesson.models[0])
     evaluated = lesson.loop(lambda model, given: forward(model.eval(), given))
@@ -97,7 +99,7 @@ def test_the_default_dtype_is_read_at_each_call(implementation, device, backend)
 @pytest.mark.requirement("compiled.buffers")
 @aot_eager
 def test_buffers_are_updated_through_a_compiled_call(implementation, device, backend):
-    lessons = two_stacks(learning.BATCH_NORM_TRAIN, device)
+    lessons = two_stacks(training_cases.BATCH_NORM_TRAIN, device)
     once = [lesson.loop(output_and_buffers) for lesson in lessons]
     twice = lessons[0].loop(lambda model, given: [output_and_buffers(model, given) for _ in range(2)][-1])
     stacks = [Ensemble(implementation, lesson.models) for lesson in lessons]
@@ -146,7 +148,7 @@ def test_a_draw_in_mode_error_is_refused_by_name(implementation, device, backend
 @pytest.mark.requirement("compiled.meta_base")
 @eager
 def test_a_base_on_meta_takes_all_its_state_from_the_call(implementation, device, backend):
-    lessons = two_stacks(learning.LINE, device)
+    lessons = two_stacks(training_cases.LINE, device)
     answers = [lesson.loop(forward) for lesson in lessons]
     base = copied(lessons[0].models[0]).to("meta")
     compiler = Compiler(backend)

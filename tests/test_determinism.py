@@ -7,17 +7,17 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from conformance import seeding
-from conformance.assertions import assert_distinct, assert_members_close, assert_same
-from conformance.cases import learning
-from conformance.child import in_child
-from conformance.models import MEMBERS, draw
-from conformance.seeding import SEEDS, WAYS, stack
-from conformance.trees import leaves
+from conformance.cases import golden_seeds, training_cases
+from conformance.cases.data import draw
+from conformance.cases.golden_seeds import SEEDS, WAYS, stack
+from conformance.cases.members import MEMBERS
+from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same
+from conformance.utils.child_process import in_child
+from conformance.utils.pytree import leaves
 
 each_way = pytest.mark.parametrize("way", WAYS)
 # Convolutions; normal, uniform and integer buffers; an embedding: what is drawn, and in how many ways.
-CASES = (learning.SIMPLE_CNN, learning.BATCH_NORM_TRAIN, learning.TIED)
+CASES = (training_cases.SIMPLE_CNN, training_cases.BATCH_NORM_TRAIN, training_cases.TIED)
 each_case = pytest.mark.parametrize("case", CASES, ids=["SimpleCNN", "NormNet", "TiedNet"])
 
 
@@ -82,9 +82,9 @@ def test_a_seed_gives_the_same_stack_in_a_thread(implementation, way, case):
 @pytest.mark.child
 @pytest.mark.requirement("determinism.seeded_in_process")
 def test_a_seed_gives_the_same_stack_in_another_process(implementation):
-    expected = [stack(implementation, make(learning.norm_net, MEMBERS, 3)) for make in WAYS.values()]
+    expected = [stack(implementation, make(training_cases.norm_net, MEMBERS, 3)) for make in WAYS.values()]
 
-    in_child(seeding.assert_stacks, implementation, learning.norm_net, MEMBERS, 3, expected)
+    in_child(golden_seeds.assert_stacks, implementation, training_cases.norm_net, MEMBERS, 3, expected)
 
 
 @pytest.mark.requirement("determinism.seeds_differ")
@@ -106,7 +106,7 @@ def test_other_seeds_give_other_members(implementation, way, case):
 @pytest.mark.parametrize("seed", [0, 3, 2**31])
 def test_seeds_that_are_two_to_the_32_apart_give_the_same_members(implementation, way, seed):
     near, far = (
-        stack(implementation, WAYS[way](learning.norm_net, MEMBERS, each)) for each in (seed, seed + 5 * 2**32)
+        stack(implementation, WAYS[way](training_cases.norm_net, MEMBERS, each)) for each in (seed, seed + 5 * 2**32)
     )
 
     assert_same(far, near, "stack")
@@ -178,16 +178,16 @@ def test_fork_rng_puts_the_generator_back_after_vmap_drew(implementation, random
 
 def assert_golden(implementation, device, name):
     """What members from `SEEDS` start with is what NumPy computes."""
-    models = [seeding.by_manual_seed(seeding.GOLDEN[name], 1, seed)[0].to(device) for seed in SEEDS]
+    models = [golden_seeds.by_manual_seed(golden_seeds.GOLDEN[name], 1, seed)[0].to(device) for seed in SEEDS]
 
     stacked = stack(implementation, models)
 
-    summaries = {key: [seeding.summary(member) for member in tensor] for key, tensor in stacked.items()}
+    summaries = {key: [golden_seeds.summary(member) for member in tensor] for key, tensor in stacked.items()}
     actual = {
         key: {part: torch.stack([each[part] for each in found]) for part in found[0]}
         for key, found in summaries.items()
     }
-    assert_members_close(actual, seeding.golden(name, device), "initial")
+    assert_members_close(actual, golden_seeds.golden(name, device), "initial")
 
 
 @pytest.mark.requirement("determinism.golden_draws")
@@ -202,7 +202,7 @@ def test_matrices_are_initialized_as_by_numpy(implementation, device):
 
 @pytest.mark.requirement("determinism.golden_modules")
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.original] * (name == "SimpleCNN")) for name in seeding.MODULES]
+    "name", [pytest.param(name, marks=[pytest.mark.original] * (name == "SimpleCNN")) for name in golden_seeds.MODULES]
 )
 def test_modules_start_as_by_numpy(implementation, device, name):
     assert_golden(implementation, device, name)
@@ -211,12 +211,12 @@ def test_modules_start_as_by_numpy(implementation, device, name):
 @pytest.mark.requirement("determinism.other_draws")
 def test_other_draws_are_the_same_twice(implementation, record_property):
     first, again = (
-        stack(implementation, [seeding.by_manual_seed(seeding.OtherDraws, 1, seed)[0] for seed in SEEDS])
+        stack(implementation, [golden_seeds.by_manual_seed(golden_seeds.OtherDraws, 1, seed)[0] for seed in SEEDS])
         for _ in range(2)
     )
 
     for name, tensor in first.items():
-        says = "moved since torch 2.13.0" if seeding.moved(name, tensor[0]) else "as in torch 2.13.0"
+        says = "moved since torch 2.13.0" if golden_seeds.moved(name, tensor[0]) else "as in torch 2.13.0"
         cell = {"table": "seeded draws", "row": name, "column": "seed 0"}
         record_property("cell", {**cell, "passes": says, "fails": "not the same twice"})
         assert_distinct(*tensor)

@@ -11,18 +11,19 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from conformance.assertions import assert_distinct, assert_members_close, assert_same, refuses
-from conformance.cases import learning
-from conformance.lesson import Lesson, everything
-from conformance.models import MEMBERS, draw
-from conformance.settings import Threads, deterministic, settings
+from conformance.cases import training_cases
+from conformance.cases.data import draw
+from conformance.cases.members import MEMBERS
+from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same, refuses
+from conformance.utils.torch_settings import Threads, deterministic, settings
+from conformance.workloads.supervised import SupervisedTask, everything
 
 
 @pytest.mark.requirement("determinism.deterministic_algorithms")
-@pytest.mark.parametrize("case", learning.ALL, ids=str)
+@pytest.mark.parametrize("case", training_cases.ALL, ids=str)
 @pytest.mark.parametrize("data", [0, None], ids=["own", "shared"])
 def test_under_deterministic_algorithms_each_member_gets_what_the_loop_gets(implementation, device, case, data):
-    lesson = Lesson(case, data, device)
+    lesson = SupervisedTask(case, data, device)
     expected = lesson.loop(everything)
 
     with deterministic():
@@ -96,7 +97,7 @@ class Memory:
     get: Callable
     fill: complex
 
-    def lacks(self, device):
+    def unavailable_reason(self, device):
         """Why this torch fills no memory, or None."""
         return None if hasattr(torch.utils, "deterministic") else "this torch fills no memory"
 

@@ -7,10 +7,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.assertions import assert_same, refuses, unchanged
-from conformance.calls import assert_is_the_loop
-from conformance.models import members
-from conformance.strategies import calls
+from conformance.cases.members import members
+from conformance.numerics.assertions import assert_same, refuses, unchanged
+from conformance.workloads.strategies import calls
+from conformance.workloads.vmap_calls import assert_is_the_loop
 
 
 def bad(*code):

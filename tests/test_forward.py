@@ -10,12 +10,15 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from conformance import golden
-from conformance.assertions import assert_distinct, assert_members_close, assert_same, unchanged
-from conformance.implementations import by_name
-from conformance.models import MEMBERS, SAMPLES, NormNet, SimpleCNN, colour_cnn, draw, members, small_cnn
-from conformance.numerics import in_float64, loop
-from conformance.trees import tree_map
+from conformance.cases import golden
+from conformance.cases.data import SAMPLES, draw
+from conformance.cases.members import MEMBERS, members
+from conformance.cases.networks import NormNet, colour_cnn
+from conformance.implementations.ensemble import by_name
+from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same, unchanged
+from conformance.numerics.plain_loop import in_float64, loop
+from conformance.reference.simple_cnn import SimpleCNN, small_cnn
+from conformance.utils.pytree import tree_map
 
 
 @torch.no_grad()
@@ -316,7 +319,7 @@ def forward_and_buffers(model, x):
 @pytest.mark.requirement("forward.golden_logits")
 @pytest.mark.parametrize("size", golden.SIZES)
 def test_logits_are_those_of_numpy(implementation, device, dtype, size):
-    case = golden.load(size, device=device, dtype=dtype)
+    case = golden.load_golden_cases(size, device=device, dtype=dtype)
     expected = replace(loop(forward, case.models, list(case.minibatches)), truth=case.logits)
 
     out = ensemble(implementation, case.models, case.minibatches)
@@ -330,7 +333,7 @@ def test_logits_are_those_of_numpy(implementation, device, dtype, size):
 @pytest.mark.parametrize("size", golden.SIZES)
 def test_gradients_are_those_of_numpy(implementation, device, size):
     # In float64 alone: float32 may round an activation to the other side of a ReLU's kink.
-    case = golden.load(size, device=device, dtype=torch.float64)
+    case = golden.load_golden_cases(size, device=device, dtype=torch.float64)
     inputs = [{"x": x, "weights": weights} for x, weights in zip(case.minibatches, case.loss_weights, strict=True)]
     expected = replace(loop(golden_gradients_of_one, case.models, inputs), truth=case.gradients)
     named = list(case.models[0].named_parameters())

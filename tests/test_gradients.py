@@ -6,23 +6,24 @@ import pytest
 import torch
 from torch import nn
 
-from conformance.assertions import assert_distinct, assert_members_close, assert_same, refuses, unchanged
-from conformance.cases import learning
-from conformance.ensemble import Ensemble
-from conformance.lesson import Lesson, gradients, gradients_in, gradients_of, loss
-from conformance.models import MEMBERS
-from conformance.numerics import loop
-from conformance.trees import tree_map
+from conformance.cases import training_cases
+from conformance.cases.members import MEMBERS
+from conformance.implementations.ensemble import Ensemble
+from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same, refuses, unchanged
+from conformance.numerics.plain_loop import loop
+from conformance.utils.module_state import gradients_in
+from conformance.utils.pytree import tree_map
+from conformance.workloads.supervised import SupervisedTask, gradients, gradients_of, loss
 
 own_and_shared = pytest.mark.parametrize("data", [0, None], ids=["own", "shared"])
-each_case = pytest.mark.parametrize("case", learning.ALL, ids=str)
-each_float_case = pytest.mark.parametrize("case", [case for case in learning.PURE if case.sample], ids=str)
+each_case = pytest.mark.parametrize("case", training_cases.ALL, ids=str)
+each_float_case = pytest.mark.parametrize("case", [case for case in training_cases.PURE if case.sample], ids=str)
 # In float32 only what is smooth: elsewhere a rounding may carry an activation over a kink, and the gradient jumps.
 each_case_and_dtype = pytest.mark.parametrize(
     ("case", "dtype"),
     [
-        *((case, "float64") for case in learning.ALL),
-        *((case, "float32") for case in learning.ALL if case.smooth),
+        *((case, "float64") for case in training_cases.ALL),
+        *((case, "float32") for case in training_cases.ALL if case.smooth),
     ],
     ids=str,
     indirect=["dtype"],
@@ -30,7 +31,7 @@ each_case_and_dtype = pytest.mark.parametrize(
 
 
 def assert_backward_is_the_loops(implementation, case, data, device, dtype, **options):
-    lesson = Lesson(case, data, device, dtype)
+    lesson = SupervisedTask(case, data, device, dtype)
     expected = lesson.loop(gradients)
     ensemble = Ensemble(implementation, lesson.models)
 
@@ -55,7 +56,7 @@ def test_each_member_gets_its_gradient_of_the_shared_minibatch(implementation, d
 @own_and_shared
 @pytest.mark.parametrize("n", [1, 2, 23])
 def test_any_number_of_members_get_their_gradients(implementation, device, data, n):
-    lesson = Lesson(learning.LAYER_NORM, data, device, n=n)
+    lesson = SupervisedTask(training_cases.LAYER_NORM, data, device, n=n)
     expected = lesson.loop(gradients)
     ensemble = Ensemble(implementation, lesson.models)
 
@@ -69,14 +70,14 @@ def test_any_number_of_members_get_their_gradients(implementation, device, data,
 @pytest.mark.parametrize("chunk_size", [1, 2, MEMBERS])
 def test_chunks_change_no_gradient(implementation, device, data, chunk_size):
     assert_backward_is_the_loops(
-        implementation, learning.LAYER_NORM, data, device, torch.float64, chunk_size=chunk_size
+        implementation, training_cases.LAYER_NORM, data, device, torch.float64, chunk_size=chunk_size
     )
 
 
 @pytest.mark.requirement("gradients.dims")
 @pytest.mark.parametrize(("in_dim", "out_dim"), [(1, 0), (2, 0), (-1, 0), (0, 1), (1, -1)])
 def test_gradients_come_back_along_the_dimension_that_was_mapped(implementation, device, in_dim, out_dim):
-    lesson = Lesson(learning.LAYER_NORM, 0, device)
+    lesson = SupervisedTask(training_cases.LAYER_NORM, 0, device)
     expected = lesson.loop(gradients_of_input_and_weight)
     ensemble = Ensemble(implementation, lesson.models)
     weight = ensemble.params["fc1.weight"].detach().movedim(0, in_dim).contiguous().requires_grad_()
@@ -103,7 +104,7 @@ def gradients_of_input_and_weight(model, given):
 @pytest.mark.requirement("gradients.own_input")
 @each_float_case
 def test_each_minibatch_gets_the_gradient_of_its_own_member(implementation, device, case):
-    lesson = Lesson(case, 0, device)
+    lesson = SupervisedTask(case, 0, device)
     expected = lesson.loop(gradient_of_input)
     ensemble = Ensemble(implementation, lesson.models)
     lesson.x.requires_grad_()
@@ -123,7 +124,7 @@ def gradient_of_input(model, given):
 @pytest.mark.requirement("gradients.shared_input")
 @each_float_case
 def test_a_shared_minibatch_gets_the_sum_over_the_members(implementation, device, case):
-    lesson = Lesson(case, None, device)
+    lesson = SupervisedTask(case, None, device)
     given = {"x": lesson.x, "target": lesson.target}
     expected = loop(gradient_of_input_of_all, [nn.ModuleList(lesson.models)], [given])
     ensemble = Ensemble(implementation, lesson.models)
@@ -145,7 +146,7 @@ def gradient_of_input_of_all(models, given):
 @each_case
 @own_and_shared
 def test_the_loss_of_one_member_is_nothing_to_the_others(implementation, device, case, data):
-    lesson = Lesson(case, data, device)
+    lesson = SupervisedTask(case, data, device)
     expected = lesson.loop(gradients)
     ensemble = Ensemble(implementation, lesson.models)
     losses = lesson.losses(ensemble)
@@ -165,7 +166,7 @@ def test_the_loss_of_one_member_is_nothing_to_the_others(implementation, device,
 @pytest.mark.parametrize("value", [3.0, math.nan, math.inf], ids=["finite", "nan", "inf"])
 @pytest.mark.parametrize("where", ["state", "minibatch"])
 def test_what_one_member_holds_is_in_no_other_gradient(implementation, device, where, value):
-    lesson = Lesson(learning.SIMPLE_CNN, 0, device)
+    lesson = SupervisedTask(training_cases.SIMPLE_CNN, 0, device)
     before = Ensemble(implementation, lesson.models)
     lesson.losses(before).sum().backward()
 
@@ -188,7 +189,7 @@ WEIGHTS = (2.0, -0.5, 0.0, 3.0, 7.0)
 @each_case
 @own_and_shared
 def test_the_weight_of_a_loss_scales_its_members_gradient(implementation, device, case, data):
-    lesson = Lesson(case, data, device)
+    lesson = SupervisedTask(case, data, device)
     weights = torch.tensor(WEIGHTS, dtype=torch.float64, device=device)
     given = [{**each, "weight": weight} for each, weight in zip(lesson.given, weights, strict=True)]
     expected = loop(weighted_gradients, lesson.models, given)
@@ -209,7 +210,7 @@ def weighted_gradients(model, given):
 @each_case
 @own_and_shared
 def test_the_mean_over_members_gives_each_an_nth_of_its_gradient(implementation, device, case, data, reduction):
-    lesson = Lesson(case, data, device)
+    lesson = SupervisedTask(case, data, device)
     share = 1 if reduction == "sum" else MEMBERS
     expected = lesson.loop(lambda model, given: tree_map(lambda gradient: gradient / share, gradients(model, given)))
     ensemble = Ensemble(implementation, lesson.models)
@@ -223,7 +224,7 @@ def test_the_mean_over_members_gives_each_an_nth_of_its_gradient(implementation,
 @each_case
 @own_and_shared
 def test_a_second_backward_adds_to_the_first(implementation, device, case, data):
-    lesson = Lesson(case, data, device)
+    lesson = SupervisedTask(case, data, device)
     expected = lesson.loop(gradients_of_two_minibatches)
     ensemble = Ensemble(implementation, lesson.models)
 
@@ -249,7 +250,7 @@ def gradients_of_two_minibatches(model, given):
 @own_and_shared
 @pytest.mark.parametrize("set_to_none", [True, False], ids=["to-none", "to-zero"])
 def test_after_zero_grad_only_the_next_backward_counts(implementation, device, case, data, set_to_none):
-    lesson = Lesson(case, data, device)
+    lesson = SupervisedTask(case, data, device)
     expected = lesson.loop(lambda model, given: gradients(model, given | {"x": second_minibatch(given["x"])}))
     ensemble = Ensemble(implementation, lesson.models)
     optimizer = torch.optim.SGD(ensemble.trainable.values(), lr=1.0)
@@ -267,7 +268,7 @@ def test_after_zero_grad_only_the_next_backward_counts(implementation, device, c
 @each_case
 @own_and_shared
 def test_a_retained_graph_gives_its_gradient_again(implementation, device, case, data):
-    lesson = Lesson(case, data, device)
+    lesson = SupervisedTask(case, data, device)
     expected = lesson.loop(gradients)
     ensemble = Ensemble(implementation, lesson.models)
     total = lesson.losses(ensemble).sum()
@@ -287,7 +288,7 @@ def test_a_retained_graph_gives_its_gradient_again(implementation, device, case,
 @each_case
 @own_and_shared
 def test_no_gradient_reaches_the_original_modules(implementation, device, case, data):
-    lesson = Lesson(case, data, device)
+    lesson = SupervisedTask(case, data, device)
     for model in lesson.models[1:]:
         for parameter in model.parameters():
             parameter.grad = torch.full_like(parameter, 3.0) if parameter.requires_grad else None
@@ -302,7 +303,7 @@ def test_no_gradient_reaches_the_original_modules(implementation, device, case, 
 @pytest.mark.requirement("gradients.frozen")
 @own_and_shared
 def test_what_is_frozen_in_the_members_stays_without_gradient(implementation, device, data):
-    lesson = Lesson(learning.FROZEN, data, device)
+    lesson = SupervisedTask(training_cases.FROZEN, data, device)
     ensemble = Ensemble(implementation, lesson.models)
 
     lesson.losses(ensemble).sum().backward()
@@ -313,10 +314,10 @@ def test_what_is_frozen_in_the_members_stays_without_gradient(implementation, de
 
 
 @pytest.mark.requirement("gradients.buffers")
-@pytest.mark.parametrize("case", [learning.BATCH_NORM_TRAIN, learning.BATCH_NORM_EVAL], ids=str)
+@pytest.mark.parametrize("case", [training_cases.BATCH_NORM_TRAIN, training_cases.BATCH_NORM_EVAL], ids=str)
 @own_and_shared
 def test_buffers_get_no_gradient(implementation, device, case, data):
-    lesson = Lesson(case, data, device)
+    lesson = SupervisedTask(case, data, device)
     ensemble = Ensemble(implementation, lesson.models)
 
     lesson.losses(ensemble).sum().backward()
@@ -331,7 +332,7 @@ def test_buffers_get_no_gradient(implementation, device, case, data):
 @each_case
 @own_and_shared
 def test_a_penalty_on_the_gradient_has_a_gradient(implementation, device, case, data):
-    lesson = Lesson(case, data, device)
+    lesson = SupervisedTask(case, data, device)
     expected = lesson.loop(gradients_of_penalty)
     ensemble = Ensemble(implementation, lesson.models)
 
@@ -349,9 +350,9 @@ def gradients_of_penalty(model, given):
 
 
 @pytest.mark.requirement("gradients.double_backward")
-@pytest.mark.parametrize("case", [learning.LAYER_NORM, learning.FROZEN], ids=str)
+@pytest.mark.parametrize("case", [training_cases.LAYER_NORM, training_cases.FROZEN], ids=str)
 def test_a_penalty_on_the_gradient_of_the_input_has_a_gradient(implementation, device, case):
-    lesson = Lesson(case, 0, device)
+    lesson = SupervisedTask(case, 0, device)
     expected = lesson.loop(gradients_of_input_penalty)
     ensemble = Ensemble(implementation, lesson.models)
     x = lesson.x.requires_grad_()

@@ -4,12 +4,15 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from conformance.assertions import assert_members_close
-from conformance.cases import learning
-from conformance.ensemble import Ensemble
-from conformance.lesson import Lesson, gradients_in, gradients_of
-from conformance.models import MEMBERS, SAMPLES, SimpleCNN, members, small_cnn
-from conformance.numerics import loop
+from conformance.cases import training_cases
+from conformance.cases.data import SAMPLES
+from conformance.cases.members import MEMBERS, members
+from conformance.implementations.ensemble import Ensemble
+from conformance.numerics.assertions import assert_members_close
+from conformance.numerics.plain_loop import loop
+from conformance.reference.simple_cnn import SimpleCNN, small_cnn
+from conformance.utils.module_state import gradients_in
+from conformance.workloads.supervised import SupervisedTask, gradients_of
 
 own_and_shared = pytest.mark.parametrize("data", [0, None], ids=["own", "shared"])
 
@@ -28,7 +31,7 @@ LOSSES = {
 @pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
 @own_and_shared
 def test_losses_of_classes_and_values(implementation, device, data, name, reduction):
-    lesson = Lesson(learning.TIED, data, device)
+    lesson = SupervisedTask(training_cases.TIED, data, device)
     classes = torch.arange(MEMBERS * SAMPLES, device=device).reshape(MEMBERS, SAMPLES) ** 2 % 11
     lesson.target = classes if data == 0 else classes[1]
 
@@ -53,7 +56,7 @@ def test_losses_of_classes_and_values(implementation, device, data, name, reduct
 def test_twenty_members_learn_the_original_examples_6400_targets(implementation, device):
     torch.manual_seed(0)
     targets = torch.randint(10, (6400,)).reshape(20, 320).to(device)
-    images = learning.SIMPLE_CNN.inputs(20, 320, device=device)
+    images = training_cases.SIMPLE_CNN.inputs(20, 320, device=device)
 
     assert_cross_entropy_is_the_loops(implementation, device, small_cnn, images, targets)
 

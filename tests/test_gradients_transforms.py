@@ -6,23 +6,23 @@ import pytest
 import torch
 from torch.autograd import forward_ad
 
-from conformance import reference
-from conformance.assertions import assert_distinct, assert_members_close
-from conformance.cases import learning
-from conformance.derivatives import DERIVATIVES, tangents
-from conformance.ensemble import Ensemble
-from conformance.lesson import Lesson, gradients, loss
-from conformance.models import MEMBERS, members
-from conformance.numerics import loop
-from conformance.trees import leaves, tree_map
+from conformance.cases import training_cases
+from conformance.cases.members import MEMBERS, members
+from conformance.implementations.ensemble import Ensemble
+from conformance.numerics.assertions import assert_distinct, assert_members_close
+from conformance.numerics.plain_loop import loop
+from conformance.reference.functional_call import functional_call as reference_functional_call
+from conformance.utils.pytree import leaves, tree_map
+from conformance.workloads.derivatives import DERIVATIVES, tangents
+from conformance.workloads.supervised import SupervisedTask, gradients, loss
 
 own_and_shared = pytest.mark.parametrize("data", [0, None], ids=["own", "shared"])
-each_pure_case = pytest.mark.parametrize("case", learning.PURE, ids=str)
+each_pure_case = pytest.mark.parametrize("case", training_cases.PURE, ids=str)
 
 
 def alone(model):
     """A module as a function of its parameters and its input."""
-    return lambda params, x: reference.functional_call(model, params, x)
+    return lambda params, x: reference_functional_call(model, params, x)
 
 
 def differentiable(call, params, x):
@@ -46,7 +46,7 @@ def of_module(derivative):
 @each_pure_case
 @pytest.mark.parametrize("name", DERIVATIVES)
 def test_the_transforms_of_a_plain_module_are_what_backward_gives(implementation, device, case, name):
-    lesson = Lesson(case, 0, device)
+    lesson = SupervisedTask(case, 0, device)
     models, given = lesson.models[:3], lesson.given[:3]
     expected = loop(of_module(DERIVATIVES[name].backward), models, given)
 
@@ -58,7 +58,7 @@ def test_the_transforms_of_a_plain_module_are_what_backward_gives(implementation
 def assert_each_member_has_its_own(name, implementation, device, case, data):
     """The derivative inside vmap gives each member what it gives the plain module."""
     derivative = DERIVATIVES[name].func
-    lesson = Lesson(case, data, device)
+    lesson = SupervisedTask(case, data, device)
     expected = lesson.loop(of_module(derivative))
     ensemble = Ensemble(implementation, lesson.models)
 
@@ -138,7 +138,7 @@ def test_grad_of_jvp_inside_vmap(implementation, device, case, data):
 @each_pure_case
 @own_and_shared
 def test_per_sample_gradients(implementation, device, case, data):
-    lesson = Lesson(case, data, device)
+    lesson = SupervisedTask(case, data, device)
     expected = lesson.loop(gradients_sample_by_sample)
     ensemble = Ensemble(implementation, lesson.models)
 
@@ -177,7 +177,7 @@ AROUND = {
 @own_and_shared
 @pytest.mark.parametrize("transform", AROUND)
 def test_a_transform_of_vmap_is_vmap_of_the_transform(implementation, device, case, data, transform):
-    lesson = Lesson(case, data, device)
+    lesson = SupervisedTask(case, data, device)
 
     def of_one(model, given):
         at = {name: parameter.detach() for name, parameter in model.named_parameters()}
@@ -200,7 +200,7 @@ def test_a_transform_of_vmap_is_vmap_of_the_transform(implementation, device, ca
 @pytest.mark.parametrize("transform", ["jacrev", "jacfwd"])
 @own_and_shared
 def test_the_jacobian_of_vmap_is_zero_between_members(implementation, device, data, transform):
-    lesson = Lesson(learning.LAYER_NORM, data, device)
+    lesson = SupervisedTask(training_cases.LAYER_NORM, data, device)
     expected = lesson.loop(gradients)
     ensemble = Ensemble(implementation, lesson.models)
 
@@ -222,7 +222,7 @@ def test_the_jacobian_of_vmap_is_zero_between_members(implementation, device, da
 @each_pure_case
 @own_and_shared
 def test_tangents_flow_through_the_ensemble(implementation, device, case, data):
-    lesson = Lesson(case, data, device)
+    lesson = SupervisedTask(case, data, device)
     expected = lesson.loop(tangent_of_one)
     ensemble = Ensemble(implementation, lesson.models)
 
@@ -256,14 +256,14 @@ CHECKS = {
 
 @pytest.mark.requirement("gradients.plain_loop")
 @pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.parametrize("case", learning.SMOOTH, ids=str)
+@pytest.mark.parametrize("case", training_cases.SMOOTH, ids=str)
 def test_the_derivatives_of_a_plain_module_are_those_of_finite_differences(implementation, device, case, check):
     model = members(case.factory, 1, device=device, dtype=torch.float64)[0]
     named = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
     x = case.inputs(2, device=device)
 
     def outputs(*values):
-        return reference.functional_call(model, dict(zip(named, values, strict=True)), x)
+        return reference_functional_call(model, dict(zip(named, values, strict=True)), x)
 
     assert CHECKS[check](outputs, tuple(named.values()))
 
@@ -272,8 +272,8 @@ def test_the_derivatives_of_a_plain_module_are_those_of_finite_differences(imple
 @pytest.mark.parametrize("check", CHECKS)
 @own_and_shared
 def test_the_derivatives_of_an_ensemble_are_those_of_finite_differences(implementation, device, data, check):
-    ensemble = Ensemble(implementation, members(learning.TINY.factory, 2, device=device, dtype=torch.float64))
-    x = learning.TINY.inputs(*([2] if data == 0 else []), 3, device=device).requires_grad_()
+    ensemble = Ensemble(implementation, members(training_cases.TINY.factory, 2, device=device, dtype=torch.float64))
+    x = training_cases.TINY.inputs(*([2] if data == 0 else []), 3, device=device).requires_grad_()
 
     def outputs(x, *values):
         mapped = ensemble.vmap(ensemble.member, in_dims=(0, 0, data))

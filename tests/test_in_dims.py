@@ -7,11 +7,13 @@ import pytest
 import torch
 from hypothesis import given
 
-from conformance.assertions import assert_distinct, assert_members_close, assert_same
-from conformance.calls import Call, Pair, assert_is_the_loop
-from conformance.models import MEMBERS, SAMPLES, NormNet, draw, members
-from conformance.numerics import loop
-from conformance.strategies import calls
+from conformance.cases.data import SAMPLES, draw
+from conformance.cases.members import MEMBERS, members
+from conformance.cases.networks import NormNet
+from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same
+from conformance.numerics.plain_loop import loop
+from conformance.workloads.strategies import calls
+from conformance.workloads.vmap_calls import Pair, VmapCall, assert_is_the_loop
 
 # Three sizes that differ, and three that do not: a mistake shows as an error in one and as a wrong value in the other.
 BOX, CUBE = "torch.arange(105.).reshape(3, 5, 7)", "torch.arange(27.).reshape(3, 3, 3)"
@@ -51,14 +53,14 @@ def test_parameters_buffers_and_data_are_stacked_along_any_dimension(implementat
 @pytest.mark.requirement("in_dims.position")
 @pytest.mark.parametrize("dim", [0, 1, 2])
 def test_any_dimension_is_mapped(implementation, device, x, dim):
-    assert_is_the_loop(implementation, Call("lambda a: a.mT * 2 + a[0].sum()", f"({x},)", (dim,)), device)
+    assert_is_the_loop(implementation, VmapCall("lambda a: a.mT * 2 + a[0].sum()", f"({x},)", (dim,)), device)
 
 
 @SHAPES
 @pytest.mark.requirement("in_dims.negative")
 @pytest.mark.parametrize("dim", [-1, -2, -3])
 def test_a_negative_dimension_counts_from_the_end(implementation, device, x, dim):
-    assert_is_the_loop(implementation, Call("lambda a: a.mT * 2 + a[0].sum()", f"({x},)", (dim,)), device)
+    assert_is_the_loop(implementation, VmapCall("lambda a: a.mT * 2 + a[0].sum()", f"({x},)", (dim,)), device)
 
 
 SQUARES = "(torch.arange(9.).reshape(3, 3), torch.arange(9.).reshape(3, 3) ** 2, 7 - torch.arange(9.).reshape(3, 3))"
@@ -71,22 +73,22 @@ SQUARES = "(torch.arange(9.).reshape(3, 3), torch.arange(9.).reshape(3, 3) ** 2,
     ids=str,
 )
 def test_an_input_with_in_dim_none_is_shared_by_all_members(implementation, device, dims):
-    assert_is_the_loop(implementation, Call("lambda a, b, c: (a + 2 * b + 3 * c, a, b, c)", SQUARES, dims), device)
+    assert_is_the_loop(implementation, VmapCall("lambda a, b, c: (a + 2 * b + 3 * c, a, b, c)", SQUARES, dims), device)
 
 
 @pytest.mark.requirement("in_dims.broadcast")
 @pytest.mark.parametrize(
     "call",
     [
-        pytest.param(Call("lambda a, b, c: a + 2 * b + 3 * c", SQUARES, 1), id="int-over-arguments"),
-        pytest.param(Call("lambda a: a[0] + 2 * a[1]", f"({SQUARES},)", (1,)), id="int-over-tuple"),
+        pytest.param(VmapCall("lambda a, b, c: a + 2 * b + 3 * c", SQUARES, 1), id="int-over-arguments"),
+        pytest.param(VmapCall("lambda a: a[0] + 2 * a[1]", f"({SQUARES},)", (1,)), id="int-over-tuple"),
         pytest.param(
-            Call("lambda a: a['x'] + 2 * a['y'][0]", f"({{'x': {CUBE}, 'y': [{CUBE}]}},)", (-1,)), id="nested"
+            VmapCall("lambda a: a['x'] + 2 * a['y'][0]", f"({{'x': {CUBE}, 'y': [{CUBE}]}},)", (-1,)), id="nested"
         ),
         pytest.param(
-            Call("lambda a, b: a + b['y']", f"({BOX}, {{'y': {CUBE}[0, 0, :1]}})", (1, None)), id="None-over-dict"
+            VmapCall("lambda a, b: a + b['y']", f"({BOX}, {{'y': {CUBE}[0, 0, :1]}})", (1, None)), id="None-over-dict"
         ),
-        pytest.param(Call("lambda a, b: a + b[0]", f"({BOX}, ({BOX},))", ((2), (2,))), id="int-in-parentheses"),
+        pytest.param(VmapCall("lambda a, b: a + b[0]", f"({BOX}, ({BOX},))", ((2), (2,))), id="int-in-parentheses"),
     ],
 )
 def test_an_entry_counts_for_all_that_it_stands_over(implementation, device, call):
@@ -100,23 +102,23 @@ X, Y = "torch.arange(15.).reshape(3, 5)", "torch.arange(15.).reshape(5, 3) ** 2"
 @pytest.mark.parametrize(
     "call",
     [
-        pytest.param(Call("lambda a: a[0] + 2 * a[1]", f"(({X}, {Y}),)", ((0, 1),)), id="tuple"),
-        pytest.param(Call("lambda a: a[0] + 2 * a[1]", f"([{X}, {Y}],)", ([0, 1],)), id="list"),
+        pytest.param(VmapCall("lambda a: a[0] + 2 * a[1]", f"(({X}, {Y}),)", ((0, 1),)), id="tuple"),
+        pytest.param(VmapCall("lambda a: a[0] + 2 * a[1]", f"([{X}, {Y}],)", ([0, 1],)), id="list"),
         pytest.param(
-            Call("lambda a: a['y'] + 2 * a['x']", f"({{'y': {X}, 'x': {Y}}},)", ({"y": 0, "x": 1},)), id="dict"
+            VmapCall("lambda a: a['y'] + 2 * a['x']", f"({{'y': {X}, 'x': {Y}}},)", ({"y": 0, "x": 1},)), id="dict"
         ),
-        pytest.param(Call("lambda a: a.left + 2 * a.right", f"(Pair({X}, {Y}),)", (Pair(0, 1),)), id="named-tuple"),
+        pytest.param(VmapCall("lambda a: a.left + 2 * a.right", f"(Pair({X}, {Y}),)", (Pair(0, 1),)), id="named-tuple"),
         pytest.param(
-            Call("lambda a: a['y'] - a['x']", f"(OrderedDict(y={X}, x={Y}),)", (OrderedDict(y=0, x=1),)),
+            VmapCall("lambda a: a['y'] - a['x']", f"(OrderedDict(y={X}, x={Y}),)", (OrderedDict(y=0, x=1),)),
             id="OrderedDict",
         ),
         pytest.param(
-            Call(
+            VmapCall(
                 "lambda a, b: a[0]['x'] + a[1] + b[0][0]", f"(({{'x': {X}}}, {X}), [({Y},)])", (({"x": 0}, 0), [(1,)])
             ),
             id="nested",
         ),
-        pytest.param(Call("lambda a: a[0] + a[1]", f"(({X}, {X}[0]),)", ((0, None),)), id="None-within"),
+        pytest.param(VmapCall("lambda a: a[0] + a[1]", f"(({X}, {X}[0]),)", ((0, None),)), id="None-within"),
     ],
 )
 def test_in_dims_may_match_the_structure(implementation, device, call):
@@ -126,7 +128,7 @@ def test_in_dims_may_match_the_structure(implementation, device, call):
 @pytest.mark.requirement("in_dims.dict_by_key")
 @pytest.mark.parametrize("x", [X, CUBE], ids=["other-shape", "same-shape"])
 def test_a_dict_is_matched_by_key(implementation, device, x):
-    call = Call("lambda a: a['y'] + 2 * a['x']", f"({{'y': {x}, 'x': {x}.mT}},)", ({"x": -1, "y": 0},))
+    call = VmapCall("lambda a: a['y'] + 2 * a['x']", f"({{'y': {x}, 'x': {x}.mT}},)", ({"x": -1, "y": 0},))
 
     with suppress(RuntimeError, ValueError):  # it may be refused
         assert_is_the_loop(implementation, call, device)
@@ -136,11 +138,11 @@ def test_a_dict_is_matched_by_key(implementation, device, x):
 @pytest.mark.parametrize(
     "call",
     [
-        pytest.param(Call("lambda a, b: a * b if type(b) is int else a", f"({X}, 3)", (0, None)), id="int"),
-        pytest.param(Call("lambda b, a: a * b if b else a", f"(None, {X})", (None, 1)), id="None"),
-        pytest.param(Call("lambda a, b: getattr(a, b)()", f"({X}, 'sum')", (0, None)), id="str"),
+        pytest.param(VmapCall("lambda a, b: a * b if type(b) is int else a", f"({X}, 3)", (0, None)), id="int"),
+        pytest.param(VmapCall("lambda b, a: a * b if b else a", f"(None, {X})", (None, 1)), id="None"),
+        pytest.param(VmapCall("lambda a, b: getattr(a, b)()", f"({X}, 'sum')", (0, None)), id="str"),
         pytest.param(
-            Call("lambda a: a[0] * a[1]['by']", f"(({X}, {{'by': 2.0}}),)", ((0, {"by": None}),)), id="nested"
+            VmapCall("lambda a: a[0] * a[1]['by']", f"(({X}, {{'by': 2.0}}),)", ((0, {"by": None}),)), id="nested"
         ),
     ],
 )
@@ -153,10 +155,14 @@ def test_python_values_under_none_reach_the_function(implementation, device, cal
     "call",
     [
         pytest.param(
-            Call("lambda a, b, c: a + b.sum() + c.sum()", f"({X}, {Y}, {CUBE})", (None, 0, None)), id="middle"
+            VmapCall("lambda a, b, c: a + b.sum() + c.sum()", f"({X}, {Y}, {CUBE})", (None, 0, None)), id="middle"
         ),
-        pytest.param(Call("lambda a, b: a + b['x'][0]", f"({X}, {{'x': [{X}.mT]}})", (None, {"x": [1]})), id="deep"),
-        pytest.param(Call("lambda a, b: (a, b)", "(torch.ones(7), torch.arange(5))", (None, -1), (0, 0)), id="vector"),
+        pytest.param(
+            VmapCall("lambda a, b: a + b['x'][0]", f"({X}, {{'x': [{X}.mT]}})", (None, {"x": [1]})), id="deep"
+        ),
+        pytest.param(
+            VmapCall("lambda a, b: (a, b)", "(torch.ones(7), torch.arange(5))", (None, -1), (0, 0)), id="vector"
+        ),
     ],
 )
 def test_one_mapped_tensor_says_how_many_members_there_are(implementation, device, call):
@@ -167,8 +173,8 @@ def test_one_mapped_tensor_says_how_many_members_there_are(implementation, devic
 @pytest.mark.requirement("in_dims.same_tensor")
 def test_one_tensor_is_passed_under_several_dimensions(implementation, device, x):
     square = "torch.arange(9.).reshape(3, 3)"
-    same = Call("lambda x: (lambda a, b: a + 2 * b)(*x)", f"((lambda t: [t, t])({square}),)", ([0, 1],))
-    as_it_is = Call("lambda x: x[0] + 2 * x[1].sum()", f"((lambda t: (t, t))({x}),)", ((1, None),))
+    same = VmapCall("lambda x: (lambda a, b: a + 2 * b)(*x)", f"((lambda t: [t, t])({square}),)", ([0, 1],))
+    as_it_is = VmapCall("lambda x: x[0] + 2 * x[1].sum()", f"((lambda t: (t, t))({x}),)", ((1, None),))
 
     assert_is_the_loop(implementation, same, device)
     assert_is_the_loop(implementation, as_it_is, device)
@@ -189,9 +195,11 @@ LAYOUTS = {
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_the_layout_of_an_input_does_not_matter(implementation, device, layout, dim):
     func = "lambda a: (a.mT + 1, a.reshape(-1) * 2, a.sum(0))"
-    expected = Call(func, f"({LAYOUTS[layout]}.contiguous(),)", dim).expected(device)
+    expected = VmapCall(func, f"({LAYOUTS[layout]}.contiguous(),)", dim).expected(device)
 
-    out = implementation.vmap(Call(func, "()").function(), dim)(*Call(func, f"({LAYOUTS[layout]},)").arguments(device))
+    out = implementation.vmap(VmapCall(func, "()").function(), dim)(
+        *VmapCall(func, f"({LAYOUTS[layout]},)").arguments(device)
+    )
 
     assert_same(out, expected)
 
@@ -212,7 +220,7 @@ def test_the_layout_of_an_input_does_not_matter(implementation, device, layout, 
     ],
 )
 def test_a_view_is_a_view_of_the_slice(implementation, device, view, dim):
-    assert_is_the_loop(implementation, Call(f"lambda a: ({view} + 1, {view}, a)", f"({BOX},)", dim), device)
+    assert_is_the_loop(implementation, VmapCall(f"lambda a: ({view} + 1, {view}, a)", f"({BOX},)", dim), device)
 
 
 @pytest.mark.requirement("in_dims.views")
@@ -232,10 +240,10 @@ def test_a_write_to_a_view_reaches_the_slice_of_the_caller(implementation, devic
 @pytest.mark.parametrize(
     "call",
     [
-        pytest.param(Call("lambda a: (a + 1, a.sum(0), a @ a.mT)", "(torch.ones(0, 5, 7),)"), id="first"),
-        pytest.param(Call("lambda a: (a + 1, a.sum(0))", "(torch.ones(5, 7, 0),)", -1), id="last"),
+        pytest.param(VmapCall("lambda a: (a + 1, a.sum(0), a @ a.mT)", "(torch.ones(0, 5, 7),)"), id="first"),
+        pytest.param(VmapCall("lambda a: (a + 1, a.sum(0))", "(torch.ones(5, 7, 0),)", -1), id="last"),
         pytest.param(
-            Call("lambda a, b: a + b", "(torch.ones(0, 5), torch.ones(5))", (0, None)), id="with-a-shared-input"
+            VmapCall("lambda a, b: a + b", "(torch.ones(0, 5), torch.ones(5))", (0, None)), id="with-a-shared-input"
         ),
     ],
 )
@@ -248,7 +256,7 @@ def test_no_members_give_an_empty_output_of_the_right_shape(implementation, devi
     "func", ["lambda a: a + 1", "lambda a: a * torch.ones(2, device=a.device)"], ids=["number", "tensor"]
 )
 def test_no_members_that_are_scalars_give_an_empty_output(implementation, device, func):
-    assert_is_the_loop(implementation, Call(func, "(torch.ones(0),)"), device)
+    assert_is_the_loop(implementation, VmapCall(func, "(torch.ones(0),)"), device)
 
 
 @pytest.mark.requirement("in_dims.kwargs")

@@ -4,25 +4,25 @@ import pytest
 import torch
 from torch import nn
 
-from conformance.assertions import assert_distinct, assert_members_close, assert_same, refuses
-from conformance.models import MEMBERS
-from conformance.numerics import loop
-from conformance.operations import inplace, out, random
-from conformance.operations.draw import stacked
-from conformance.operations.outcome import attempt
-from conformance.operations.write import tensors
+from conformance.cases.members import MEMBERS
+from conformance.cases.operations import inplace_ops, out_variants, random_ops
+from conformance.cases.operations.inplace_op import tensors
+from conformance.cases.operations.outcome import attempt
+from conformance.cases.operations.random_op import stacked
+from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same, refuses
+from conformance.numerics.plain_loop import loop
 from conformance.report.tables import REFUSED, WRONG
-from conformance.trees import tree_map
+from conformance.utils.pytree import tree_map
 
 TABLE = "in-place operations"
 EQUAL, SLOW = "equals the loop", "slow fallback"
 
-each_write = pytest.mark.parametrize("write", inplace.WRITES, ids=str)
-each_behind_slice = pytest.mark.parametrize("write", inplace.BEHIND_SLICES, ids=str)
+each_write = pytest.mark.parametrize("write", inplace_ops.WRITES, ids=str)
+each_behind_slice = pytest.mark.parametrize("write", inplace_ops.BEHIND_SLICES, ids=str)
 each_reading = pytest.mark.parametrize(
-    "write", [it for it in (*inplace.WRITES, *inplace.BEHIND_SLICES) if it.operands], ids=str
+    "write", [it for it in (*inplace_ops.WRITES, *inplace_ops.BEHIND_SLICES) if it.operands], ids=str
 )
-each_reshaping = pytest.mark.parametrize("write", inplace.RESHAPING, ids=str)
+each_reshaping = pytest.mark.parametrize("write", inplace_ops.RESHAPING, ids=str)
 
 
 def alone(write, stacks, *, shared=False):
@@ -84,7 +84,7 @@ def test_a_write_of_what_all_members_share_is_the_loops(implementation, device, 
 
 
 @pytest.mark.requirement("inplace.mapped")
-@pytest.mark.parametrize("write", [it for it in inplace.WRITES[::12] if not it.refused], ids=str)
+@pytest.mark.parametrize("write", [it for it in inplace_ops.WRITES[::12] if not it.refused], ids=str)
 @pytest.mark.parametrize("n", [1, 2, 23])
 def test_a_write_is_the_loops_for_any_number_of_members(implementation, device, write, n):
     stacks = tensors(n, device)
@@ -142,7 +142,7 @@ def test_a_mapped_value_is_not_written_to_what_is_not_mapped(implementation, dev
 
 @pytest.mark.requirement("inplace.operations_covered")
 def test_every_in_place_operation_of_this_torch_is_covered(implementation, record_property):
-    missing = inplace.uncovered(random.asked())
+    missing = inplace_ops.uncovered(random_ops.asked())
     for name in missing:
         cell = {"table": TABLE, "row": name, "column": "mapped"}
         record_property("cell", {**cell, "passes": "not covered", "fails": "not covered"})
@@ -173,12 +173,12 @@ def test_a_change_of_shape_reaches_the_caller(implementation, device):
 
 
 @pytest.mark.requirement("inplace.out")
-@pytest.mark.parametrize("space", out.SPACES)
+@pytest.mark.parametrize("space", out_variants.SPACES)
 @pytest.mark.parametrize("mapped", [True, False], ids=["mapped-out", "shared-out"])
 def test_out_is_written_as_the_loop_writes_it_or_refused(implementation, device, record_property, space, mapped):
-    given = out.tensors(MEMBERS, device)
+    given = out_variants.tensors(MEMBERS, device)
     wrong = []
-    for into in out.calls(space):
+    for into in out_variants.calls(space):
         says, why = called(implementation, into, given, mapped=mapped)
         cell = {"table": TABLE, "row": f"{into.name} (out)", "column": "mapped" if mapped else "not mapped"}
         record_property("cell", {**cell, "passes": says, "fails": says})
@@ -190,7 +190,7 @@ def test_out_is_written_as_the_loop_writes_it_or_refused(implementation, device,
 def called(implementation, into, given, *, mapped):
     """What the table says of one function, and why; with `mapped` each member has an `out` of its own."""
     one = [{name: tensor[i] for name, tensor in given.items()} for i in range(MEMBERS)]
-    zeros = [out.zeros_like(attempt(lambda own=own: into.run(own)).answer()) for own in one]
+    zeros = [out_variants.zeros_like(attempt(lambda own=own: into.run(own)).answer()) for own in one]
     target = stacked(zeros) if mapped else zeros[0]
 
     def written(target, given):
@@ -198,14 +198,14 @@ def called(implementation, into, given, *, mapped):
         return tree_map(torch.clone, target)
 
     def in_the_loop(_, own):
-        return written(out.zeros_like(into.run(own)), own)
+        return written(out_variants.zeros_like(into.run(own)), own)
 
     call = implementation.vmap(written, in_dims=(0 if mapped else None, 0))
     outcome = attempt(lambda: call(target, given))
 
     try:
         if outcome.refusal is not None:
-            assert_same(target, out.zeros_like(target), "what was to be written to")
+            assert_same(target, out_variants.zeros_like(target), "what was to be written to")
             return REFUSED, ""
         alone = attempt(lambda: loop(in_the_loop, [nn.Identity()] * MEMBERS, one))
         assert_members_close(outcome.value, alone.answer(), "out")
@@ -216,6 +216,6 @@ def called(implementation, into, given, *, mapped):
 
 @pytest.mark.requirement("inplace.out_covered")
 def test_every_function_with_out_is_covered(implementation):
-    missing = out.uncovered()
+    missing = out_variants.uncovered()
 
     assert not missing, f"not covered: {', '.join(missing)}"

@@ -4,16 +4,16 @@ import pytest
 import torch
 from torch import nn
 
-from conformance.assertions import assert_distinct, assert_members_close, assert_same, refuses
-from conformance.ensemble import Ensemble
-from conformance.models import members
-from conformance.numerics import loop
-from conformance.operations import inplace
-from conformance.operations.differentiation import Differentiated
-from conformance.operations.outcome import attempt
-from conformance.operations.write import tensors
+from conformance.cases.members import members
+from conformance.cases.operations import inplace_ops
+from conformance.cases.operations.inplace_gradients import Differentiated
+from conformance.cases.operations.inplace_op import tensors
+from conformance.cases.operations.outcome import attempt
+from conformance.implementations.ensemble import Ensemble
+from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same, refuses
+from conformance.numerics.plain_loop import loop
 
-ANSWERED = [write for write in inplace.WRITES if not write.refused]
+ANSWERED = [write for write in inplace_ops.WRITES if not write.refused]
 each_write = pytest.mark.parametrize("write", [write for write in ANSWERED if write.on == "x"], ids=str)
 each_differentiated = pytest.mark.parametrize("differentiated", [Differentiated(it) for it in ANSWERED], ids=str)
 MEMBERS = 3  # there are many operations, and each is differentiated for every member three times
@@ -38,7 +38,7 @@ def test_a_write_makes_an_older_backward_stale(implementation, device, write):
 
 @pytest.mark.requirement("inplace.versions")
 @pytest.mark.parametrize(
-    "write", [write for write in inplace.OPERATORS if write in ANSWERED and write.on == "x"], ids=str
+    "write", [write for write in inplace_ops.OPERATORS if write in ANSWERED and write.on == "x"], ids=str
 )
 def test_a_write_inside_makes_the_backward_stale(implementation, device, write):
     stacks = tensors(MEMBERS, device)
@@ -103,13 +103,15 @@ def test_backward_through_a_write_is_the_loops(implementation, device, different
     if outcome.refusal is None:
         assert_members_close(outcome.value, expected, "gradient")
     else:
-        assert write.name in inplace.REFUSED_BACKWARD, f"refused: {outcome.refusal}"
+        assert write.name in inplace_ops.REFUSED_BACKWARD, f"refused: {outcome.refusal}"
         with refuses(STALE):
             outcome.answer()
 
 
 SOME = [
-    Differentiated(it) for it in (*inplace.METHODS[::6], *inplace.OPERATORS[::5]) if not it.refused and it.on == "x"
+    Differentiated(it)
+    for it in (*inplace_ops.METHODS[::6], *inplace_ops.OPERATORS[::5])
+    if not it.refused and it.on == "x"
 ]
 
 

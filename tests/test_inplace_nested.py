@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from conformance.assertions import assert_distinct, assert_same, refuses
-from conformance.operations.outcome import attempt
-from conformance.operations.source import function
-from conformance.operations.write import numbers
+from conformance.cases.operations.compile_source import function
+from conformance.cases.operations.inplace_op import numbers
+from conformance.cases.operations.outcome import attempt
+from conformance.numerics.assertions import assert_distinct, assert_same, refuses
 
 # At which levels a tensor is mapped: (outer, inner).
 LEVELS = {"both": (0, 0), "outer": (0, None), "inner": (None, 0), "neither": (None, None)}

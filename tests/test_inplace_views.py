@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from conformance.assertions import assert_distinct, assert_same, refuses
-from conformance.models import MEMBERS
-from conformance.operations.outcome import attempt
-from conformance.operations.source import function
-from conformance.operations.write import numbers
+from conformance.cases.members import MEMBERS
+from conformance.cases.operations.compile_source import function
+from conformance.cases.operations.inplace_op import numbers
+from conformance.cases.operations.outcome import attempt
+from conformance.numerics.assertions import assert_distinct, assert_same, refuses
 
 # A member's tensor `s` is 2x3, its number `v` is what is written, and `i` is an index of its own.
 VIEWS = {

@@ -2,11 +2,12 @@
 
 import pytest
 
-from conformance import checks
-from conformance.cases.modules import ModuleCase, covered
+from conformance.cases.modules import coverage
+from conformance.cases.modules.case import ModuleCase
 from conformance.cases.modules.catalogue import CATALOGUE
 from conformance.cases.modules.refusals import crash, refusal
-from conformance.judging import NotApplicableError, Status, judge
+from conformance.checks import model_checks
+from conformance.checks.outcome import NotApplicableError, Outcome, judge
 
 TABLE = "modules"
 
@@ -31,114 +32,114 @@ def assert_right(check, implementation, device, record_property, case):
 
     finding = judge(check, case, implementation, device)
 
-    if finding.status is Status.NOT_APPLICABLE:
+    if finding.status is Outcome.NOT_APPLICABLE:
         raise NotApplicableError(finding.message)
-    says = finding.status.value + " (slow fallback)" * bool(finding.slow and finding.status is Status.RIGHT)
+    says = finding.status.value + " (slow fallback)" * bool(finding.slow and finding.status is Outcome.RIGHT)
     record_property("cell", {"table": TABLE, "row": case.name, "column": check.__name__, "passes": says, "fails": says})
     known = refusal(check.__name__, case.name)
-    allowed = {Status.RIGHT, *([Status.REFUSED] if known else [])}
+    allowed = {Outcome.RIGHT, *([Outcome.REFUSED] if known else [])}
     assert finding.status in allowed, f"{finding.status.value}: {finding.message}"
 
 
 @pytest.mark.requirement("modules.own_minibatch")
 @each_case
 def test_members_with_a_minibatch_each_give_what_they_give_alone(implementation, device, record_property, case):
-    assert_right(checks.own_minibatch, implementation, device, record_property, case)
+    assert_right(model_checks.own_minibatch, implementation, device, record_property, case)
 
 
 @pytest.mark.requirement("modules.shared_minibatch")
 @each_with_state
 def test_members_that_share_a_minibatch_give_what_they_give_alone(implementation, device, record_property, case):
-    assert_right(checks.shared_minibatch, implementation, device, record_property, case)
+    assert_right(model_checks.shared_minibatch, implementation, device, record_property, case)
 
 
 @pytest.mark.requirement("modules.backward")
 @each_case
 def test_backward_gives_each_member_its_gradients(implementation, device, record_property, case):
-    assert_right(checks.backward, implementation, device, record_property, case)
+    assert_right(model_checks.backward, implementation, device, record_property, case)
 
 
 @pytest.mark.requirement("modules.grad")
 @each_case
 def test_grad_inside_vmap_gives_each_member_its_gradients(implementation, device, record_property, case):
-    assert_right(checks.grad, implementation, device, record_property, case)
+    assert_right(model_checks.grad, implementation, device, record_property, case)
 
 
 @pytest.mark.requirement("modules.forward_mode")
 @each_case
 def test_jvp_inside_vmap_gives_each_member_its_derivative(implementation, device, record_property, case):
-    assert_right(checks.forward_mode, implementation, device, record_property, case)
+    assert_right(model_checks.forward_mode, implementation, device, record_property, case)
 
 
 @pytest.mark.requirement("modules.per_sample")
 @each_with_parameters
 def test_each_sample_of_each_member_has_its_own_gradients(implementation, device, record_property, case):
-    assert_right(checks.per_sample, implementation, device, record_property, case)
+    assert_right(model_checks.per_sample, implementation, device, record_property, case)
 
 
 @pytest.mark.requirement("modules.buffers")
 @each_with_buffers
 def test_calls_leave_in_the_buffers_what_they_leave_in_the_members(implementation, device, record_property, case):
-    assert_right(checks.buffers, implementation, device, record_property, case)
+    assert_right(model_checks.buffers, implementation, device, record_property, case)
 
 
 @pytest.mark.requirement("modules.randomness")
 @each_case
 def test_a_module_that_draws_draws_as_the_mode_says(implementation, device, record_property, case):
-    assert_right(checks.randomness, implementation, device, record_property, case)
+    assert_right(model_checks.randomness, implementation, device, record_property, case)
 
 
 @pytest.mark.requirement("modules.restored")
 @each_case
 def test_no_call_changes_a_member(implementation, device, record_property, case):
-    assert_right(checks.restored, implementation, device, record_property, case)
+    assert_right(model_checks.restored, implementation, device, record_property, case)
 
 
 @pytest.mark.requirement("modules.order")
 @each_case
 def test_members_in_another_order_give_the_same_in_that_order(implementation, device, record_property, case):
-    assert_right(checks.order, implementation, device, record_property, case)
+    assert_right(model_checks.order, implementation, device, record_property, case)
 
 
 @pytest.mark.requirement("modules.single")
 @each_case
 def test_an_ensemble_of_one_gives_what_its_member_gives(implementation, device, record_property, case):
-    assert_right(checks.single, implementation, device, record_property, case)
+    assert_right(model_checks.single, implementation, device, record_property, case)
 
 
 @pytest.mark.requirement("modules.modes")
 @each_case
 def test_members_in_either_mode_give_what_they_give_alone(implementation, device, record_property, case):
-    assert_right(checks.modes, implementation, device, record_property, case)
+    assert_right(model_checks.modes, implementation, device, record_property, case)
 
 
 @pytest.mark.requirement("modules.isolation")
 @each_case
 def test_nan_and_infinity_stay_with_their_member(implementation, device, record_property, case):
-    assert_right(checks.isolation, implementation, device, record_property, case)
+    assert_right(model_checks.isolation, implementation, device, record_property, case)
 
 
 @pytest.mark.requirement("modules.out_of_range")
 @each_of_integers
 def test_an_index_out_of_range_gets_no_number(implementation, device, record_property, case):
-    assert_right(checks.out_of_range, implementation, device, record_property, case)
+    assert_right(model_checks.out_of_range, implementation, device, record_property, case)
 
 
 @pytest.mark.requirement("modules.meta_base")
 @each_case
 def test_a_base_on_meta_computes_with_the_stacked_state(implementation, device, record_property, case):
-    assert_right(checks.meta_base, implementation, device, record_property, case)
+    assert_right(model_checks.meta_base, implementation, device, record_property, case)
 
 
 @pytest.mark.requirement("modules.covered")
 def test_every_class_of_this_torch_has_a_case(implementation):
-    missing = covered.missing()
+    missing = coverage.missing()
 
     assert not missing, f"not covered: {', '.join(missing)}"
 
 
 @pytest.mark.requirement("modules.functions_covered")
 def test_every_function_of_this_torch_has_a_case(implementation):
-    missing = covered.missing_functions()
+    missing = coverage.missing_functions()
 
     assert not missing, f"not covered: {', '.join(missing)}"

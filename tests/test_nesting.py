@@ -5,12 +5,14 @@ import torch
 from hypothesis import given
 from torch.func import grad, jacrev, jvp
 
-from conformance import reference
-from conformance.assertions import assert_distinct, assert_members_close, assert_same
-from conformance.implementations import by_name
-from conformance.models import MEMBERS, SAMPLES, TiedNet, draw, members, tokens
-from conformance.numerics import loop
-from conformance.strategies import NestedCall, nested_calls
+from conformance.cases.data import SAMPLES, draw, tokens
+from conformance.cases.members import MEMBERS, members
+from conformance.cases.networks import TiedNet
+from conformance.implementations.ensemble import by_name
+from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same
+from conformance.numerics.plain_loop import loop
+from conformance.reference.vmap import vmap as reference_vmap
+from conformance.workloads.strategies import NestedCall, nested_calls
 
 
 def sample_by_sample(model, x):
@@ -52,7 +54,7 @@ CUBE = "torch.arange(27.).reshape(3, 3, 3)"
 
 
 def assert_nested_loops(implementation, call, device):
-    assert_same(call.run(implementation.vmap, device), call.run(reference.vmap, device), "output")
+    assert_same(call.run(implementation.vmap, device), call.run(reference_vmap, device), "output")
 
 
 @pytest.mark.requirement("nesting.dims_per_level")
@@ -141,7 +143,7 @@ def test_three_levels_are_three_loops(implementation, device, dims):
     def three(vmap):
         return vmap(vmap(vmap(lambda a: a.cumsum(0), dims[2], 1), dims[1], 2), dims[0], -1)(x)
 
-    assert_same(three(implementation.vmap), three(reference.vmap))
+    assert_same(three(implementation.vmap), three(reference_vmap))
 
 
 # Small integers and polynomials: derivatives that are exact, so that transforms have to agree to the last bit.

@@ -3,18 +3,18 @@
 import pytest
 import torch
 
-from conformance import parity
-from conformance.assertions import assert_distinct, assert_members_close
-from conformance.axes import AUTOCASTS, BACKENDS, LIBRARIES, PLAIN
-from conformance.cases import smooth
-from conformance.cases.learning import LAYER_NORM
-from conformance.parity import Exercise, Setup
+from conformance.cases import smooth_cases
+from conformance.cases.numeric_settings import AUTOCASTS, BACKENDS, LIBRARIES, PLAIN
+from conformance.cases.training_cases import LAYER_NORM
+from conformance.numerics.assertions import assert_distinct, assert_members_close
+from conformance.workloads import precision
+from conformance.workloads.precision import PrecisionRun, Setup
 
 # torch says of every complex module that it is a new feature.
 pytestmark = pytest.mark.filterwarnings("ignore:Complex modules are a new feature")
 
 HALVES = (torch.bfloat16, torch.float16)
-COMPLEX = [Setup(case, dtype) for dtype, case in smooth.COMPLEX.items()]
+COMPLEX = [Setup(case, dtype) for dtype, case in smooth_cases.COMPLEX.items()]
 # Threads are asked for where they have something to share out.
 SETTINGS = (*BACKENDS, *AUTOCASTS)
 
@@ -45,22 +45,22 @@ def own_and_shared(*found):
 
 @pytest.mark.requirement("parity.plain_loop")
 @pytest.mark.parametrize(
-    "setup", [*setups(smooth.SMOOTH_CNN), *reals(smooth.SMOOTH_NORM, LAYER_NORM), *COMPLEX], ids=str
+    "setup", [*setups(smooth_cases.SMOOTH_CNN), *reals(smooth_cases.SMOOTH_NORM, LAYER_NORM), *COMPLEX], ids=str
 )
 def test_the_plain_loop_is_right_to_rounding(implementation, device, setup):
-    exercise = Exercise(setup, 0, device)
+    exercise = PrecisionRun(setup, 0, device)
 
-    answers = [exercise.loop(quantity) for quantity in (parity.answered, parity.learned)]
+    answers = [exercise.loop(quantity) for quantity in (precision.ensemble_outputs, precision.learned)]
 
     assert_distinct(*(value["output"] for value in answers[0].values))
     assert_distinct(*(value["input"] for value in answers[1].values))
 
 
 @pytest.mark.requirement("parity.forward")
-@own_and_shared(*setups(*smooth.PURE), *COMPLEX)
+@own_and_shared(*setups(*smooth_cases.PURE), *COMPLEX)
 def test_the_output_is_the_loops_to_rounding(implementation, device, setup, data):
-    exercise = Exercise(setup, data, device)
-    expected = exercise.loop(parity.answered)
+    exercise = PrecisionRun(setup, data, device)
+    expected = exercise.loop(precision.ensemble_outputs)
 
     actual = exercise.answered(implementation)
 
@@ -69,10 +69,10 @@ def test_the_output_is_the_loops_to_rounding(implementation, device, setup, data
 
 
 @pytest.mark.requirement("parity.buffers")
-@own_and_shared(*setups(smooth.SMOOTH_NORM))
+@own_and_shared(*setups(smooth_cases.SMOOTH_NORM))
 def test_the_statistics_of_batch_norm_are_the_loops_to_rounding(implementation, device, setup, data):
-    exercise = Exercise(setup, data, device)
-    expected = exercise.loop(parity.answered)
+    exercise = PrecisionRun(setup, data, device)
+    expected = exercise.loop(precision.ensemble_outputs)
 
     actual = exercise.answered(implementation)
 
@@ -83,10 +83,10 @@ def test_the_statistics_of_batch_norm_are_the_loops_to_rounding(implementation, 
 
 
 @pytest.mark.requirement("parity.gradients")
-@pytest.mark.parametrize("setup", [*setups(*smooth.ALL), *COMPLEX], ids=str)
+@pytest.mark.parametrize("setup", [*setups(*smooth_cases.ALL), *COMPLEX], ids=str)
 def test_backward_gives_parameters_and_minibatches_the_loops_gradient(implementation, device, setup):
-    exercise = Exercise(setup, 0, device)
-    expected = exercise.loop(parity.learned)
+    exercise = PrecisionRun(setup, 0, device)
+    expected = exercise.loop(precision.learned)
 
     actual = exercise.learned(implementation)
 
@@ -95,10 +95,10 @@ def test_backward_gives_parameters_and_minibatches_the_loops_gradient(implementa
 
 
 @pytest.mark.requirement("parity.grad")
-@own_and_shared(*setups(*smooth.PURE), *COMPLEX)
+@own_and_shared(*setups(*smooth_cases.PURE), *COMPLEX)
 def test_grad_inside_vmap_is_the_gradient_of_the_loop(implementation, device, setup, data):
-    exercise = Exercise(setup, data, device)
-    expected = exercise.loop(parity.differentiated)
+    exercise = PrecisionRun(setup, data, device)
+    expected = exercise.loop(precision.differentiated)
 
     actual = exercise.differentiated(implementation)
 
@@ -108,11 +108,11 @@ def test_grad_inside_vmap_is_the_gradient_of_the_loop(implementation, device, se
 
 @pytest.mark.requirement("parity.step")
 @pytest.mark.parametrize(
-    "setup", [*reals(*smooth.ALL), *under(torch.float32, AUTOCASTS, *smooth.ALL), *COMPLEX], ids=str
+    "setup", [*reals(*smooth_cases.ALL), *under(torch.float32, AUTOCASTS, *smooth_cases.ALL), *COMPLEX], ids=str
 )
 def test_a_step_leaves_the_parameters_and_the_momentum_of_the_loop(implementation, device, setup):
-    exercise = Exercise(setup, 0, device)
-    expected = exercise.loop(parity.stepped)
+    exercise = PrecisionRun(setup, 0, device)
+    expected = exercise.loop(precision.stepped)
 
     actual = exercise.stepped(implementation)
 
@@ -122,10 +122,10 @@ def test_a_step_leaves_the_parameters_and_the_momentum_of_the_loop(implementatio
 
 
 @pytest.mark.requirement("parity.float64")
-@pytest.mark.parametrize("setup", under(torch.float64, SETTINGS, *smooth.ALL), ids=str)
+@pytest.mark.parametrize("setup", under(torch.float64, SETTINGS, *smooth_cases.ALL), ids=str)
 def test_no_setting_makes_float64_coarser(implementation, device, setup):
-    exercise = Exercise(setup, 0, device)
-    output, gradients = exercise.loop(parity.answered), exercise.loop(parity.learned)
+    exercise = PrecisionRun(setup, 0, device)
+    output, gradients = exercise.loop(precision.ensemble_outputs), exercise.loop(precision.learned)
 
     actual_output, actual_gradients = exercise.answered(implementation), exercise.learned(implementation)
 

@@ -7,12 +7,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from conformance.assertions import assert_distinct, assert_members_close
-from conformance.axes import AUTOCASTS, CALL, COARSER, EVERYTHING, LIBRARIES, MEMBER
-from conformance.models import MEMBERS, draw
-from conformance.numerics import loop
-from conformance.operations.autocast import OPERATIONS, Autocasted
-from conformance.settings import settings
+from conformance.cases.data import draw
+from conformance.cases.members import MEMBERS
+from conformance.cases.numeric_settings import AUTOCASTS, CALL, COARSER, EVERYTHING, LIBRARIES, MEMBER
+from conformance.cases.operations.autocast_ops import OPERATIONS, Autocasted
+from conformance.numerics.assertions import assert_distinct, assert_members_close
+from conformance.numerics.plain_loop import loop
+from conformance.utils.torch_settings import settings
 
 
 @pytest.mark.requirement("parity.autocast_operations")

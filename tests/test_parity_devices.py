@@ -3,14 +3,15 @@
 import pytest
 import torch
 
-from conformance.assertions import assert_distinct, assert_members_close, assert_same, assert_slices, refuses
-from conformance.cases.learning import BATCH_NORM_TRAIN, LAYER_NORM, SIMPLE_CNN
-from conformance.ensemble import Ensemble
-from conformance.generators import state
-from conformance.lesson import Lesson, everything, forward, gradients_of, output_and_buffers
-from conformance.models import copied, members, state_of
-from conformance.places import CPU, NEXT
-from conformance.trees import leaves
+from conformance.cases.members import members
+from conformance.cases.training_cases import BATCH_NORM_TRAIN, LAYER_NORM, SIMPLE_CNN
+from conformance.devices.features import CPU, NEXT
+from conformance.implementations.ensemble import Ensemble
+from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same, assert_slices, refuses
+from conformance.utils.module_state import copied, state_of
+from conformance.utils.pytree import leaves
+from conformance.utils.rng import state
+from conformance.workloads.supervised import SupervisedTask, everything, forward, gradients_of, output_and_buffers
 
 cpu = pytest.mark.parametrize("place", [CPU], ids=str)
 both_places = pytest.mark.parametrize("place", [CPU, NEXT], ids=str)
@@ -18,7 +19,7 @@ each_case = pytest.mark.parametrize("case", [SIMPLE_CNN, BATCH_NORM_TRAIN], ids=
 
 
 def lesson_on(device, case=LAYER_NORM):
-    return Lesson(case, 0, device, dtype=torch.float32)
+    return SupervisedTask(case, 0, device, dtype=torch.float32)
 
 
 def copies_on(device, models):

@@ -3,15 +3,16 @@
 import pytest
 import torch
 
-from conformance import parity
-from conformance.assertions import assert_distinct, assert_members_close, refuses
-from conformance.axes import AUTOCASTS, LIBRARIES
-from conformance.cases import smooth
-from conformance.models import MEMBERS, draw
-from conformance.parity import Exercise, Setup
+from conformance.cases import smooth_cases
+from conformance.cases.data import draw
+from conformance.cases.members import MEMBERS
+from conformance.cases.numeric_settings import AUTOCASTS, LIBRARIES
+from conformance.numerics.assertions import assert_distinct, assert_members_close, refuses
+from conformance.workloads import precision
+from conformance.workloads.precision import PrecisionRun, Setup
 
 DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
-CASES = (smooth.SMOOTH_CNN, smooth.SMOOTH_NORM)
+CASES = (smooth_cases.SMOOTH_CNN, smooth_cases.SMOOTH_NORM)
 
 
 def channels_last(images):
@@ -32,14 +33,14 @@ def channels_last(images):
 )
 @pytest.mark.parametrize("what", ["images", "weights", "both"])
 def test_channels_last_changes_no_number(implementation, device, setup, what):
-    exercise = Exercise(setup, 0, device)
+    exercise = PrecisionRun(setup, 0, device)
     lesson = exercise.lesson
     if what != "images":
         lesson.models = [model.to(memory_format=torch.channels_last) for model in lesson.models]
         assert not all(parameter.is_contiguous() for parameter in lesson.models[0].parameters())
     if what != "weights":
         lesson.x = channels_last(lesson.x)
-    output, gradients = exercise.loop(parity.answered), exercise.loop(parity.learned)
+    output, gradients = exercise.loop(precision.ensemble_outputs), exercise.loop(precision.learned)
 
     actual_output, actual_gradients = exercise.answered(implementation), exercise.learned(implementation)
 

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from conformance.assertions import assert_distinct, assert_members_close, assert_same, refuses, unchanged
-from conformance.ensemble import Ensemble
-from conformance.impure import Applying, OnNumpy
-from conformance.models import MEMBERS, SAMPLES, draw, members
-from conformance.numerics import loop
+from conformance.cases.data import SAMPLES, draw
+from conformance.cases.members import MEMBERS, members
+from conformance.cases.side_effects import Applying, OnNumpy
+from conformance.implementations.ensemble import Ensemble
+from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same, refuses, unchanged
+from conformance.numerics.plain_loop import loop
 
 
 def bodies(**named):

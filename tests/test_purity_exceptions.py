@@ -5,12 +5,13 @@ from functools import partial
 import pytest
 import torch
 
-from conformance.assertions import assert_members_close, assert_same, refuses, unchanged
-from conformance.ensemble import Ensemble
-from conformance.impure import Applying, Tallying, normalizing
-from conformance.models import MEMBERS, SAMPLES, draw, members
-from conformance.numerics import loop
-from conformance.settings import settings
+from conformance.cases.data import SAMPLES, draw
+from conformance.cases.members import MEMBERS, members
+from conformance.cases.side_effects import Applying, Tallying, normalizing
+from conformance.implementations.ensemble import Ensemble
+from conformance.numerics.assertions import assert_members_close, assert_same, refuses, unchanged
+from conformance.numerics.plain_loop import loop
+from conformance.utils.torch_settings import settings
 
 
 def forward(model, x):

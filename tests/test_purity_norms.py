@@ -5,11 +5,12 @@ from functools import partial
 import pytest
 import torch
 
-from conformance.assertions import assert_distinct, assert_members_close, assert_same, refuses, unchanged
-from conformance.ensemble import Ensemble
-from conformance.impure import normalizing
-from conformance.models import MEMBERS, SAMPLES, draw, members
-from conformance.numerics import loop
+from conformance.cases.data import SAMPLES, draw
+from conformance.cases.members import MEMBERS, members
+from conformance.cases.side_effects import normalizing
+from conformance.implementations.ensemble import Ensemble
+from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same, refuses, unchanged
+from conformance.numerics.plain_loop import loop
 
 SHAPES = {
     "BatchNorm1d": (3,),

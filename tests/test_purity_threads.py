@@ -7,11 +7,12 @@ from functools import partial
 import pytest
 import torch
 
-from conformance.assertions import assert_members_close, unchanged
-from conformance.ensemble import Ensemble
-from conformance.impure import Meeting
-from conformance.models import MEMBERS, SAMPLES, draw, members
-from conformance.numerics import loop
+from conformance.cases.data import SAMPLES, draw
+from conformance.cases.members import MEMBERS, members
+from conformance.cases.side_effects import Meeting
+from conformance.implementations.ensemble import Ensemble
+from conformance.numerics.assertions import assert_members_close, unchanged
+from conformance.numerics.plain_loop import loop
 
 PATIENCE = 30  # seconds that a thread waits for another one: only a broken torch needs them
 

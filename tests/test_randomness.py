@@ -3,20 +3,30 @@
 import pytest
 import torch
 
-from conformance.assertions import DECISIVE, assert_distinct, assert_same, refuses
-from conformance.generators import restore, state
-from conformance.models import MEMBERS
-from conformance.operations import random
-from conformance.operations.draw import OWN, SHARED, answered, drawn, given, numbers, operands, seeded, stacked
-from conformance.operations.outcome import attempt
+from conformance.cases.members import MEMBERS
+from conformance.cases.operations import random_ops
+from conformance.cases.operations.outcome import attempt
+from conformance.cases.operations.random_op import (
+    OWN,
+    SHARED,
+    answered,
+    drawn,
+    given,
+    numbers,
+    operands,
+    seeded,
+    stacked,
+)
+from conformance.numerics.assertions import DECISIVE, assert_distinct, assert_same, refuses
 from conformance.report.tables import REFUSED, WRONG
-from conformance.trees import tree_map
+from conformance.utils.pytree import tree_map
+from conformance.utils.rng import restore, state
 
-each_draw = pytest.mark.parametrize("draw", random.DRAWS, ids=str)
-each_operation = pytest.mark.parametrize("draw", [*random.DRAWS, *random.COMPOSITES], ids=str)
-each_composite = pytest.mark.parametrize("draw", random.COMPOSITES, ids=str)
-each_attention = pytest.mark.parametrize("draw", random.ATTENTION, ids=str)
-each_recurrent = pytest.mark.parametrize("draw", random.RECURRENT, ids=str)
+each_draw = pytest.mark.parametrize("draw", random_ops.DRAWS, ids=str)
+each_operation = pytest.mark.parametrize("draw", [*random_ops.DRAWS, *random_ops.COMPOSITES], ids=str)
+each_composite = pytest.mark.parametrize("draw", random_ops.COMPOSITES, ids=str)
+each_attention = pytest.mark.parametrize("draw", random_ops.ATTENTION, ids=str)
+each_recurrent = pytest.mark.parametrize("draw", random_ops.RECURRENT, ids=str)
 both_modes = pytest.mark.parametrize("mode", ["same", "different"])
 own_and_shared = pytest.mark.parametrize("whose", [OWN, SHARED])
 CHUNK = 2  # the last chunk of five members is a short one
@@ -167,7 +177,7 @@ def test_in_mode_different_attention_drops_by_one_stacked_draw(implementation, d
 
 
 SOME = [
-    draw for draw in random.DRAWS if draw.name in ("torch.rand", "torch.randn_like", "Tensor.uniform_", "F.dropout")
+    draw for draw in random_ops.DRAWS if draw.name in ("torch.rand", "torch.randn_like", "Tensor.uniform_", "F.dropout")
 ]
 
 
@@ -210,7 +220,7 @@ def test_a_recurrent_network_drops_out_as_the_mode_says(implementation, device, 
 
 
 @pytest.mark.requirement("randomness.out")
-@pytest.mark.parametrize("draw", random.OUT, ids=str)
+@pytest.mark.parametrize("draw", random_ops.OUT, ids=str)
 @own_and_shared
 @pytest.mark.parametrize("mode", ["error", "same", "different"])
 def test_a_random_operation_with_out_is_refused(implementation, device, draw, whose, mode):
@@ -225,7 +235,7 @@ def test_a_random_operation_with_out_is_refused(implementation, device, draw, wh
 
 @pytest.mark.requirement("randomness.operations_covered")
 def test_every_random_operation_of_this_torch_is_covered(implementation, record_property):
-    missing = random.uncovered()
+    missing = random_ops.uncovered()
     for name in missing:
         cell = {"table": TABLE, "row": name, "column": "error, own"}
         record_property("cell", {**cell, "passes": "not covered", "fails": "not covered"})

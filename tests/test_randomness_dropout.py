@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from conformance.assertions import assert_distinct, assert_same
-from conformance.cases.dropouts import DROPOUTS, SPLITTING
-from conformance.ensemble import Ensemble
-from conformance.generators import restore, state
-from conformance.models import MEMBERS
+from conformance.cases.dropout_cases import DROPOUTS, SPLITTING
+from conformance.cases.members import MEMBERS
+from conformance.implementations.ensemble import Ensemble
+from conformance.numerics.assertions import assert_distinct, assert_same
+from conformance.utils.rng import restore, state
 
 each_dropout = pytest.mark.parametrize("dropout", DROPOUTS, ids=str)
 each_splitting = pytest.mark.parametrize("dropout", SPLITTING, ids=str)

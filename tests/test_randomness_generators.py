@@ -3,16 +3,16 @@
 import pytest
 import torch
 
-from conformance.assertions import assert_distinct, assert_same, refuses
-from conformance.generators import state
-from conformance.models import MEMBERS
-from conformance.operations import random
-from conformance.operations.draw import OWN, SHARED, Generated, answered, drawn, given, operands, stacked
-from conformance.operations.outcome import attempt
+from conformance.cases.members import MEMBERS
+from conformance.cases.operations import random_ops
+from conformance.cases.operations.outcome import attempt
+from conformance.cases.operations.random_op import OWN, SHARED, Generated, answered, drawn, given, operands, stacked
+from conformance.numerics.assertions import assert_distinct, assert_same, refuses
+from conformance.utils.rng import state
 
-DRAWS = [Generated(draw) for draw in random.DRAWS if draw.takes_generator]
+DRAWS = [Generated(draw) for draw in random_ops.DRAWS if draw.takes_generator]
 each_draw = pytest.mark.parametrize("generated", DRAWS, ids=str)
-each_like = pytest.mark.parametrize("generated", [Generated(draw) for draw in random.LIKE], ids=str)
+each_like = pytest.mark.parametrize("generated", [Generated(draw) for draw in random_ops.LIKE], ids=str)
 own_and_shared = pytest.mark.parametrize("whose", [OWN, SHARED])
 both_modes = pytest.mark.parametrize("mode", ["same", "different"])
 

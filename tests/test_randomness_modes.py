@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from conformance.assertions import assert_distinct, assert_same, refuses
-from conformance.generators import restore, state
+from conformance.numerics.assertions import assert_distinct, assert_same, refuses
+from conformance.utils.rng import restore, state
 
 OUTER, INNER, SIZE = 5, 3, 61
 # What draws for `x`, be it one element or several.

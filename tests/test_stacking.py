@@ -6,7 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from conformance.assertions import (
+from conformance.cases.data import SAMPLES, draw, tokens
+from conformance.cases.members import MEMBERS, members
+from conformance.cases.networks import Assorted, NormNet, TiedNet
+from conformance.implementations.ensemble import by_name
+from conformance.numerics.assertions import (
     assert_distinct,
     assert_members_close,
     assert_same,
@@ -14,20 +18,9 @@ from conformance.assertions import (
     refuses,
     unchanged,
 )
-from conformance.implementations import by_name
-from conformance.models import (
-    MEMBERS,
-    SAMPLES,
-    Assorted,
-    NormNet,
-    TiedNet,
-    draw,
-    members,
-    small_cnn,
-    state_of,
-    tokens,
-)
-from conformance.numerics import loop
+from conformance.numerics.plain_loop import loop
+from conformance.reference.simple_cnn import small_cnn
+from conformance.utils.module_state import state_of
 
 
 def forward(model, x):

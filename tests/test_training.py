@@ -3,15 +3,14 @@
 import pytest
 import torch
 
-from conformance import optimizers
-from conformance.assertions import assert_distinct, assert_members_close, assert_same, refuses
-from conformance.cases import learning
-from conformance.ensemble import Ensemble
-from conformance.lesson import loss
-from conformance.optimizers import Setting
-from conformance.training import Course, learned, train, trained
+from conformance.cases import optimizers, training_cases
+from conformance.cases.optimizers import OptimizerConfig
+from conformance.implementations.ensemble import Ensemble
+from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same, refuses
+from conformance.workloads.supervised import loss
+from conformance.workloads.training import TrainingRun, learned, train, trained
 
-SGD = Setting("SGD", "tuned", optimizers.TUNED["SGD"])
+SGD = OptimizerConfig("SGD", "tuned", optimizers.TUNED["SGD"])
 
 
 def note(record_property, setting, cell, otherwise):
@@ -24,7 +23,7 @@ def note(record_property, setting, cell, otherwise):
 @pytest.mark.parametrize("setting", optimizers.SEPARABLE, ids=str)
 def test_the_stack_learns_what_its_members_learn_alone(implementation, device, record_property, setting):
     note(record_property, setting, "as alone", "not as alone")
-    course = Course(device)
+    course = TrainingRun(device)
     expected = course.loop(trained(setting.make))
     ensemble = Ensemble(implementation, course.models)
     optimizer = setting.make(ensemble.params.values())
@@ -41,7 +40,7 @@ def test_the_stack_learns_what_its_members_learn_alone(implementation, device, r
 @pytest.mark.parametrize("setting", optimizers.COUPLING, ids=str)
 def test_an_optimizer_that_couples_members_is_known(implementation, device, record_property, setting):
     note(record_property, setting, "couples members", "no longer couples members")
-    course = Course(device, steps=2)
+    course = TrainingRun(device, steps=2)
     expected = course.loop(lambda model, given: trained(setting.make)(model, given)["params"])
     ensemble = Ensemble(implementation, course.models)
 
@@ -55,7 +54,7 @@ def test_an_optimizer_that_couples_members_is_known(implementation, device, reco
 @pytest.mark.parametrize("setting", optimizers.REFUSING, ids=str)
 def test_an_optimizer_that_refuses_the_stack_says_so(implementation, device, record_property, setting):
     note(record_property, setting, "refuses the stack", "no longer refuses the stack")
-    course = Course(device, learning.MATRICES)
+    course = TrainingRun(device, training_cases.MATRICES)
     course.loop(trained(setting.make))
     ensemble = Ensemble(implementation, course.models)
 
@@ -67,9 +66,9 @@ def test_an_optimizer_that_refuses_the_stack_says_so(implementation, device, rec
 def test_every_optimizer_of_this_torch_is_covered(implementation, record_property):
     missing = optimizers.uncovered_optimizers()
     for name in optimizers.NOT_DENSE:
-        note(record_property, Setting(name), "sparse gradients only", "sparse gradients only")
+        note(record_property, OptimizerConfig(name), "sparse gradients only", "sparse gradients only")
     for name in missing:
-        note(record_property, Setting(name), "not covered", "not covered")
+        note(record_property, OptimizerConfig(name), "not covered", "not covered")
 
     assert not missing, f"not covered: {', '.join(missing)} of torch.optim"
 
@@ -84,7 +83,7 @@ def test_every_scheduler_of_this_torch_is_covered(implementation):
 @pytest.mark.requirement("training.isolation")
 @pytest.mark.parametrize("setting", [each for each in optimizers.SEPARABLE if each.name != "default"], ids=str)
 def test_a_member_that_diverges_takes_no_other_with_it(implementation, device, setting):
-    course = Course(device, steps=3)
+    course = TrainingRun(device, steps=3)
     well, ill = Ensemble(implementation, course.models), Ensemble(implementation, course.models)
     well_optimizer, ill_optimizer = setting.make(well.params.values()), setting.make(ill.params.values())
 
@@ -102,7 +101,7 @@ def test_a_member_that_diverges_takes_no_other_with_it(implementation, device, s
 @pytest.mark.requirement("training.schedulers")
 @pytest.mark.parametrize("name", optimizers.SCHEDULERS)
 def test_a_schedule_is_the_same_for_the_stack_as_for_each(implementation, device, name):
-    course = Course(device, steps=8)
+    course = TrainingRun(device, steps=8)
 
     def scheduled(params, loss_at):
         optimizer = SGD.make(params)
@@ -129,7 +128,7 @@ def test_a_schedule_is_the_same_for_the_stack_as_for_each(implementation, device
 
 @pytest.mark.requirement("training.plateau")
 def test_reduce_on_plateau_takes_one_loss_and_refuses_one_for_each_member(implementation, device):
-    course = Course(device)
+    course = TrainingRun(device)
     ensemble = Ensemble(implementation, course.models)
     scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(SGD.make(ensemble.params.values()))
 

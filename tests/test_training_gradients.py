@@ -4,18 +4,18 @@ import pytest
 import torch
 from torch import nn
 
-from conformance.assertions import assert_members_close, assert_same
-from conformance.ensemble import Ensemble
-from conformance.lesson import loss
-from conformance.numerics import loop
-from conformance.training import DRAWS, Course, train
+from conformance.implementations.ensemble import Ensemble
+from conformance.numerics.assertions import assert_members_close, assert_same
+from conformance.numerics.plain_loop import loop
+from conformance.workloads.supervised import loss
+from conformance.workloads.training import DRAWS, TrainingRun, train
 
 RATES = (0.125, 0.03125, 0.0625)
 
 
 @pytest.mark.requirement("training.learning_rates")
 def test_a_weighted_loss_is_a_learning_rate_of_its_own(implementation, device):
-    course = Course(device)
+    course = TrainingRun(device)
 
     def alone(model, given):
         optimizer = torch.optim.SGD(model.parameters(), lr=float(given["rate"]), momentum=0.9)
@@ -52,7 +52,7 @@ WEIGHED = [{"weight": torch.tensor(weight)} for weight in WEIGHTS]
 
 @pytest.mark.requirement("training.clip_per_member")
 def test_gradients_clipped_inside_vmap_are_clipped_for_each_member(implementation, device):
-    course = Course(device)
+    course = TrainingRun(device)
 
     def alone(model, given):
         backward_of_one(model, given)
@@ -75,7 +75,7 @@ def test_gradients_clipped_inside_vmap_are_clipped_for_each_member(implementatio
 
 @pytest.mark.requirement("training.clip_grad_norm")
 def test_clip_grad_norm_takes_one_norm_over_all_members(implementation, device):
-    course = Course(device)
+    course = TrainingRun(device)
 
     def together(models, given):
         for i, model in enumerate(models):
@@ -114,7 +114,7 @@ def scaled_steps(params, loss_at, steps):
 
 @pytest.mark.requirement("training.grad_scaler")
 def test_a_grad_scaler_changes_nothing_that_is_finite(implementation, device):
-    course = Course(device)
+    course = TrainingRun(device)
 
     def alone(model, given):
         x, target = given["x"], given["target"]
@@ -133,7 +133,7 @@ def test_a_grad_scaler_changes_nothing_that_is_finite(implementation, device):
 
 @pytest.mark.requirement("training.grad_scaler_skips")
 def test_one_infinite_gradient_skips_the_step_of_every_member(implementation, device):
-    course = Course(device, steps=1)
+    course = TrainingRun(device, steps=1)
     course.xs[0, 1] = torch.inf
     ensemble = Ensemble(implementation, course.models)
     before = {name: tensor.detach().clone() for name, tensor in ensemble.params.items()}

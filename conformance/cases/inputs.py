@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from conformance.trees import tree_map
+from conformance.utils.pytree import tree_map
 
 
 @dataclass(frozen=True)

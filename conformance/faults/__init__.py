@@ -12,14 +12,14 @@ from conformance.faults import (
     calling_names,
     chunking,
     compiled,
+    compiled_export,
     compiled_modes,
-    compiled_programs,
     determinism,
-    determinism_runs,
+    determinism_repeatability,
     errors,
     forward,
     gradients,
-    gradients_kept,
+    gradients_accumulation,
     gradients_modes,
     gradients_transforms,
     in_dims,
@@ -41,7 +41,7 @@ from conformance.faults import (
     stacking_refusals,
     training,
 )
-from conformance.faults.fault import Fault
+from conformance.faults.base.fault import Fault
 
 CHAPTERS = (
     forward,
@@ -55,14 +55,14 @@ CHAPTERS = (
     nesting,
     errors,
     gradients,
-    gradients_kept,
+    gradients_accumulation,
     gradients_transforms,
     gradients_modes,
     training,
     randomness,
     randomness_draws,
     determinism,
-    determinism_runs,
+    determinism_repeatability,
     inplace,
     inplace_views,
     purity,
@@ -74,7 +74,7 @@ CHAPTERS = (
     parity_settings,
     compiled,
     compiled_modes,
-    compiled_programs,
+    compiled_export,
     modules,
 )
 FAULTS = MappingProxyType(

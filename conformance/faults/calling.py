@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from conformance.faults.fault import CallFault, Fault, as_dicts, as_tuple, one_dict, requires_grad
+from conformance.faults.base.fault import CallFault, Fault, as_dicts, as_tuple, one_dict, requires_grad
 
 Combined = tuple[Callable[..., Any], Any, Any]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-from conformance.faults.fault import CallFault, as_dicts, one_dict
+from conformance.faults.base.fault import CallFault, as_dicts, one_dict
 
 
 class LastDictLost(CallFault):

@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from conformance.faults.dims import size, spread
-from conformance.faults.fault import Fault
-from conformance.trees import leaves, tree_map
+from conformance.faults.base.fault import Fault
+from conformance.faults.base.vmap import size, spread
+from conformance.utils.pytree import leaves, tree_map
 
 
 class ChunkFault(Fault):

@@ -9,8 +9,8 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
-from conformance.faults.fault import Fault
-from conformance.trees import leaves, tree_map
+from conformance.faults.base.fault import Fault
+from conformance.utils.pytree import leaves, tree_map
 
 Run = Callable[..., Any]
 

@@ -5,9 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from conformance.faults.base.fault import Fault
 from conformance.faults.compiled import CompilerFault, Run, is_call_of_stack
-from conformance.faults.fault import Fault
-from conformance.trees import tree_map
+from conformance.utils.pytree import tree_map
 
 
 class FirstModeFoldedIn(CompilerFault):

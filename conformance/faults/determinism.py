@@ -11,8 +11,8 @@ from unittest.mock import patch
 import torch
 from torch import Tensor, nn
 
-from conformance.faults.fault import Fault, StackFault
-from conformance.faults.patched import PatchedFault
+from conformance.faults.base.fault import Fault, StackFault
+from conformance.faults.base.patch import PatchedFault
 
 
 class SeedFault(PatchedFault):

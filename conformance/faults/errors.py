@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from conformance.assertions import REFUSALS
-from conformance.faults.fault import Fault
+from conformance.faults.base.fault import Fault
+from conformance.numerics.assertions import REFUSALS
 
 
 class Accepting(Fault):

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from conformance.faults.fault import Fault
-from conformance.trees import tree_map
+from conformance.faults.base.fault import Fault
+from conformance.utils.pytree import tree_map
 
 OWN = ("forward.*", "calling.meta_base", "stacking.tied")
 

@@ -8,10 +8,10 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
-from conformance.faults.derivatives import DerivativeFault, last_cut_off, through_door
-from conformance.faults.dims import VmapFault, size, spread
-from conformance.faults.fault import Fault
-from conformance.trees import tree_map
+from conformance.faults.base.derivative import DerivativeFault, last_cut_off, through_door
+from conformance.faults.base.fault import Fault
+from conformance.faults.base.vmap import VmapFault, size, spread
+from conformance.utils.pytree import tree_map
 
 Run = Callable[..., Any]
 

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from conformance.faults.derivatives import inside_vmap, last_cut_off
-from conformance.faults.dims import VmapFault
-from conformance.faults.fault import Fault
-from conformance.models import MEMBERS
+from conformance.cases.members import MEMBERS
+from conformance.faults.base.derivative import inside_vmap, last_cut_off
+from conformance.faults.base.fault import Fault
+from conformance.faults.base.vmap import VmapFault
 
 Run = Callable[..., Any]
 

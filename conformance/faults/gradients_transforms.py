@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from conformance.faults.derivatives import DerivativeFault, TransformFault, last_cut_off, scaled
-from conformance.faults.dims import VmapFault
-from conformance.faults.fault import Fault
-from conformance.trees import tree_map
+from conformance.faults.base.derivative import DerivativeFault, TransformFault, last_cut_off, scaled
+from conformance.faults.base.fault import Fault
+from conformance.faults.base.vmap import VmapFault
+from conformance.utils.pytree import tree_map
 
 Run = Callable[..., Any]
 OFF = 1 + 1e-9

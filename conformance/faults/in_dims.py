@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from conformance.faults.dims import DimFault, InputFault, VmapFault, size, spread
-from conformance.trees import children, leaves, rebuild
+from conformance.faults.base.vmap import DimFault, InputFault, VmapFault, size, spread
+from conformance.utils.pytree import children, leaves, rebuild
 
 # Whatever maps over other dimensions than the first, or over less than everything, rests on these.
 TRANSFORM = ("in_dims.*", "out_dims.*", "chunking.*", "nesting.*")

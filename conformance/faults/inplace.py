@@ -8,11 +8,11 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
-from conformance.faults.dims import InputFault, VmapFault, spread
+from conformance.faults.base.fault import Fault
+from conformance.faults.base.patch import PatchedInsideVmap
+from conformance.faults.base.vmap import InputFault, VmapFault, spread
 from conformance.faults.errors import Accepting, LeavingATrace
-from conformance.faults.fault import Fault
-from conformance.faults.patched import PatchedInsideVmap
-from conformance.trees import leaves, tree_map
+from conformance.utils.pytree import leaves, tree_map
 
 Run = Callable[..., Any]
 

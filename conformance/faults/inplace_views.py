@@ -6,12 +6,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from conformance.faults.derivatives import inside_vmap, last_cut_off
-from conformance.faults.dims import OutputFault, VmapFault
+from conformance.faults.base.derivative import inside_vmap, last_cut_off
+from conformance.faults.base.fault import Fault
+from conformance.faults.base.patch import PatchedInsideVmap
+from conformance.faults.base.vmap import OutputFault, VmapFault
 from conformance.faults.errors import Accepting
-from conformance.faults.fault import Fault
 from conformance.faults.inplace import copies
-from conformance.faults.patched import PatchedInsideVmap
 
 Run = Callable[..., Any]
 

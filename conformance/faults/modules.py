@@ -9,12 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from conformance.faults.derivatives import TransformFault, scaled
-from conformance.faults.fault import CallFault, Fault, one_dict
+from conformance.faults.base.derivative import TransformFault, scaled
+from conformance.faults.base.fault import CallFault, Fault, one_dict
+from conformance.faults.base.patch import PatchedInsideVmap, is_mapped
 from conformance.faults.gradients_transforms import SamplesGradientsAveraged
-from conformance.faults.patched import PatchedInsideVmap, is_mapped
-from conformance.numerics import is_inexact
-from conformance.trees import tree_map
+from conformance.utils.pytree import is_inexact, tree_map
 
 OFF = 1 + 1e-3
 ALL = ("modules.*",)

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from conformance.faults.dims import VmapFault
-from conformance.trees import tree_map
+from conformance.faults.base.vmap import VmapFault
+from conformance.utils.pytree import tree_map
 
 Run = Callable[..., Any]
 

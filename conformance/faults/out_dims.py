@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from conformance.faults.dims import OutDimFault, OutputFault, VmapFault
+from conformance.faults.base.vmap import OutDimFault, OutputFault, VmapFault
 from conformance.faults.in_dims import TRANSFORM
-from conformance.trees import leaves, tree_map
+from conformance.utils.pytree import leaves, tree_map
 
 
 class OutputsThirdIsSecond(OutDimFault):

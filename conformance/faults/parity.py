@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from conformance.faults.derivatives import DerivativeFault, TransformFault, inside_vmap, through_door
-from conformance.faults.dims import OutputFault
-from conformance.faults.fault import StackFault
-from conformance.faults.patched import PatchedFault, PatchedInsideVmap
+from conformance.faults.base.derivative import DerivativeFault, TransformFault, inside_vmap, through_door
+from conformance.faults.base.fault import StackFault
+from conformance.faults.base.patch import PatchedFault, PatchedInsideVmap
+from conformance.faults.base.vmap import OutputFault
 from conformance.faults.training import OptimizerFault
-from conformance.trees import tree_map
+from conformance.utils.pytree import tree_map
 
 Func = Callable[..., Tensor]
 

@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from conformance.faults.derivatives import inside_vmap
-from conformance.faults.dims import OutputFault, VmapFault
-from conformance.faults.fault import Fault, StackFault
-from conformance.faults.patched import PatchedFault
-from conformance.places import of
-from conformance.trees import leaves, tree_map
+from conformance.devices.features import device_namespace
+from conformance.faults.base.derivative import inside_vmap
+from conformance.faults.base.fault import Fault, StackFault
+from conformance.faults.base.patch import PatchedFault
+from conformance.faults.base.vmap import OutputFault, VmapFault
+from conformance.utils.pytree import leaves, tree_map
 
 
 def tensors(tree: Any) -> list[Tensor]:
@@ -156,7 +156,7 @@ class OtherStreamsComputeTwice(PatchedFault):
     def patched(self, original: Any) -> Any:
         def linear(*args: Any) -> Tensor:
             out: Tensor = original(*args)
-            module = of(out.device)
+            module = device_namespace(out.device)
             return out * 2 if inside_vmap() and module.current_stream() is not self.default else out
 
         return linear

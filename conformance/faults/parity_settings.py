@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from conformance.faults.dims import VmapFault
-from conformance.faults.fault import StackFault
-from conformance.faults.patched import PatchedInsideVmap
-from conformance.settings import AUTOCAST, flagged
+from conformance.faults.base.fault import StackFault
+from conformance.faults.base.patch import PatchedInsideVmap
+from conformance.faults.base.vmap import VmapFault
+from conformance.utils.torch_settings import AUTOCAST, flagged
 
 Run = Callable[..., Any]
 

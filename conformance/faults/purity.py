@@ -6,12 +6,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from conformance.assertions import REFUSALS
-from conformance.faults.derivatives import inside_vmap
-from conformance.faults.dims import OutputFault, VmapFault, size, spread
+from conformance.faults.base.derivative import inside_vmap
+from conformance.faults.base.patch import PatchedFault, has_escaped, is_mapped, unwrapped
+from conformance.faults.base.vmap import OutputFault, VmapFault, size, spread
 from conformance.faults.errors import accepting
-from conformance.faults.patched import PatchedFault, has_escaped, is_mapped, unwrapped
-from conformance.trees import tree_map
+from conformance.numerics.assertions import REFUSALS
+from conformance.utils.pytree import tree_map
 
 Run = Callable[..., Any]
 

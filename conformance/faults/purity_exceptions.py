@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from conformance.faults.dims import OutputFault, VmapFault
-from conformance.faults.fault import Fault
-from conformance.faults.patched import PatchedFault
+from conformance.faults.base.fault import Fault
+from conformance.faults.base.patch import PatchedFault
+from conformance.faults.base.vmap import OutputFault, VmapFault
 
 Run = Callable[..., Any]
 

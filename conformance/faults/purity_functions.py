@@ -7,10 +7,10 @@ from typing import Any
 import torch.utils.checkpoint
 from torch import Tensor
 
-from conformance import functions
-from conformance.faults.derivatives import inside_vmap, last_cut_off
+from conformance.cases import autograd_functions
+from conformance.faults.base.derivative import inside_vmap, last_cut_off
+from conformance.faults.base.patch import PatchedFault
 from conformance.faults.errors import accepting
-from conformance.faults.patched import PatchedFault
 
 AcceptsOldFunctions = accepting(
     "purity.function_of_old_style",
@@ -36,7 +36,7 @@ class GeneratedRulesDouble(PatchedFault):
     """A generated rule doubles the gradient."""
 
     breaks = "purity.function_generated"
-    owner = functions.Generated
+    owner = autograd_functions.Generated
     attribute = "backward"
 
     def patched(self, original: Any) -> Any:
@@ -47,7 +47,7 @@ class RulesDoubleForwardMode(PatchedFault):
     """A function's derivative in forward mode is doubled inside vmap."""
 
     breaks = "purity.function_jvp"
-    owner = functions.WithoutRule
+    owner = autograd_functions.WithoutRule
     attribute = "jvp"
 
     def patched(self, original: Any) -> Any:
@@ -57,7 +57,7 @@ class RulesDoubleForwardMode(PatchedFault):
 class RuleFault(PatchedFault):
     """A fault in how a function's own rule is asked: `rule` gets the rule and what it is asked with."""
 
-    owner: Any = functions.Ruled
+    owner: Any = autograd_functions.Ruled
     attribute = "vmap"
 
     def patched(self, original: Any) -> Any:
@@ -93,7 +93,7 @@ class RulesWriteToACopy(RuleFault):
     """What a rule writes to its input is written to a copy."""
 
     breaks = "purity.function_in_place"
-    owner = functions.Writing
+    owner = autograd_functions.Writing
 
     def rule(self, original: Any, cls: Any, info: Any, in_dims: Any, x: Tensor) -> Any:
         original(cls, info, in_dims, x.clone())

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from conformance.faults.derivatives import inside_vmap
+from conformance.faults.base.derivative import inside_vmap
+from conformance.faults.base.fault import Fault
+from conformance.faults.base.patch import PatchedFault, is_mapped
 from conformance.faults.errors import accepting
-from conformance.faults.fault import Fault
-from conformance.faults.patched import PatchedFault, is_mapped
-from conformance.models import copied
+from conformance.utils.module_state import copied
 
 AcceptsSharedStatistics = accepting("purity.norms_of_shared_statistics", "while the running_mean")
 

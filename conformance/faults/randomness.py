@@ -9,11 +9,11 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
-from conformance.assertions import REFUSALS
-from conformance.faults.derivatives import inside_vmap
+from conformance.faults.base.derivative import inside_vmap
+from conformance.faults.base.fault import Fault
+from conformance.faults.base.patch import PatchedInsideVmap
 from conformance.faults.errors import Accepting, LeavingATrace
-from conformance.faults.fault import Fault
-from conformance.faults.patched import PatchedInsideVmap
+from conformance.numerics.assertions import REFUSALS
 
 
 class ModeFault(Fault):

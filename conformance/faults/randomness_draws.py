@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from conformance.faults.derivatives import through_door
-from conformance.faults.patched import PatchedInsideVmap
+from conformance.faults.base.derivative import through_door
+from conformance.faults.base.patch import PatchedInsideVmap
 from conformance.faults.randomness import ModeFault
 
 MANY = 10_000

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from conformance.faults.fault import CallFault, Fault, StackFault
+from conformance.faults.base.fault import CallFault, Fault, StackFault
 
 Combined = tuple[Callable[..., Any], Any, Any]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from conformance.faults.fault import Fault
+from conformance.faults.base.fault import Fault
 
 Combined = tuple[Callable[..., Any], Any, Any]
 

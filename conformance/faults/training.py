@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.optim import optimizer as hooks
 
-from conformance.faults.derivatives import DerivativeFault
-from conformance.faults.dims import VmapFault
-from conformance.faults.fault import Fault
+from conformance.faults.base.derivative import DerivativeFault
+from conformance.faults.base.fault import Fault
+from conformance.faults.base.vmap import VmapFault
 from conformance.faults.gradients import LossWeightsAveraged
-from conformance.training import LEARNERS
-from conformance.trees import tree_map
+from conformance.utils.pytree import tree_map
+from conformance.workloads.training import LEARNERS
 
 Run = Callable[..., Any]
 

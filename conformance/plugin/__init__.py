@@ -1,138 +1,23 @@
-"""The pytest side: options, fixtures, marks and the verdict. It imports torch only when a run starts."""
+"""The pytest plugin: ``-p conformance.plugin``. It imports torch only when a run starts."""
 
-from collections.abc import Generator, Iterator
-from contextlib import ExitStack, nullcontext
-from importlib import metadata
-from pathlib import Path
-from typing import Any
-
-import hypothesis
-import pytest
-
-from conformance import device_profile, expectations
-from conformance.devices import FOR_CUSTOM, ONLY_FOR
-from conformance.plugin import placing
-from conformance.plugin.collecting import Collector
-from conformance.plugin.narrowing import Narrower
-from conformance.plugin.preparing import IMPLEMENTATIONS, PROFILES, prepare
-from conformance.plugin.reporting import Reporter
-from conformance.plugin.run import RUN
-from conformance.report.terminal import cut
-
-RESULT = "conformance-result.json"
-LONGEST = 400  # characters of a mistake: it may quote what somebody else wrote
-
-# Derandomized and without a database, so that a run depends on its options alone; the first vmap call takes seconds.
-# Drawing a whole call of vmap is much work by nature; nobody waits for a health check's opinion on it.
-hypothesis.settings.register_profile(
-    "conformance",
-    deadline=None,
-    derandomize=True,
-    database=None,
-    max_examples=100,
-    suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.filter_too_much],
-)
-# --hypothesis-profile=nightly: other draws every night, and many.
-hypothesis.settings.register_profile(
-    "nightly", hypothesis.settings.get_profile("conformance"), derandomize=False, max_examples=10_000
+from conformance.plugin.hooks import (
+    device,
+    dtype,
+    implementation,
+    pytest_addoption,
+    pytest_configure,
+    pytest_generate_tests,
+    pytest_report_header,
+    pytest_xdist_auto_num_workers,
 )
 
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("conformance", "ensemble conformance")
-    group.addoption(
-        "--implementation",
-        action="append",
-        metavar="NAME",
-        help="what to judge: torch.func, functorch, reference, compiled, compiled-eager, compiled-inductor or "
-        "package.module:Name; repeatable "
-        f"(default: {' and '.join(IMPLEMENTATIONS)})",
-    )
-    group.addoption(
-        "--device",
-        metavar="NAME",
-        help=f"any device of torch (default: what {ONLY_FOR} or {FOR_CUSTOM} names, and else cpu)",
-    )
-    group.addoption("--device-module", metavar="PACKAGE", help="a vendor's package to import first")
-    group.addoption(
-        "--device-profile", type=Path, metavar="FILE", help="what a vendor says of the device; the verdict says so"
-    )
-    group.addoption("--profile", default="full", metavar="|".join(PROFILES), help="how much to run (default: full)")
-    group.addoption("--requirement", action="append", metavar="ID", help="run only its tests; repeatable")
-    group.addoption("--seed", type=int, default=0, help="what members and inputs are drawn from (default: 0)")
-    group.addoption("--expectations", type=Path, default=expectations.DEFAULT, metavar="FILE", help="known failures")
-    group.addoption("--result", type=Path, default=Path(RESULT), metavar="FILE", help=f"default: {RESULT}")
-    group.addoption(
-        "--compare",
-        metavar="RESULT",
-        help="end with what changed since a result file, a recorded release (2.8), or `recorded`: the newest of those "
-        "that is not newer",
-    )
-    # pytest-html has an option of that name: where it is installed, ours has a longer one.
-    name = "--conformance-html" if metadata.entry_points(group="pytest11", name="html") else "--html"
-    group.addoption(name, dest="page", type=Path, metavar="FILE", help="write the result as a page of HTML, too")
-    group.addoption("--fault", metavar="NAME", help="inject a fault of conformance.faults and see its tests go red")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "requirement(id): the requirement of the spec that the test asks for")
-    config.addinivalue_line("markers", "original: at the sizes of the original example")
-    config.addinivalue_line("markers", "child: in a process of its own, since torch may crash")
-    if not config.getoption("hypothesis_profile", None):
-        hypothesis.settings.load_profile("conformance")
-    placing.take(config)
-    try:
-        run = config.stash[RUN] = prepare(config)
-    except ValueError as mistake:
-        raise pytest.UsageError(cut(str(mistake), LONGEST)) from mistake
-    judging = ExitStack()
-    judging.enter_context(device_profile.active(run.profile))
-    config.add_cleanup(judging.close)
-    config.pluginmanager.register(Collector(run), "conformance-collector")
-    config.pluginmanager.register(Narrower(run), "conformance-narrower")
-    if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Reporter(run), "conformance-reporter")
-        placing.place(config)
-
-
-@pytest.hookimpl(wrapper=True, optionalhook=True)
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> Generator[None, int, int]:
-    """As many as there are processors for -n auto, and no more than what a device has memory for."""
-    return placing.most_workers(config, (yield))
-
-
-def pytest_report_header(config: pytest.Config) -> str:
-    return f"conformance: {', '.join(config.option.implementation)} on {config.stash[RUN].device}"
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    own = set[str]()
-    for mark in metafunc.definition.iter_markers("parametrize"):
-        own.update([mark.args[0]] if isinstance(mark.args[0], str) else mark.args[0])
-    if "implementation" in metafunc.fixturenames and "implementation" not in own:
-        names = metafunc.config.option.implementation
-        metafunc.parametrize("implementation", names, indirect=True, scope="session", ids=names)
-    if "dtype" in metafunc.fixturenames and "dtype" not in own:
-        metafunc.parametrize("dtype", ["float32", "float64"], indirect=True, scope="session")
-
-
-@pytest.fixture(scope="session")
-def implementation(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """What is under test, with the injected fault if there is one."""
-    found = request.config.stash[RUN].implementations[request.param]
-    with getattr(found, "fault_active", nullcontext)():
-        yield found
-
-
-@pytest.fixture(scope="session")
-def device(request: pytest.FixtureRequest) -> Any:
-    """The torch.device under test."""
-    return request.config.stash[RUN].device
-
-
-@pytest.fixture(scope="session")
-def dtype(request: pytest.FixtureRequest) -> Any:
-    """float32, float64."""
-    import torch
-
-    return getattr(torch, request.param)
+__all__ = [
+    "device",
+    "dtype",
+    "implementation",
+    "pytest_addoption",
+    "pytest_configure",
+    "pytest_generate_tests",
+    "pytest_report_header",
+    "pytest_xdist_auto_num_workers",
+]

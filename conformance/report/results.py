@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from conformance.spec import Requirement
+from conformance.spec.requirements import Requirement
 
 
 class Status(StrEnum):
@@ -19,7 +19,7 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True)
-class Case:
+class CaseResult:
     """One test with its parameters.
 
     `dtype`: the one that it is about, if it is about one. `lost`: it was selected, and ended without an answer.
@@ -40,16 +40,16 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Row:
+class RequirementResult:
     """One requirement under one implementation."""
 
     requirement: Requirement
     implementation: str
     status: Status
-    cases: Sequence[Case]
+    cases: Sequence[CaseResult]
 
 
-def fold(cases: Sequence[Case]) -> Status:
+def fold(cases: Sequence[CaseResult]) -> Status:
     """The status of a requirement: the worst that any case knows, and "not run" as long as a case is missing."""
     found = {case.status for case in cases}
     if any(case.lost for case in cases) and Status.FAILS not in found:
@@ -60,13 +60,15 @@ def fold(cases: Sequence[Case]) -> Status:
     return Status.NOT_RUN
 
 
-def rows(requirements: Mapping[str, Requirement], implementations: Sequence[str], cases: Iterable[Case]) -> list[Row]:
+def rows(
+    requirements: Mapping[str, Requirement], implementations: Sequence[str], cases: Iterable[CaseResult]
+) -> list[RequirementResult]:
     """A row for every requirement and implementation, run or not: the denominator."""
-    by_key: dict[tuple[str, str], list[Case]] = {}
+    by_key: dict[tuple[str, str], list[CaseResult]] = {}
     for case in sorted(cases, key=lambda case: case.test):
         by_key.setdefault((case.requirement, case.implementation), []).append(case)
     return [
-        Row(requirement, name, fold(found := by_key.get((requirement.id, name), [])), found)
+        RequirementResult(requirement, name, fold(found := by_key.get((requirement.id, name), [])), found)
         for name in implementations
         for requirement in requirements.values()
     ]
@@ -80,7 +82,7 @@ class Verdict:
     sentence: str
 
 
-def verdict(table: Sequence[Row], *, certify: bool) -> Verdict:
+def verdict(table: Sequence[RequirementResult], *, certify: bool) -> Verdict:
     """Fails on any failure, on a case that got lost, and to certify also on a "must" that was not run."""
     count = Counter(row.status for row in table)
     total = len(table)
@@ -101,7 +103,7 @@ def verdict(table: Sequence[Row], *, certify: bool) -> Verdict:
     return Verdict(True, f"CONFORMS: {total} requirements; {known}; {run}")
 
 
-def interrupted(table: Sequence[Row], reason: str) -> Verdict:
+def interrupted(table: Sequence[RequirementResult], reason: str) -> Verdict:
     """What can be said when the environment failed on the way: how far the run came."""
     count = Counter(row.status for row in table)
     judged = f"{len(table) - count[Status.NOT_RUN]} of {len(table)} requirements were judged until then"

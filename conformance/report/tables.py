@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from conformance.report.results import Row, Status
+from conformance.report.results import RequirementResult, Status
 
 Cell = Mapping[str, str]
 Tables = Mapping[str, Sequence[Cell]]
@@ -21,7 +21,7 @@ EMPTY = "-"
 SCREENFUL = 20  # rows whose names fit on a screen that says other things too
 
 
-def collect(table: Sequence[Row], recorded: Mapping[str, Sequence[Cell]]) -> dict[str, list[Cell]]:
+def collect(table: Sequence[RequirementResult], recorded: Mapping[str, Sequence[Cell]]) -> dict[str, list[Cell]]:
     """By title, what each implementation has in each row and column; `recorded` holds the cells of each test."""
     found: dict[str, list[Cell]] = {}
     for row in table:

@@ -5,16 +5,20 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from conformance.report.results import Case, Row, Status, Verdict
+from conformance.report.results import CaseResult, RequirementResult, Status, Verdict
 from conformance.report.tables import SCREENFUL, Tables, in_short
-from conformance.spec import CHAPTERS, Requirement
+from conformance.spec.requirements import CHAPTERS, Requirement
 
 COLUMNS = tuple(Status)
 WIDTH = 120
 
 
 def lines(
-    facts: Mapping[str, Any], options: Mapping[str, Any], table: Sequence[Row], tables: Tables, answer: Verdict
+    facts: Mapping[str, Any],
+    options: Mapping[str, Any],
+    table: Sequence[RequirementResult],
+    tables: Tables,
+    answer: Verdict,
 ) -> Iterator[str]:
     """The facts that the answer depends on, counts per chapter, tables in short, what failed by name, the answer."""
     threads = f"{facts['threads']} thread{'s' * (facts['threads'] != 1)}"
@@ -48,7 +52,7 @@ def _profile(profile: Mapping[str, Any]) -> list[str]:
     return _wrapped(f"device profile {profile['name']}: ", "; ".join(said) or "excuses nothing")
 
 
-def _counts(name: str, table: Sequence[Row]) -> Iterator[str]:
+def _counts(name: str, table: Sequence[RequirementResult]) -> Iterator[str]:
     yield f"{name:14}" + "".join(f"{_heading(status):>16}" for status in COLUMNS)
     for chapter in CHAPTERS:
         count = Counter(row.status for row in table if row.requirement.chapter == chapter)
@@ -59,7 +63,7 @@ def _heading(status: Status) -> str:
     return "FAILS" if status is Status.FAILS else str(status)
 
 
-def _known_failures(table: Sequence[Row]) -> Iterator[str]:
+def _known_failures(table: Sequence[RequirementResult]) -> Iterator[str]:
     """By chapter, with the implementation where not all have it. Their reasons are in the result file."""
     implementations = {row.implementation for row in table}
     found: dict[Requirement, list[str]] = {}
@@ -80,7 +84,7 @@ def _wrapped(head: str, text: str) -> list[str]:
     return textwrap.wrap(head + text, WIDTH, subsequent_indent=" " * len(head))
 
 
-def _failure(row: Row, options: Mapping[str, Any]) -> Iterator[str]:
+def _failure(row: RequirementResult, options: Mapping[str, Any]) -> Iterator[str]:
     failed = [case for case in row.cases if case.status is Status.FAILS]
     more = f" (and {len(failed) - 1} more cases)" if len(failed) > 1 else ""
     yield cut(f"FAILS {row.requirement.id} ({row.implementation}): {failed[0].message}{more}")
@@ -89,7 +93,7 @@ def _failure(row: Row, options: Mapping[str, Any]) -> Iterator[str]:
     yield f"       rerun: {rerun(failed[0], options)}"
 
 
-def rerun(case: Case, options: Mapping[str, Any]) -> str:
+def rerun(case: CaseResult, options: Mapping[str, Any]) -> str:
     """The command that runs this one case again."""
     parts = [f'python -m conformance run "{case.test}" --implementation {case.implementation} --seed {options["seed"]}']
     parts += [f"--device {options['device']}"] * (options["device"] != "cpu")

@@ -5,7 +5,7 @@ import os
 
 import torch
 
-from conformance.implementations import TorchFunc
+from conformance.implementations.torch_func import TorchFunc
 
 
 class Crashing(TorchFunc):

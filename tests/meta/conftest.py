@@ -12,8 +12,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from conformance.suite import HOME as ROOT
-from conformance.suite import SUITE
+from conformance.spec.locations import HOME as ROOT
+from conformance.spec.locations import SUITE
 
 CHAPTERS = sorted(str(path) for path in SUITE.glob("test_*.py"))
 # A nested run keeps its hands off what belongs to the outer one: its cache, its coverage, its alarm clock, its garbage

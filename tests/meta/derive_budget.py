@@ -8,9 +8,13 @@ from collections.abc import Iterator
 
 import torch
 
-from conformance.implementations import TorchFunc
-from conformance.models import MEMBERS, SAMPLES, NormNet, TiedNet, draw, members, small_cnn, tokens
-from conformance.numerics import UNITS, budgets, error, loop
+from conformance.cases.data import SAMPLES, draw, tokens
+from conformance.cases.members import MEMBERS, members
+from conformance.cases.networks import NormNet, TiedNet
+from conformance.implementations.torch_func import TorchFunc
+from conformance.numerics.budget import UNITS, budgets, error
+from conformance.numerics.plain_loop import loop
+from conformance.reference.simple_cnn import small_cnn
 
 DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 CASES = {small_cnn: (1, 8, 8), NormNet: (3,), TiedNet: None}

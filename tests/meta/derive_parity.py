@@ -12,27 +12,32 @@ from contextlib import suppress
 
 import torch
 
-from conformance import parity
-from conformance.axes import AUTOCASTS, LIBRARIES, PLAIN
-from conformance.cases import smooth
-from conformance.implementations import TorchFunc
-from conformance.numerics import UNITS, budgets, error, is_inexact
-from conformance.parity import Exercise, Setup, relative_error
-from conformance.trees import leaves
+from conformance.cases import smooth_cases
+from conformance.cases.numeric_settings import AUTOCASTS, LIBRARIES, PLAIN
+from conformance.implementations.torch_func import TorchFunc
+from conformance.numerics.budget import UNITS, budgets, error
+from conformance.utils.pytree import is_inexact, leaves
+from conformance.workloads import precision
+from conformance.workloads.precision import PrecisionRun, Setup, relative_error
 
 HALVES = (torch.bfloat16, torch.float16)
 REALS = [(dtype, PLAIN) for dtype in (torch.float32, torch.float64, *HALVES)]
 # As many threads as one likes, and where autocast stands, change little: one of each kind says enough.
 ONEDNN_OFF = LIBRARIES[0]
 SET = [(torch.float32, setting) for setting in (ONEDNN_OFF, *AUTOCASTS[::2])] + [(torch.bfloat16, ONEDNN_OFF)]
-QUANTITIES = {"answered": smooth.ALL, "learned": smooth.ALL, "stepped": smooth.ALL, "differentiated": smooth.PURE}
+QUANTITIES = {
+    "answered": smooth_cases.ALL,
+    "learned": smooth_cases.ALL,
+    "stepped": smooth_cases.ALL,
+    "differentiated": smooth_cases.PURE,
+}
 
 
 def measured(setup, quantity, seed):
     """(ensemble - UNITS) / loop for each tensor of each member, and the loop's error in roundings."""
     torch.manual_seed(seed)
-    exercise = Exercise(setup, 0, "cpu")
-    answer = exercise.loop(getattr(parity, quantity))
+    exercise = PrecisionRun(setup, 0, "cpu")
+    answer = exercise.loop(getattr(precision, quantity))
     actual = leaves(getattr(exercise, quantity)(TorchFunc()), "")
     trees = [[leaf for _, leaf in leaves(tree, "")] for tree in (*answer.values, *answer.truth, *answer.sample)]
     n = len(answer.values)
@@ -50,10 +55,10 @@ def measured(setup, quantity, seed):
 def main(seeds):
     device = torch.device("cpu")
     for quantity, cases in QUANTITIES.items():
-        for dtype, setting in (*REALS, *((each, PLAIN) for each in smooth.COMPLEX), *SET):
-            for case in (smooth.COMPLEX[dtype],) if dtype in smooth.COMPLEX else cases:
+        for dtype, setting in (*REALS, *((each, PLAIN) for each in smooth_cases.COMPLEX), *SET):
+            for case in (smooth_cases.COMPLEX[dtype],) if dtype in smooth_cases.COMPLEX else cases:
                 setup = Setup(case, dtype, setting)
-                if setup.lacks(device):
+                if setup.unavailable_reason(device):
                     continue
                 found = []
                 with suppress(RuntimeError):  # what torch refuses tests/test_parity.py knows
@@ -70,6 +75,6 @@ def main(seeds):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    parity.PLAUSIBLE = parity.PLAUSIBLE_OUTPUT = math.inf
+    precision.PLAUSIBLE = precision.PLAUSIBLE_OUTPUT = math.inf
     warnings.simplefilter("ignore")
     main(int(sys.argv[1]))

@@ -7,18 +7,23 @@ import copy
 import gc
 import io
 
+import conformance.stand_in
 import pytest
 import torch
 from test_kill_matrix import asked, assert_killed
 from torch import nn
 from torch.utils import backend_registration
 
-import conformance.stand_in
+from conformance.devices.simulated import backend
 from conformance.faults import FAULTS
-from conformance.stand_in import backend
 from conftest import Thin
 
-ON_THE_STAND_IN = ["--device=standin", "--device-module=conformance.stand_in", "--implementation=torch.func", "--tb=no"]
+ON_THE_STAND_IN = [
+    "--device=standin",
+    "--device-module=conformance.devices.simulated",
+    "--implementation=torch.func",
+    "--tb=no",
+]
 
 
 @pytest.mark.parametrize("fault", [name for name, fault in FAULTS.items() if fault.device == "standin"])

@@ -1,8 +1,8 @@
 """Results for the tests of the report: a few requirements, and cases by name."""
 
-from conformance.report import files, reading
-from conformance.report.results import Case, Status, rows, verdict
-from conformance.spec import Requirement
+from conformance.report import reader, writer
+from conformance.report.results import CaseResult, Status, rows, verdict
+from conformance.spec.requirements import Requirement
 
 MUST = Requirement("forward.a", "must", "It works.", "docs")
 SHOULD = Requirement("stacking.b", "should", "It helps.", "docs")
@@ -30,7 +30,7 @@ CELL = {"implementation": "torch.func", "row": "SGD", "column": "default", "says
 
 
 def case(status, test="test_a[x]", requirement=MUST, implementation="torch.func", **facts):
-    return Case(test, requirement.id, implementation, Status(status), **facts)
+    return CaseResult(test, requirement.id, implementation, Status(status), **facts)
 
 
 def document(*cases, torch="2.13.0+cpu", device="cpu", spec=SPEC, implementations=("torch.func",), **options):
@@ -38,8 +38,8 @@ def document(*cases, torch="2.13.0+cpu", device="cpu", spec=SPEC, implementation
     table = rows(spec, implementations, cases)
     facts = FACTS | {"torch": torch, "device": device}
     asked = OPTIONS | {"implementations": list(implementations)} | options
-    return files.document(facts, asked, table, {"optimizers": [CELL]}, verdict(table, certify=False), 1.5)
+    return writer.document(facts, asked, table, {"optimizers": [CELL]}, verdict(table, certify=False), 1.5)
 
 
 def result(*cases, name="result.json", **facts):
-    return reading.of(name, document(*cases, **facts))
+    return reader.parse_result(name, document(*cases, **facts))

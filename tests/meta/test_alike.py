@@ -9,8 +9,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from conformance.alike import difference
-from conformance.models import NormNet, TiedNet, members
+from conformance.cases.members import members
+from conformance.cases.networks import NormNet, TiedNet
+from conformance.reference.compatibility import difference
 
 
 class Options:

@@ -6,7 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from conformance.assertions import (
+from conformance.cases.data import draw
+from conformance.cases.members import members
+from conformance.cases.networks import NormNet
+from conformance.numerics.assertions import (
     assert_distinct,
     assert_members_close,
     assert_same,
@@ -15,13 +18,12 @@ from conformance.assertions import (
     refuses,
     unchanged,
 )
-from conformance.models import NormNet, draw, members
-from conformance.numerics import Answer, loop
+from conformance.numerics.plain_loop import LoopResult, loop
 
 
 def answer(*values):
     """What a loop answers that is exact, with one tree a member."""
-    return Answer(values, values, values)
+    return LoopResult(values, values, values)
 
 
 ROWS = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], dtype=torch.float64)

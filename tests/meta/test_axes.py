@@ -5,9 +5,20 @@ from contextlib import nullcontext
 import pytest
 import torch
 
-from conformance import axes
-from conformance.axes import AUTOCASTS, BACKENDS, CALL, COARSER, EVERYTHING, LIBRARIES, MEMBER, PLAIN, autocast, backend
-from conformance.settings import matmul_precision, settings
+from conformance.cases import numeric_settings
+from conformance.cases.numeric_settings import (
+    AUTOCASTS,
+    BACKENDS,
+    CALL,
+    COARSER,
+    EVERYTHING,
+    LIBRARIES,
+    MEMBER,
+    PLAIN,
+    autocast,
+    backend,
+)
+from conformance.utils.torch_settings import matmul_precision, settings
 
 CPU, META = torch.device("cpu"), torch.device("meta")
 
@@ -35,33 +46,35 @@ def test_a_setting_is_around_what_it_says_and_nothing_else(setting):
 def test_what_changes_no_bit_says_so_by_name():
     same = backend("nothing", nullcontext, nullcontext)
 
-    assert same.lacks(CPU) == "nothing changes no bit on cpu"
+    assert same.unavailable_reason(CPU) == "nothing changes no bit on cpu"
 
 
 def test_what_changes_a_bit_counts(monkeypatch):
     numbers = iter([torch.zeros(1), torch.ones(1)])
-    monkeypatch.setattr(axes, "_product_and_convolution", lambda device: [next(numbers)])
+    monkeypatch.setattr(numeric_settings, "_product_and_convolution", lambda device: [next(numbers)])
 
-    assert backend("something", nullcontext, nullcontext).lacks(CPU) is None
+    assert backend("something", nullcontext, nullcontext).unavailable_reason(CPU) is None
 
 
 def test_cudnn_is_asked_whether_it_takes_a_tensor(monkeypatch):
     off = next(each for each in LIBRARIES if str(each) == "cudnn-off")
-    assert off.lacks(CPU) == "cuDNN takes no tensor of cpu"
+    assert off.unavailable_reason(CPU) == "cuDNN takes no tensor of cpu"
 
     monkeypatch.setattr(torch.backends.cudnn, "is_acceptable", lambda tensor: True)
-    assert off.lacks(CPU) is None
+    assert off.unavailable_reason(CPU) is None
 
 
 def test_a_device_without_autocast_says_so_in_its_words():
-    assert autocast(torch.bfloat16, CALL).lacks(CPU) is None
-    assert autocast(torch.bfloat16, CALL).lacks(META).startswith("meta has no autocast to torch.bfloat16: ")
+    assert autocast(torch.bfloat16, CALL).unavailable_reason(CPU) is None
+    assert (
+        autocast(torch.bfloat16, CALL).unavailable_reason(META).startswith("meta has no autocast to torch.bfloat16: ")
+    )
 
 
 def test_an_autocast_that_is_not_done_is_seen(monkeypatch):
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
 
-    assert axes._lacks_autocast.__wrapped__(torch.float16, CPU) == (  # noqa: SLF001
+    assert numeric_settings._lacks_autocast.__wrapped__(torch.float16, CPU) == (  # noqa: SLF001
         "under autocast to torch.float16 cpu computes in torch.float32"
     )
 

@@ -6,35 +6,35 @@ import math
 import pytest
 import torch
 
-from conformance.bench import __main__ as command
-from conformance.bench import cells, checking, floor, forms, measuring
-from conformance.bench.cells import Size
-from conformance.bench.networks import NETWORKS, Network, cnn_by_hand
-from conformance.compiling import EAGER, Backend
-from conformance.devices import CANNOT_ANSWER
-from conformance.models import small_cnn
+from conformance.benchmark import __main__ as command
+from conformance.benchmark import grid, measure, roofline, variants, verify
+from conformance.benchmark.grid import Size
+from conformance.benchmark.networks import NETWORKS, Network, cnn_by_hand
+from conformance.devices.probe import CANNOT_ANSWER
+from conformance.reference.simple_cnn import small_cnn
+from conformance.utils.torch_compile import EAGER, Backend
 
 CPU = torch.device("cpu")
 TINY = Network("tiny", small_cnn, cnn_by_hand, sample=(1, 8, 8), classes=13)
-QUICK = floor.Floor(math.inf, math.inf)
+QUICK = roofline.Floor(math.inf, math.inf)
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     """Chunks of two members, few rounds, and nothing is compiled, which takes seconds."""
-    monkeypatch.setattr(forms, "CHUNK", 2)
-    monkeypatch.setattr(forms, "BACKEND", Backend("no_such_backend"))
-    monkeypatch.setattr(measuring, "MOST", 3)
+    monkeypatch.setattr(variants, "CHUNK", 2)
+    monkeypatch.setattr(variants, "BACKEND", Backend("no_such_backend"))
+    monkeypatch.setattr(measure, "MOST", 3)
 
 
 def rows(network, *, machine=QUICK, limit=60.0, members=3, says=None):
     size = Size(network, members, 5)
-    return list(measuring.rows([size], CPU, machine, limit, (says if says is not None else []).append))
+    return list(measure.rows([size], CPU, machine, limit, (says if says is not None else []).append))
 
 
 def test_every_network_is_measured_at_every_size():
-    assert len(cells.SIZES) == len({str(size) for size in cells.SIZES}) == 2 * 6 * 3
-    assert str(cells.SIZES[-1]) == "SimpleCNN, 100 members, minibatches of 64"
+    assert len(grid.SIZES) == len({str(size) for size in grid.SIZES}) == 2 * 6 * 3
+    assert str(grid.SIZES[-1]) == "SimpleCNN, 100 members, minibatches of 64"
 
 
 @pytest.mark.parametrize("network", [TINY, NETWORKS[0]], ids=lambda network: network.name)
@@ -46,15 +46,15 @@ def test_each_form_is_right_and_gets_its_ratio(network):
     assert [row["what"] for row in table] == ["forward", "backward", "step"]
     assert says == [f"1 of 1: {network.name}, 3 members, minibatches of 5; 60 s of timing left"]
     for row in table:
-        assert list(row["forms"]) == list(forms.FORMS)
+        assert list(row["forms"]) == list(variants.FORMS)
         timed = [each for form, each in row["forms"].items() if form != "compiled"]
         assert all(each["ratio"] > 0 and each["low"] <= each["high"] for each in timed)
         assert row["forms"]["loop"]["ratio"] == 1
 
 
 def test_what_is_compiled_is_right_too(monkeypatch):
-    monkeypatch.setattr(forms, "BACKEND", EAGER)
-    monkeypatch.setattr(measuring, "WHATS", ("step",))
+    monkeypatch.setattr(variants, "BACKEND", EAGER)
+    monkeypatch.setattr(measure, "WHATS", ("step",))
 
     (row,) = rows(TINY)
 
@@ -81,8 +81,8 @@ def test_a_form_that_fails_says_how():
 @pytest.mark.parametrize("what", ["backward", "step"])
 def test_gradients_and_steps_are_checked(what):
     models, images, classes = Size(TINY, 3, 5).drawn(CPU)
-    expected = checking.Expected(models, images, classes)
-    right, stale = forms.Loop(models, images, classes), forms.Loop(models, images.flip(1).mul(2), classes)
+    expected = verify.Expected(models, images, classes)
+    right, stale = variants.Loop(models, images, classes), variants.Loop(models, images.flip(1).mul(2), classes)
 
     assert expected.check(right, "backward") > 0
     with pytest.raises(AssertionError, match=rf"member 0: {what}"):
@@ -95,21 +95,21 @@ def test_what_there_is_no_form_for_is_said():
         assert "no_such_backend does not work here" in row["forms"]["compiled"]["reason"]
 
 
-@pytest.mark.parametrize("machine", [floor.Floor(1e-9, 1e-9), QUICK], ids=["foreseen", "found"])
+@pytest.mark.parametrize("machine", [roofline.Floor(1e-9, 1e-9), QUICK], ids=["foreseen", "found"])
 def test_what_would_outlast_the_limit_is_said(machine):
     (*_, row) = rows(TINY, machine=machine, limit=0.0)
 
     assert row["rounds"] == 0
     reasons = {form: each["reason"] for form, each in row["forms"].items()}
-    assert {reasons[form] for form in ("loop", "vmap", "chunks", "by hand")} == {measuring.TOO_LONG}
+    assert {reasons[form] for form in ("loop", "vmap", "chunks", "by hand")} == {measure.TOO_LONG}
     assert "no_such_backend" in reasons["compiled"]
 
 
 def test_the_floor_is_measured_and_counted():
-    machine = floor.measured(CPU, side=16, numbers=64)
+    machine = roofline.measured(CPU, side=16, numbers=64)
     models, images, classes = Size(NETWORKS[0], 1, 5).drawn(CPU)
 
-    flops, moved = floor.flops(models[0], images[0], classes[0]), floor.bytes_of(models[0])
+    flops, moved = roofline.flops(models[0], images[0], classes[0]), roofline.bytes_of(models[0])
 
     assert machine.flops > 0
     assert machine.bytes > 0
@@ -118,13 +118,13 @@ def test_the_floor_is_measured_and_counted():
     # What reaches the images needs no gradient.
     assert flops["backward"] == flops["step"] == 2 * 5 * (3 * products - 784 * 256)
     assert moved["step"] == 5 * moved["forward"] == 5 * 4 * (products + 256 + 256 + 10)
-    assert floor.Floor(10, 2).least(30, 4) == 3
-    assert floor.Floor(10, 2).least(30, 8) == 4
+    assert roofline.Floor(10, 2).least(30, 4) == 3
+    assert roofline.Floor(10, 2).least(30, 8) == 4
 
 
 def test_the_command_writes_a_line_a_cell(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(cells, "SIZES", [Size(TINY, 2, 3)])
-    monkeypatch.setattr(floor, "measured", lambda device: floor.Floor(1e9, 1e9))
+    monkeypatch.setattr(grid, "SIZES", [Size(TINY, 2, 3)])
+    monkeypatch.setattr(roofline, "measured", lambda device: roofline.Floor(1e9, 1e9))
     monkeypatch.setenv(command.TUNABLES, "glibc.malloc.mmap_threshold=1")
     result = tmp_path / "result.json"
 
@@ -132,7 +132,7 @@ def test_the_command_writes_a_line_a_cell(monkeypatch, tmp_path, capsys):
 
     written = json.loads(result.read_text(encoding="utf-8"))
     assert code == 0
-    assert [row["what"] for row in written["rows"]] == list(cells.WHATS)
+    assert [row["what"] for row in written["rows"]] == list(grid.WHATS)
     assert sum('"what"' in line for line in result.read_text(encoding="utf-8").splitlines()) == 3
     assert written["environment"]["glibc_tunables"] == "glibc.malloc.mmap_threshold=1"
     assert written["floor"] == {"flops": 1e9, "bytes": 1e9}

@@ -6,13 +6,13 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from conformance.bench import recorded, render, svg
-from conformance.bench.cells import MEMBERS, SAMPLES, WHATS
-from conformance.bench.forms import FORMS
-from conformance.bench.recorded import Recorded
+from conformance.benchmark import heatmap, render, results
+from conformance.benchmark.grid import MEMBERS, SAMPLES, WHATS
+from conformance.benchmark.results import Recorded
+from conformance.benchmark.variants import FORMS
 from conftest import ROOT
 
-BENCH = sorted((ROOT / "fixtures" / "bench").glob("*.json"))
+BENCH = sorted((ROOT / "fixtures" / "benchmark").glob("*.json"))
 FACTS = {
     "torch": "2.13.0+<&>",
     "device": "cpu",
@@ -41,7 +41,7 @@ TABLE = Recorded(
 
 
 def test_each_ratio_and_each_reason_is_in_the_picture():
-    picture = ET.fromstring(svg.drawn(TABLE))  # noqa: S314 - our own
+    picture = ET.fromstring(heatmap.drawn(TABLE))  # noqa: S314 - our own
 
     said = ["".join(each.itertext()) for each in picture.iter("{http://www.w3.org/2000/svg}text")]
     assert {"0.20", "1.00", "12.5", "1.06"} <= set(said)
@@ -51,7 +51,7 @@ def test_each_ratio_and_each_reason_is_in_the_picture():
 
 
 def test_it_can_be_read_aloud():
-    picture = ET.fromstring(svg.drawn(TABLE))  # noqa: S314 - our own
+    picture = ET.fromstring(heatmap.drawn(TABLE))  # noqa: S314 - our own
 
     assert picture.get("role") == "img"
     title, desc = (picture.findtext(f"{{http://www.w3.org/2000/svg}}{each}") for each in ("title", "desc"))
@@ -69,11 +69,11 @@ def test_a_device_is_named_and_so_is_what_malloc_was_told():
 
 
 def test_the_table_says_from_where_to_where():
-    assert list(recorded.markdown(TABLE))[2:] == [
+    assert list(results.markdown(TABLE))[2:] == [
         "| CNN, forward | 25% to 50% | 0.20 to 12.5, 1 of 2 faster | - | - | 1.00 to 1.06, 1 of 2 faster |",
         "| CNN, step | - | - | - | - | - |",
     ]
-    assert recorded.figure(123.4) == "123"
+    assert results.figure(123.4) == "123"
 
 
 def test_the_command_draws_beside_what_it_is_given(tmp_path, capsys):
@@ -82,8 +82,8 @@ def test_the_command_draws_beside_what_it_is_given(tmp_path, capsys):
 
     assert render.main([str(given)]) == 0
 
-    assert (tmp_path / "some.svg").read_text(encoding="utf-8") == svg.drawn(TABLE)
-    assert capsys.readouterr().out == "\n".join(recorded.markdown(TABLE)) + "\n\n"
+    assert (tmp_path / "some.svg").read_text(encoding="utf-8") == heatmap.drawn(TABLE)
+    assert capsys.readouterr().out == "\n".join(results.markdown(TABLE)) + "\n\n"
 
 
 @pytest.mark.parametrize("path", BENCH, ids=lambda path: path.stem)
@@ -97,12 +97,12 @@ def test_what_is_recorded_is_whole_and_right(path):
 
 @pytest.mark.parametrize("path", BENCH, ids=lambda path: path.stem)
 def test_the_picture_is_what_the_command_makes_of_the_record(path):
-    assert path.with_suffix(".svg").read_text(encoding="utf-8") == svg.drawn(Recorded.load(path))
+    assert path.with_suffix(".svg").read_text(encoding="utf-8") == heatmap.drawn(Recorded.load(path))
 
 
 @pytest.mark.parametrize("path", BENCH, ids=lambda path: path.stem)
 def test_the_readme_has_the_table_and_the_picture(path):
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
 
-    assert "\n".join(recorded.markdown(Recorded.load(path))) in readme
-    assert f"(fixtures/bench/{path.stem}.svg)" in readme
+    assert "\n".join(results.markdown(Recorded.load(path))) in readme
+    assert f"(fixtures/benchmark/{path.stem}.svg)" in readme

@@ -9,19 +9,23 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from conformance import reference
-from conformance.assertions import assert_same
-from conformance.calls import Call, Pair, assert_is_the_loop
-from conformance.child import in_child
-from conformance.implementations import Reference, TorchFunc
-from conformance.strategies import calls, nested_calls
-from conformance.trees import leaves
+from conformance.implementations.reference_loop import Reference
+from conformance.implementations.torch_func import TorchFunc
+from conformance.numerics.assertions import assert_same
+from conformance.reference.vmap import spread_dims
+from conformance.reference.vmap import vmap as reference_vmap
+from conformance.utils.child_process import in_child
+from conformance.utils.pytree import leaves
+from conformance.workloads.strategies import calls, nested_calls
+from conformance.workloads.vmap_calls import Pair, VmapCall, assert_is_the_loop
 
 X = "torch.arange(15.).reshape(3, 5)"
 
 
 def test_a_call_is_its_source():
-    call = Call("lambda a, b: (a.sum() + b.left, b.right)", f"({X}, Pair({X}.T, None))", (0, Pair(1, None)), (0, None))
+    call = VmapCall(
+        "lambda a, b: (a.sum() + b.left, b.right)", f"({X}, Pair({X}.T, None))", (0, Pair(1, None)), (0, None)
+    )
 
     assert_same(
         call.expected(),
@@ -36,7 +40,7 @@ def test_a_failure_carries_a_script_that_needs_torch_alone():
         def vmap(self, func, *args, **kwargs):
             return lambda *inputs: super(Wrong, self).vmap(func, *args, **kwargs)(*inputs) + 1
 
-    call = Call("lambda a: a * 2", f"({X},)", 1, 1, 2)
+    call = VmapCall("lambda a: a * 2", f"({X},)", 1, 1, 2)
 
     with pytest.raises(AssertionError, match="output is") as caught:
         assert_is_the_loop(Wrong(), call)
@@ -49,7 +53,7 @@ def test_a_failure_carries_a_script_that_needs_torch_alone():
 
 
 def test_arguments_keep_their_layout_on_another_device():
-    call = Call("lambda a: a", f"({X}.T, {X}.expand(2, 3, 5), {X}[1:, ::2], 3)")
+    call = VmapCall("lambda a: a", f"({X}.T, {X}.expand(2, 3, 5), {X}[1:, ::2], 3)")
 
     for here, there in zip(call.arguments(), call.arguments("meta"), strict=True):
         if isinstance(here, torch.Tensor):
@@ -94,7 +98,7 @@ def test_the_draws_reach_every_corner():
     @given(st.one_of(calls(), calls(out_dims=True), calls(out_dims=True, chunked=True)))
     def look(call):
         args = call.arguments()
-        dims = reference.spread(
+        dims = spread_dims(
             call.in_dims if isinstance(call.in_dims, tuple) else (call.in_dims,) * len(args), args, "in_dims"
         )
         found["containers"].update(type(arg) for arg in args)
@@ -122,7 +126,7 @@ def test_the_draws_reach_every_corner():
 @settings(max_examples=30)
 @given(call=nested_calls())
 def test_nested_calls_have_two_levels(call):
-    out = call.run(reference.vmap)
+    out = call.run(reference_vmap)
 
     assert out.ndim >= 2
     assert {2, 3, 5} & set(out.shape)

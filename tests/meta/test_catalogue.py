@@ -8,11 +8,13 @@ from torch import nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+from conformance.cases.data import SAMPLES
 from conformance.cases.inputs import integers, padding
-from conformance.cases.modules import accepting, covered, functional, since, where
+from conformance.cases.members import MEMBERS
+from conformance.cases.modules import coverage, functional
+from conformance.cases.modules.case import accepting, since, where
 from conformance.cases.modules.catalogue import CATALOGUE, FAMILIES
-from conformance.models import MEMBERS, SAMPLES
-from conformance.trees import leaves
+from conformance.utils.pytree import leaves
 
 BY_NAME = {case.name: case for case in CATALOGUE}
 EACH = pytest.mark.parametrize("case", CATALOGUE, ids=str)
@@ -73,15 +75,15 @@ def test_names_are_unique():
 
 
 def test_every_class_has_a_case_or_a_reason():
-    assert covered.missing() == []
+    assert coverage.missing() == []
 
 
 def test_every_function_has_a_case_or_a_reason():
-    assert covered.missing_functions() == []
+    assert coverage.missing_functions() == []
 
 
 def test_the_classes_are_those_that_people_know():
-    classes = covered.classes()
+    classes = coverage.classes()
 
     assert {"Linear", "NLLLoss", "Sequential", "LazyConv2d", "Module"} <= classes.keys()
     assert "Parameter" not in classes
@@ -89,7 +91,7 @@ def test_the_classes_are_those_that_people_know():
 
 
 def test_the_functions_are_those_that_people_know():
-    functions = covered.functions()
+    functions = coverage.functions()
 
     assert {"linear", "relu_", "scaled_dot_product_attention", "one_hot"} <= functions.keys()
     assert not {"Tensor", "Optional", "Callable"} & functions.keys()
@@ -99,19 +101,19 @@ def test_the_functions_are_those_that_people_know():
 def test_a_class_of_a_new_release_is_missing(monkeypatch):
     monkeypatch.setattr(nn, "NewNorm", type("NewNorm", (nn.Module,), {}), raising=False)
 
-    assert covered.missing() == ["NewNorm"]
+    assert coverage.missing() == ["NewNorm"]
 
 
 @pytest.mark.parametrize("name", ["new_norm", "linear_", "linear_with_indices"])
 def test_a_function_of_a_new_release_is_missing(monkeypatch, name):
     monkeypatch.setattr(F, name, lambda x: x, raising=False)
 
-    assert covered.missing_functions() == [name]
+    assert coverage.missing_functions() == [name]
 
 
 def test_no_case_has_a_reason_why_there_is_none():
     assert not {name.split("-")[0] for name in BY_NAME} & (
-        covered.NOT_CALLED.keys() | covered.FUNCTIONS_NOT_CALLED.keys()
+        coverage.NOT_CALLED.keys() | coverage.FUNCTIONS_NOT_CALLED.keys()
     )
 
 
@@ -218,7 +220,7 @@ def test_all_others_are_in_train_mode(case):
     assert all(module.training for model in models for module in model.modules())
 
 
-@pytest.mark.parametrize("case", [case for case in CATALOGUE if case.name.split("-")[0] in covered.classes()], ids=str)
+@pytest.mark.parametrize("case", [case for case in CATALOGUE if case.name.split("-")[0] in coverage.classes()], ids=str)
 def test_it_has_a_module_of_the_class_in_its_name(case):
     models, _ = two(case)
     # Lazy modules have become what they were to become.

@@ -11,13 +11,14 @@ import theirs
 import theirs_work
 import torch
 
-from conformance.check import answering, blocking, command, contained, cost, screen, source
-from conformance.check.document import Document
-from conformance.check.inputs import described
-from conformance.check.model import load
-from conformance.check.request import MistakeError, Request
-from conformance.implementations import TorchFunc
-from conformance.subject import Subject
+from conformance.checks.subject import Subject
+from conformance.cli import check as check_command
+from conformance.implementations.torch_func import TorchFunc
+from conformance.model_check import cost, failure_location, supervisor, terminal, user_code, worker
+from conformance.model_check.input_spec import described
+from conformance.model_check.model_loader import load_model
+from conformance.model_check.options import Request, UsageError
+from conformance.model_check.result import Document
 from conftest import ROOT
 
 CPU = torch.device("cpu")
@@ -25,7 +26,7 @@ ask = partial(Request, members=3, batch=7)
 
 
 def test_the_steps_are_known_without_torch():
-    code = "import sys; from conformance.check import command; assert 'torch' not in sys.modules"
+    code = "import sys; from conformance.model_check import command; assert 'torch' not in sys.modules"
 
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
@@ -64,7 +65,7 @@ def test_an_input_is_what_it_is_described_as(text, shape, dtype, low, high):
     ],
 )
 def test_a_description_that_makes_no_sense_is_a_mistake(text, problem):
-    with pytest.raises(MistakeError, match=problem):
+    with pytest.raises(UsageError, match=problem):
         described(text, 7)
 
 
@@ -83,22 +84,22 @@ def test_a_description_that_makes_no_sense_is_a_mistake(text, problem):
     ],
 )
 def test_a_model_that_can_t_be_had_is_a_mistake(model, inputs, problem):
-    with pytest.raises(MistakeError, match=problem):
-        load(ask(model, inputs))
+    with pytest.raises(UsageError, match=problem):
+        load_model(ask(model, inputs))
 
 
 @pytest.mark.parametrize("name", [":inputs", "theirs:inputs"])
 def test_a_function_makes_all_arguments_of_each_member(name):
-    first, second = load(ask("theirs:Three", (name,))).minibatches(2, device=CPU, dtype=torch.float64)
+    first, second = load_model(ask("theirs:Three", (name,))).minibatches(2, device=CPU, dtype=torch.float64)
 
     assert [getattr(each, "dtype", each) for each in first] == [torch.float64, torch.int64, 2]
     assert not torch.equal(first[0], second[0])
 
 
 def test_a_function_that_gives_no_tuple_is_a_mistake():
-    case = load(ask("theirs:mlp", (":no_tuple",)))
+    case = load_model(ask("theirs:mlp", (":no_tuple",)))
 
-    with pytest.raises(MistakeError, match=r"theirs:no_tuple\(\) gives a Tensor"):
+    with pytest.raises(UsageError, match=r"theirs:no_tuple\(\) gives a Tensor"):
         case.minibatches(2, device=CPU, dtype=torch.float64)
 
 
@@ -114,7 +115,7 @@ def test_a_function_that_gives_no_tuple_is_a_mistake():
 )
 def test_it_says_whether_members_differ_and_asks_members_that_do(model, problem, equal):
     torch.manual_seed(0)
-    case = load(ask(f"theirs:{model}", ("3",)))
+    case = load_model(ask(f"theirs:{model}", ("3",)))
 
     made = case.members(3, device=CPU, dtype=torch.float64)
 
@@ -125,7 +126,7 @@ def test_it_says_whether_members_differ_and_asks_members_that_do(model, problem,
 
 
 def questions(model, shape="3"):
-    return answering.Questions(load(ask(f"theirs:{model}", (shape,))), TorchFunc(), CPU, None, 3)
+    return worker.Questions(load_model(ask(f"theirs:{model}", (shape,))), TorchFunc(), CPU, None, 3)
 
 
 def found(model, check, shape="3"):
@@ -152,7 +153,9 @@ def test_what_blocks_is_an_operation_in_a_module_at_a_line(model, shape, check, 
 
 def test_what_stops_in_no_code_of_anybody_has_no_line():
     assert found("mlp", "own_minibatch", "4")["message"].startswith("the plain loop fails")
-    assert blocking.place(KeyError("x"), lambda: None) == blocking.Place(None, None, None)
+    assert failure_location.locate_failure(KeyError("x"), lambda: None) == failure_location.FailureLocation(
+        None, None, None
+    )
 
 
 def test_the_line_is_ones_own_or_that_of_a_third_one(tmp_path, monkeypatch):
@@ -160,12 +163,12 @@ def test_the_line_is_ones_own_or_that_of_a_third_one(tmp_path, monkeypatch):
     third.parent.mkdir()
     own.write_text("a\nb\n", encoding="utf-8")
     third.write_text("c\n", encoding="utf-8")
-    monkeypatch.setattr(source, "_SITE", third.parent)
+    monkeypatch.setattr(user_code, "_SITE", third.parent)
     others = [(torch.__file__, 1), (os.__file__, 1), ("<string>", 1)]
 
-    assert source.own_line([(str(own), 2), (str(third), 1), *others]) == f"{own}:2: b"
-    assert source.own_line([(str(third), 1), *others]) == f"{third}:1: c"
-    assert source.own_line(others) is None
+    assert user_code.own_line([(str(own), 2), (str(third), 1), *others]) == f"{own}:2: b"
+    assert user_code.own_line([(str(third), 1), *others]) == f"{third}:1: c"
+    assert user_code.own_line(others) is None
 
 
 def test_members_that_can_t_be_copied_are_notasked(monkeypatch):
@@ -179,14 +182,14 @@ def test_members_that_can_t_be_copied_are_notasked(monkeypatch):
 
 
 def test_a_mistake_in_the_inputs_ends_the_check():
-    with pytest.raises(MistakeError):
+    with pytest.raises(UsageError):
         found("mlp", "order", ":no_tuple")
 
 
 @pytest.mark.parametrize("calls", [cost.forward, cost.backward])
 @pytest.mark.parametrize("model", ["mlp", "dropped"])
 def test_loop_and_vmap_are_timed_on_the_same_work(calls, model):
-    case = load(ask(f"theirs:{model}", ("3",)))
+    case = load_model(ask(f"theirs:{model}", ("3",)))
     subject = Subject(case, TorchFunc(), CPU, torch.float64, 3)
 
     loop, together = (calls(subject)[name]() for name in ("loop", "vmap"))
@@ -231,14 +234,14 @@ def test_it_turns_where_vmap_is_faster_from_then_on(ratios, turn):
 def test_large_activations_on_a_cpu_are_told(monkeypatch):
     monkeypatch.setattr(cost, "SIZES", ())
     monkeypatch.setattr(cost, "peaks", lambda calls, device: {"loop": 2**20, "vmap": 2**25})
-    monkeypatch.setattr(cost.speed, "in_turn", lambda calls: {"loop": cost.speed.Timing(1, 1, 1), "vmap": TWICE})
+    monkeypatch.setattr(cost.timing, "in_turn", lambda calls: {"loop": cost.timing.Timing(1, 1, 1), "vmap": TWICE})
 
     told = questions("mlp").measured("speed_forward")
 
     assert told["status"] == "slower with large activations"
 
 
-TWICE = cost.speed.Timing(2, 2, 2)
+TWICE = cost.timing.Timing(2, 2, 2)
 
 
 @pytest.mark.parametrize(
@@ -252,23 +255,23 @@ TWICE = cost.speed.Timing(2, 2, 2)
     ],
 )
 def test_options_that_make_no_sense_are_mistakes(options, problem):
-    with pytest.raises(MistakeError, match=problem):
-        list(answering.events(ask("theirs:mlp", ("3",), **options), ()))
+    with pytest.raises(UsageError, match=problem):
+        list(worker.events(ask("theirs:mlp", ("3",), **options), ()))
 
 
 def test_what_is_done_is_not_asked_again():
     names = [
         value if name == "begin" else name
-        for name, value in answering.events(ask("theirs:branch", ("3",), dtype="float32"), answering.STEPS[:-1])
+        for name, value in worker.events(ask("theirs:branch", ("3",), dtype="float32"), worker.STEPS[:-1])
     ]
 
     assert names == ["environment", "model", "speed_backward", "end"]
 
 
 def test_a_crash_is_named_and_the_rest_is_asked(monkeypatch):
-    monkeypatch.setattr(contained, "_work", theirs_work.crashing)
+    monkeypatch.setattr(supervisor, "_work", theirs_work.crashing)
 
-    told = list(contained.answers(ask("a:model", ("3",))))
+    told = list(supervisor.answers(ask("a:model", ("3",))))
 
     assert told[:2] == [("environment", {}), ("model", {})]
     assert told[2:4] == [("begin", "one"), ("end", {"status": "right", "message": ""})]
@@ -282,17 +285,17 @@ def test_a_crash_is_named_and_the_rest_is_asked(monkeypatch):
 
 def test_a_crash_of_the_plain_module_is_told_from_one_of_the_ensemble(tmp_path):
     log = tmp_path / "log"
-    log.write_text('  File "conformance/numerics.py", line 7 in _run\n', encoding="utf-8")
+    log.write_text('  File "conformance/numerics/plain_loop.py", line 7 in _run\n', encoding="utf-8")
 
-    crash = contained.crash(-11, log)
+    crash = supervisor.crash(-11, log)
 
     assert crash["message"] == "the plain module alone ends the process with SIGSEGV"
 
 
 def test_a_step_that_hangs_is_named(monkeypatch):
-    monkeypatch.setattr(contained, "_work", theirs_work.hanging)
+    monkeypatch.setattr(supervisor, "_work", theirs_work.hanging)
 
-    told = list(contained.answers(ask("a:model", ("3",)), patience=0.5))
+    told = list(supervisor.answers(ask("a:model", ("3",)), patience=0.5))
 
     assert told == [("begin", "one"), ("end", {"status": "crash", "message": "no answer within 0 s"})]
 
@@ -302,10 +305,10 @@ def test_a_step_that_hangs_is_named(monkeypatch):
     [(theirs_work.mistaken, "^nonsense$"), (theirs_work.leaving, "a:model takes its process down: .* exit code 3")],
 )
 def test_what_ends_before_the_first_step_is_a_mistake(monkeypatch, work, problem):
-    monkeypatch.setattr(contained, "_work", work)
+    monkeypatch.setattr(supervisor, "_work", work)
 
-    with pytest.raises(MistakeError, match=problem):
-        list(contained.answers(ask("a:model", ("3",))))
+    with pytest.raises(UsageError, match=problem):
+        list(supervisor.answers(ask("a:model", ("3",))))
 
 
 MODEL = {"class": "Net", "holds": ["Net", "Embedding"], "parameters": 1234, "training": True, "tensors": 2}
@@ -367,7 +370,7 @@ def test_members_are_shown(facts, said):
     made = Document(ask("my:net", ("3",)))
     made.describe(MODEL | facts)
 
-    assert said in screen.members(made)
+    assert said in terminal.members(made)
 
 
 def test_an_answer_is_one_line_and_where_it_stops():
@@ -379,14 +382,14 @@ def test_an_answer_is_one_line_and_where_it_stops():
         "source": "a.py:1: b",
     }
 
-    assert screen.answer({"status": "right", "message": ""}, {}) == "right"
-    assert screen.answer({"status": "wrong", "message": "by 3"}, {}) == "WRONG: by 3"
-    assert screen.answer(refused, {}).splitlines() == [
+    assert terminal.answer({"status": "right", "message": ""}, {}) == "right"
+    assert terminal.answer({"status": "wrong", "message": "by 3"}, {}) == "WRONG: by 3"
+    assert terminal.answer(refused, {}).splitlines() == [
         "refused: no",
         " " * 20 + "operation: aten::x",
         " " * 20 + "line:      a.py:1: b",
     ]
-    assert screen.answer(refused, {"grad": refused}) == "refused as grad"
+    assert terminal.answer(refused, {"grad": refused}) == "refused as grad"
 
 
 @pytest.mark.parametrize(
@@ -401,7 +404,7 @@ def test_the_speed_is_shown(ratio, turn, said):
     row = {"members": 3, "ratio": ratio, "vmap": timing, "loop": timing | {"median": 2e-3}}
     told = {"status": "x", "asked": row, "rows": [row, row | {"members": 50}], "crossing": turn}
 
-    shown = " ".join(screen.answer(told | {"peak": {"loop": 999_000, "vmap": 2 * 10**6}}, {}).split())
+    shown = " ".join(terminal.answer(told | {"peak": {"loop": 999_000, "vmap": 2 * 10**6}}, {}).split())
 
     assert said in shown
     assert ("faster from 1 on" if turn else "nowhere faster") in shown
@@ -413,7 +416,7 @@ def checked(capfd):
     """`conformance check` in this process, and what it printed."""
 
     def call(*arguments):
-        code = command.main(arguments)
+        code = check_command.main(arguments)
         return code, *capfd.readouterr()
 
     return call
@@ -425,13 +428,13 @@ def test_a_model_is_checked_from_its_name_to_the_verdict(checked):
     data = json.loads(out)
     assert code == data["exit_code"] == 1
     assert data["verdict"] == "WRONG: backward, order, isolation, out_of_range"
-    assert set(data["checks"]) | set(data["cost"]) == {"members", *answering.STEPS}
+    assert set(data["checks"]) | set(data["cost"]) == {"members", *worker.STEPS}
     assert all(row["asked"]["members"] == 3 for row in data["cost"].values())
     assert {row["name"] for row in data["remedies"]} >= {"padding-row", "index-out-of-range"}
     lines = err.splitlines()
     assert lines[0].startswith("conformance check theirs:embedding: imports it and runs its code")
     assert [line.split()[0] for line in lines if not line.startswith(" ")][1:] == [
-        *("on", "model", "members", *answering.STEPS),
+        *("on", "model", "members", *worker.STEPS),
         *["way"] * len(data["remedies"]),
         "VERDICT:",
     ]
@@ -445,7 +448,7 @@ def test_without_json_a_person_reads_it(checked, monkeypatch):
         ("begin", "own_minibatch"),
         ("end", told),
     ]
-    monkeypatch.setattr(contained, "answers", lambda request: iter(events))
+    monkeypatch.setattr(supervisor, "answers", lambda request: iter(events))
 
     code, out, err = checked("my:net", "--input=3")
 
@@ -490,7 +493,7 @@ def test_a_mistake_of_the_child_is_one_too(checked):
 
 def test_help_says_how_inputs_are_described(capsys):
     with pytest.raises(SystemExit) as ended:
-        command.main(["--help"])
+        check_command.main(["--help"])
 
     assert ended.value.code == 0
     assert "17:0..999" in capsys.readouterr().out

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from conformance import suite
-from conformance.__main__ import HELP, MISTAKE, main
+from conformance.cli.main import HELP, MISTAKE, main
+from conformance.spec.locations import CONFIGURATION, HOME
 from conftest import NESTED, load
 
 ONE = ("--implementation=torch.func", "--requirement=stacking.refuses_no_model")
@@ -43,13 +43,13 @@ def test_without_paths_it_runs_the_suite_and_no_file_of_the_callers(run, tmp_pat
 
 
 def test_what_it_writes_lies_in_the_callers_folder(run, tmp_path):
-    suites = sorted(each.name for each in suite.HOME.iterdir())
+    suites = sorted(each.name for each in HOME.iterdir())
 
     run(*ONE, "-k", "nothing_like_it", nested=[each for each in NESTED if "cacheprovider" not in each])
 
     written = {each.name for each in tmp_path.iterdir()}
     assert {".pytest_cache", "conformance-result.json"} <= written
-    assert sorted(each.name for each in suite.HOME.iterdir()) == suites
+    assert sorted(each.name for each in HOME.iterdir()) == suites
 
 
 @pytest.mark.parametrize("folder", ["", "tests/"], ids=["by-itself", "with-the-folder"])
@@ -80,8 +80,8 @@ def test_a_mistake_is_one_line_and_has_the_exit_code_of_a_mistake(run):
 
 
 def test_the_clone_is_where_the_suite_is():
-    assert (suite.HOME / "README.md").is_file()
-    assert suite.CONFIGURATION.is_file()
+    assert (HOME / "README.md").is_file()
+    assert CONFIGURATION.is_file()
 
 
 @pytest.mark.parametrize("asked", ["-h", "--help"])

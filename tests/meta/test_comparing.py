@@ -3,8 +3,8 @@
 import pytest
 from results import MUST, SHOULD, SPEC, case, result
 
-from conformance.report import changes
-from conformance.report.comparing import Change, as_far_as_asked, compare
+from conformance.report import diff_text
+from conformance.report.diff import Change, as_far_as_asked, compare
 
 FAILS = {"status": "fails", "message": "off by 3.1e-05"}
 OTHERWISE = {"status": "fails", "message": "shape (3, 5)"}
@@ -141,7 +141,7 @@ def test_only_what_was_asked_is_compared_with_a_whole_run():
 
 
 def screen(old, new):
-    return list(changes.lines(old, new, compare(old, new)))
+    return list(diff_text.lines(old, new, compare(old, new)))
 
 
 def test_the_screen_says_what_changed_from_what_to_what():
@@ -180,7 +180,7 @@ def test_implementations_that_moved_alike_are_told_together():
 
 
 def test_many_that_no_longer_run_are_named_by_chapter():
-    requirements = [f"forward.r{i}" for i in range(changes.NAMED + 1)]
+    requirements = [f"forward.r{i}" for i in range(diff_text.NAMED + 1)]
     spec = {name: type(MUST)(name, "must", "It works.", "docs") for name in requirements}
     ran = result(*(case(requirement=each, **CONFORMS) for each in spec.values()), spec=spec)
 

@@ -5,14 +5,15 @@ import subprocess
 import pytest
 import torch
 
-from conformance import compiling
-from conformance.assertions import assert_same, refuses
-from conformance.child import in_child
-from conformance.compiling import AOT_EAGER, EAGER, INDUCTOR, Backend, Compiler
-from conformance.implementations import Compiled, CompiledEager, TorchFunc
-from conformance.models import draw
-from conformance.native import assert_native
-from conformance.operations import out, random, write
+from conformance.cases.data import draw
+from conformance.cases.operations import inplace_op, out_variants, random_ops
+from conformance.implementations.compiled import Compiled, CompiledEager
+from conformance.implementations.torch_func import TorchFunc
+from conformance.numerics.assertions import assert_same, refuses
+from conformance.utils import torch_compile
+from conformance.utils.child_process import in_child
+from conformance.utils.torch_compile import AOT_EAGER, EAGER, INDUCTOR, Backend, Compiler
+from conformance.workloads.inductor import assert_native
 
 CPU = torch.device("cpu")
 
@@ -36,11 +37,11 @@ def test_every_call_is_compiled_however_many_share_their_code(kind):
 
 def test_an_operation_that_is_given_as_source_is_compiled():
     implementation = Compiled()
-    ours, given = write.tensors(3, CPU), out.tensors(3, CPU)
+    ours, given = inplace_op.tensors(3, CPU), out_variants.tensors(3, CPU)
 
-    implementation.vmap(random.DRAWS[0].one, randomness="same")(ours["x"])
-    implementation.vmap(write.Write("Tensor.mul_", "s.mul_(y)").run)(ours["x"], {"y": ours["y"]})
-    implementation.vmap(out.Into("torch.add", "x, y").run)(given)
+    implementation.vmap(random_ops.DRAWS[0].one, randomness="same")(ours["x"])
+    implementation.vmap(inplace_op.Write("Tensor.mul_", "s.mul_(y)").run)(ours["x"], {"y": ours["y"]})
+    implementation.vmap(out_variants.Into("torch.add", "x, y").run)(given)
 
     assert implementation.compiler.runs == 3
 
@@ -81,25 +82,25 @@ def test_a_fallback_counts_nowhere():
 
 @pytest.mark.parametrize("backend", [EAGER, AOT_EAGER, INDUCTOR], ids=str)
 def test_this_machine_lacks_nothing(backend):
-    assert backend.lacks(CPU) is None
+    assert backend.unavailable_reason(CPU) is None
 
 
 @pytest.fixture
 def unasked():
-    compiling.lacks.cache_clear()
+    torch_compile.compile_unavailable_reason.cache_clear()
     yield
-    compiling.lacks.cache_clear()
+    torch_compile.compile_unavailable_reason.cache_clear()
 
 
 def test_a_machine_without_a_compiler_is_told_in_its_words(unasked, monkeypatch):
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 1, "", "no such thing\nx"))
 
-    assert INDUCTOR.lacks(CPU) == "torch.compile by inductor does not work here: no such thing"
-    assert EAGER.lacks(CPU) is None
+    assert INDUCTOR.unavailable_reason(CPU) == "torch.compile by inductor does not work here: no such thing"
+    assert EAGER.unavailable_reason(CPU) is None
 
 
 def test_a_backend_that_fails_is_told_in_its_words(unasked):
-    said = Backend("nope").lacks(CPU)
+    said = Backend("nope").unavailable_reason(CPU)
 
     assert said.startswith("torch.compile by nope does not work here: ")
     assert "\n" not in said

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from conformance import cuda
+from conformance.devices import cuda
 
 
 class Driver:

@@ -6,13 +6,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from conformance import device_profile, devices, spec
-from conformance.device_profile import DeviceProfile, active, factor, load
-from conformance.numerics import budgets
+from conformance.devices import probe
+from conformance.devices import profile as device_profile
+from conformance.devices.profile import DeviceProfile, active, factor, load_profile
+from conformance.numerics.budget import budgets
+from conformance.spec.requirements import load_requirements
 from conftest import ROOT
 
 CPU = torch.device("cpu")
-EXAMPLE = ROOT / "fixtures" / "device_profile.toml"
+EXAMPLE = ROOT / "fixtures" / "example_device_profile.toml"
 ENTRY = """
 [[expectation]]
 requirement = "stacking.order"
@@ -27,13 +29,13 @@ implementation = "torch.func"
 def profile(tmp_path: Path, text: str) -> DeviceProfile:
     path = tmp_path / "mine.toml"
     path.write_text(text, encoding="utf-8")
-    return load(path, spec.load().keys())
+    return load_profile(path, load_requirements().keys())
 
 
 def test_the_example_says_all_that_can_be_said():
-    example = load(EXAMPLE, spec.load().keys())
+    example = load_profile(EXAMPLE, load_requirements().keys())
 
-    assert (example.name, example.device) == ("device_profile.toml", "xpu")
+    assert (example.name, example.device) == ("example_device_profile.toml", "xpu")
     assert set(example.lacking) == {"float64", "complex128"}
     assert example.factors == {"bfloat16": 2.0}
     assert [known.requirement for known in example.expectations] == ["randomness.different"]
@@ -99,7 +101,7 @@ def test_a_mistake_is_one_line_that_names_the_file(tmp_path, text, message):
 
 def test_a_file_that_is_not_there_is_one_too(tmp_path):
     with pytest.raises(ValueError, match="No such file"):
-        load(tmp_path / "nowhere.toml", [])
+        load_profile(tmp_path / "nowhere.toml", [])
 
 
 NO_DOUBLES = DeviceProfile("a.toml", "cpu", {"float64": "None here."}, {"float32": 3.0}, {"float32": "It is rough."})
@@ -107,12 +109,12 @@ NO_DOUBLES = DeviceProfile("a.toml", "cpu", {"float64": "None here."}, {"float32
 
 def test_a_dtype_that_the_profile_excludes_is_not_tried():
     with active(NO_DOUBLES):
-        assert devices.lacks(CPU, torch.float64) == "cpu has no torch.float64, says a.toml: None here."
-        assert devices.lacks(CPU, torch.float32) is None
+        assert probe.dtype_unavailable_reason(CPU, torch.float64) == "cpu has no torch.float64, says a.toml: None here."
+        assert probe.dtype_unavailable_reason(CPU, torch.float32) is None
         # Of another device, such as the one the reference is computed on, it says nothing.
-        assert device_profile.lacks(torch.device("meta"), torch.float64) is None
+        assert device_profile.dtype_unavailable_reason(torch.device("meta"), torch.float64) is None
 
-    assert devices.lacks(CPU, torch.float64) is None
+    assert probe.dtype_unavailable_reason(CPU, torch.float64) is None
 
 
 def test_its_factor_widens_the_budget_of_that_dtype_alone():

@@ -8,8 +8,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from conformance import cuda, devices, environment
-from conformance.devices import (
+from conformance.devices import cuda, environment, probe
+from conformance.devices.environment import environment_facts
+from conformance.devices.probe import (
     CANNOT_ANSWER,
     FOR_CUSTOM,
     ONLY_FOR,
@@ -18,7 +19,7 @@ from conformance.devices import (
     UnusableDeviceError,
     broken,
     chosen,
-    lacks,
+    dtype_unavailable_reason,
     load_module,
     main,
     resolve,
@@ -57,7 +58,7 @@ def test_the_variables_have_the_names_that_torch_gives_them():
     assert f'"{ONLY_FOR}"' in text
     assert f'"{FOR_CUSTOM}"' in text
     assert "PYTORCH_TESTING_DEVICE_FOR_CUSTOM=privateuse1" in text
-    assert str(torch.device(devices.PRIVATE["privateuse1"]))
+    assert str(torch.device(probe.PRIVATE["privateuse1"]))
 
 
 @pytest.fixture
@@ -112,7 +113,7 @@ def test_a_package_that_does_not_import_is_the_environments_fault(package, code,
 def test_the_cpu_resolves_and_computes():
     assert resolve("cpu") == torch.device("cpu")
     assert broken(torch.device("cpu")) is None
-    assert lacks(torch.device("cpu"), torch.float64) is None
+    assert dtype_unavailable_reason(torch.device("cpu"), torch.float64) is None
 
 
 def test_a_device_that_torch_does_not_know():
@@ -153,14 +154,18 @@ def test_a_device_that_computes_wrongly(monkeypatch):
 
 
 def test_a_dtype_that_a_device_lacks_is_said_in_its_words():
-    assert lacks(torch.device("meta"), torch.float32).startswith("meta can't compute in torch.float32: ")
+    assert dtype_unavailable_reason(torch.device("meta"), torch.float32).startswith(
+        "meta can't compute in torch.float32: "
+    )
 
 
 @pytest.mark.parametrize(("said", "dtype"), [(None, torch.float64), ("no float64 here", torch.float32)])
 def test_the_finest_dtype_is_float64_where_there_is_one(monkeypatch, said, dtype):
-    monkeypatch.setattr(devices, "lacks", lambda device, asked: said if asked == torch.float64 else None)
+    monkeypatch.setattr(
+        probe, "dtype_unavailable_reason", lambda device, asked: said if asked == torch.float64 else None
+    )
 
-    assert devices.finest.__wrapped__("cpu") == dtype
+    assert probe.finest.__wrapped__("cpu") == dtype
 
 
 @pytest.mark.parametrize("problem", [None, "no driver"])
@@ -174,7 +179,7 @@ def test_the_driver_is_asked_before_anything_is_installed(monkeypatch, capsys, p
 
 def test_asking_for_the_driver_imports_nothing_that_would_have_to_be_installed():
     code = (
-        "import sys; before = set(sys.modules); import conformance.devices as d; d.main('cuda'); "
+        "import sys; before = set(sys.modules); import conformance.devices.probe as d; d.main('cuda'); "
         "sys.exit(bool({name.partition('.')[0] for name in set(sys.modules) - before} "
         "- sys.stdlib_module_names - {'conformance'}))"
     )
@@ -183,7 +188,7 @@ def test_asking_for_the_driver_imports_nothing_that_would_have_to_be_installed()
 
 
 def test_the_facts_are_those_of_this_build(monkeypatch):
-    facts = environment.facts(torch.device("cpu"))
+    facts = environment_facts(torch.device("cpu"))
 
     assert facts["torch"] == torch.__version__
     assert type(facts["torch"]) is str
@@ -193,14 +198,14 @@ def test_the_facts_are_those_of_this_build(monkeypatch):
     assert facts["accelerators"] == []
     monkeypatch.setattr(torch.__config__, "show", lambda: "nothing")
     monkeypatch.setattr(environment, "PACKAGES", ("no-such-package",))
-    assert environment.facts(torch.device("cpu"))["cpu_capability"] == "unknown CPU capability"
-    assert environment.facts(torch.device("cpu"))["packages"] == {"no-such-package": None}
-    assert devices.CANNOT_ANSWER not in {code.value for code in pytest.ExitCode}
+    assert environment_facts(torch.device("cpu"))["cpu_capability"] == "unknown CPU capability"
+    assert environment_facts(torch.device("cpu"))["packages"] == {"no-such-package": None}
+    assert probe.CANNOT_ANSWER not in {code.value for code in pytest.ExitCode}
 
 
 def test_the_facts_name_the_devices_of_the_type_that_is_judged(monkeypatch):
     vendors = SimpleNamespace(device_count=lambda: 2, get_device_name=lambda index: f"Abacus {index}")
     monkeypatch.setattr(torch, "xpu", vendors)
 
-    assert environment.facts(torch.device("xpu"))["accelerators"] == ["Abacus 0", "Abacus 1"]
-    assert environment.facts(torch.device("vulkan"))["accelerators"] == []
+    assert environment_facts(torch.device("xpu"))["accelerators"] == ["Abacus 0", "Abacus 1"]
+    assert environment_facts(torch.device("vulkan"))["accelerators"] == []

@@ -9,14 +9,15 @@ from derive_parity import QUANTITIES, measured
 from torch import nn
 from torch.nn import functional as F
 
-from conformance import parity
-from conformance.axes import AUTOCASTS, EVERYTHING, PLAIN, Setting
-from conformance.cases import smooth
-from conformance.cases.learning import LAYER_NORM
-from conformance.implementations import TorchFunc
-from conformance.numerics import FACTOR, PlainLoopError, loop
-from conformance.operations.autocast import OPERATIONS, Autocasted
-from conformance.parity import PLAUSIBLE, PLAUSIBLE_OUTPUT, Exercise, Setup
+from conformance.cases import smooth_cases
+from conformance.cases.numeric_settings import AUTOCASTS, EVERYTHING, PLAIN, NumericSetting
+from conformance.cases.operations.autocast_ops import OPERATIONS, Autocasted
+from conformance.cases.training_cases import LAYER_NORM
+from conformance.implementations.torch_func import TorchFunc
+from conformance.numerics.budget import FACTOR
+from conformance.numerics.plain_loop import PlainLoopError, loop
+from conformance.workloads import precision
+from conformance.workloads.precision import PLAUSIBLE, PLAUSIBLE_OUTPUT, PrecisionRun, Setup
 
 CPU, META = torch.device("cpu"), torch.device("meta")
 BF16 = Setup(LAYER_NORM, torch.bfloat16)
@@ -25,7 +26,7 @@ BF16 = Setup(LAYER_NORM, torch.bfloat16)
 @pytest.mark.parametrize("quantity", QUANTITIES)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16], ids=str)
 def test_a_correct_ensemble_and_a_correct_loop_stay_far_from_their_budgets(quantity, dtype):
-    setup = Setup(smooth.SMOOTH_CNN, dtype)
+    setup = Setup(smooth_cases.SMOOTH_CNN, dtype)
 
     found = [pair for seed in range(10) for pair in measured(setup, quantity, seed)]
 
@@ -55,36 +56,39 @@ REFUSING = replace(LAYER_NORM, factory=lambda: Refusing(3, 2))
 
 
 def test_what_a_case_has_no_kernel_for_is_not_applicable_in_torchs_words():
-    assert Setup(REFUSING, torch.bfloat16).lacks(CPU) == "cpu can't: \"linear\" not implemented for 'BFloat16'"
-    assert BF16.lacks(CPU) is None
-    assert BF16.lacks(META).startswith("meta can't compute in torch.bfloat16: ")
+    assert (
+        Setup(REFUSING, torch.bfloat16).unavailable_reason(CPU)
+        == "cpu can't: \"linear\" not implemented for 'BFloat16'"
+    )
+    assert BF16.unavailable_reason(CPU) is None
+    assert BF16.unavailable_reason(META).startswith("meta can't compute in torch.bfloat16: ")
 
 
 def test_any_other_failure_of_a_case_is_for_its_test_to_report():
     setup = Setup(REFUSING, torch.float32)
 
-    assert setup.lacks(CPU) is None
+    assert setup.unavailable_reason(CPU) is None
     with pytest.raises(PlainLoopError, match="out of memory"):
-        Exercise(setup, 0, CPU).loop(parity.answered)
+        PrecisionRun(setup, 0, CPU).loop(precision.ensemble_outputs)
 
 
 def test_a_loop_that_is_wrong_itself_is_said_to_be(monkeypatch):
     linear = F.linear
     monkeypatch.setattr(F, "linear", lambda x, *rest: linear(x, *rest) * (1.001 if x.dtype == torch.float32 else 1))
-    exercise = Exercise(Setup(LAYER_NORM, torch.float32), 0, CPU)
+    exercise = PrecisionRun(Setup(LAYER_NORM, torch.float32), 0, CPU)
 
     with pytest.raises(
         PlainLoopError, match=r"the plain loop is wrong itself: member 0: the loop's\['output'\] differs"
     ):
-        exercise.loop(parity.answered)
+        exercise.loop(precision.ensemble_outputs)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 def test_the_truth_is_computed_without_the_setting(dtype):
-    exercise = Exercise(Setup(LAYER_NORM, dtype, AUTOCASTS[0]), 0, CPU)
-    plain = Exercise(Setup(LAYER_NORM, dtype), 0, CPU)
+    exercise = PrecisionRun(Setup(LAYER_NORM, dtype, AUTOCASTS[0]), 0, CPU)
+    plain = PrecisionRun(Setup(LAYER_NORM, dtype), 0, CPU)
 
-    under, without = exercise.loop(parity.learned), plain.loop(parity.learned)
+    under, without = exercise.loop(precision.learned), plain.loop(precision.learned)
 
     for ours, theirs in zip(under.truth, without.truth, strict=True):
         assert torch.equal(ours["input"], theirs["input"])
@@ -104,12 +108,12 @@ def test_a_setting_around_everything_is_set_for_the_loop_and_not_for_the_truth()
         def __exit__(self, *_):
             seen.append("out")
 
-    setting = Setting("seen", lambda _: Seen(), lambda _: None)
-    exercise = Exercise(Setup(LAYER_NORM, torch.float32, setting), 0, CPU, n=2)
+    setting = NumericSetting("seen", lambda _: Seen(), lambda _: None)
+    exercise = PrecisionRun(Setup(LAYER_NORM, torch.float32, setting), 0, CPU, n=2)
 
-    exercise.loop(parity.answered)
+    exercise.loop(precision.ensemble_outputs)
 
-    assert seen == ["in", "out"] * 2 * parity.DRAWS
+    assert seen == ["in", "out"] * 2 * precision.DRAWS
 
 
 def test_what_a_function_runs_under_is_left_out_of_the_truth():
@@ -122,7 +126,7 @@ def test_what_a_function_runs_under_is_left_out_of_the_truth():
 
 
 def test_everything_starts_from_full_precision():
-    exercise = Exercise(Setup(LAYER_NORM, torch.float32, PLAIN), 0, CPU)
+    exercise = PrecisionRun(Setup(LAYER_NORM, torch.float32, PLAIN), 0, CPU)
     before = torch.get_float32_matmul_precision()
 
     with exercise.around(EVERYTHING):
@@ -133,19 +137,23 @@ def test_everything_starts_from_full_precision():
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_an_operation_under_autocast_works_on_the_cpu(name):
-    assert Autocasted(name, torch.bfloat16).lacks(CPU) is None
+    assert Autocasted(name, torch.bfloat16).unavailable_reason(CPU) is None
     assert str(Autocasted(name, torch.bfloat16)) == f"{name}-bfloat16"
 
 
 def test_an_operation_that_a_device_lacks_says_so_in_its_words(monkeypatch):
-    assert Autocasted("mm", torch.bfloat16).lacks(META).startswith("meta can't under autocast to torch.bfloat16: ")
+    assert (
+        Autocasted("mm", torch.bfloat16)
+        .unavailable_reason(META)
+        .startswith("meta can't under autocast to torch.bfloat16: ")
+    )
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
-    assert Autocasted("mm", torch.bfloat16).lacks(CPU) is None
+    assert Autocasted("mm", torch.bfloat16).unavailable_reason(CPU) is None
 
 
 @pytest.mark.filterwarnings("ignore:Complex modules are a new feature")
 def test_an_ensemble_in_complex_numbers_has_imaginary_parts():
-    exercise = Exercise(Setup(smooth.COMPLEX[torch.complex64], torch.complex64), 0, CPU)
+    exercise = PrecisionRun(Setup(smooth_cases.COMPLEX[torch.complex64], torch.complex64), 0, CPU)
 
     for tensor in (exercise.lesson.x, exercise.lesson.target, exercise.answered(TorchFunc())["output"]):
         assert bool((tensor.imag != 0).all())

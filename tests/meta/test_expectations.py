@@ -2,8 +2,8 @@
 
 import pytest
 
-from conformance import expectations, spec
-from conformance.expectations import DEFAULT, Expectation, load, release
+from conformance.spec.expectations import DEFAULT, KINDS, Expectation, load_expectations, parse_release
+from conformance.spec.requirements import load_requirements
 
 GOOD = {
     "requirement": "stacking.order",
@@ -28,14 +28,16 @@ def without(key):
 
 
 def test_the_file_of_the_repository_is_sound():
-    loaded = load(DEFAULT, spec.load().keys())
+    loaded = load_expectations(DEFAULT, load_requirements().keys())
 
     assert len(loaded) > 10
     assert all(each.error is not None for each in loaded)
 
 
 def test_an_entry_is_loaded_as_it_is_written(tmp_path):
-    (loaded,) = load(write(tmp_path, GOOD | {"test": "test_a*", "device": "cuda", "url": "there"}), spec.load().keys())
+    (loaded,) = load_expectations(
+        write(tmp_path, GOOD | {"test": "test_a*", "device": "cuda", "url": "there"}), load_requirements().keys()
+    )
 
     assert loaded == Expectation(**GOOD, test="test_a*", device="cuda", url="there")
     assert loaded.error is AssertionError
@@ -58,7 +60,7 @@ def test_an_entry_is_loaded_as_it_is_written(tmp_path):
 )
 def test_every_mistake_in_an_entry_is_a_sentence(tmp_path, entry, message):
     with pytest.raises(ValueError, match=message) as caught:
-        load(write(tmp_path, entry), spec.load().keys())
+        load_expectations(write(tmp_path, entry), load_requirements().keys())
 
     assert "\n" not in str(caught.value)
 
@@ -97,7 +99,7 @@ def test_every_mistake_in_the_file_is_a_sentence(tmp_path, text, message):
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
 
     with pytest.raises(ValueError, match=message):
-        load(path, spec.load().keys())
+        load_expectations(path, load_requirements().keys())
 
 
 def test_a_version_of_more_digits_than_python_reads_is_none(tmp_path):
@@ -106,16 +108,16 @@ def test_a_version_of_more_digits_than_python_reads_is_none(tmp_path):
         file.write('torch = """>=' + "999\\\n" * 2_000 + '"""\n')
 
     with pytest.raises(ValueError, match=r"expectation 1: torch '>=9+' is no version range"):
-        load(path, spec.load().keys())
+        load_expectations(path, load_requirements().keys())
 
 
 def test_a_file_that_is_not_there_and_an_entry_that_stands_twice(tmp_path):
     with pytest.raises(ValueError, match="No such file"):
-        load(tmp_path / "nowhere.toml", spec.load().keys())
+        load_expectations(tmp_path / "nowhere.toml", load_requirements().keys())
     path = write(tmp_path, GOOD)
     path.write_text(2 * path.read_text(encoding="utf-8"), encoding="utf-8")
     with pytest.raises(ValueError, match="expectation 2: stands twice"):
-        load(path, spec.load().keys())
+        load_expectations(path, load_requirements().keys())
 
 
 @pytest.mark.parametrize(
@@ -154,7 +156,7 @@ def test_a_pattern_narrows_the_tests():
 
 
 def test_a_version_that_is_none_is_said():
-    assert str(release("2.13.0+cpu")) == "2.13.0"
+    assert str(parse_release("2.13.0+cpu")) == "2.13.0"
     with pytest.raises(ValueError, match="torch calls its version 'mine'"):
-        release("mine")
-    assert expectations.KINDS == ("bug", "limitation")
+        parse_release("mine")
+    assert KINDS == ("bug", "limitation")

@@ -2,12 +2,12 @@
 
 import torch
 
-from conformance.faults.derivatives import _Over
+from conformance.cases.autograd_functions import Sevenfold
+from conformance.faults.base.derivative import _Over
 from conformance.faults.errors import RefusalsLeaveATrace
 from conformance.faults.inplace import LastMemberNotWritten, RefusedWriteWritesOneMember
 from conformance.faults.inplace_views import WritesNotCounted
-from conformance.functions import Sevenfold
-from conformance.implementations import TorchFunc
+from conformance.implementations.torch_func import TorchFunc
 
 
 def test_a_linear_map_over_the_members_passes_gradients_on():

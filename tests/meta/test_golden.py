@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from conformance import golden
+from conformance.cases import golden
 
-MAKER = runpy.run_path(str(golden.FILE.parent / "make_golden.py"))
+MAKER = runpy.run_path(str(golden.FILE.parent / "generate" / "golden.py"))
 
 
 def test_the_generator_computes_the_file_again():
@@ -35,7 +35,7 @@ def test_the_generator_prints_the_file(capsys):
 
 @pytest.mark.parametrize("size", golden.SIZES)
 def test_both_sides_start_from_the_same_numbers(size):
-    case = golden.load(size, device="cpu", dtype=torch.float64)
+    case = golden.load_golden_cases(size, device="cpu", dtype=torch.float64)
     made = MAKER["CASES"][size]
     shapes = MAKER["shapes"](**made["sizes"])
 
@@ -51,7 +51,7 @@ def test_both_sides_start_from_the_same_numbers(size):
 
 @pytest.mark.parametrize("size", golden.SIZES)
 def test_no_golden_value_is_an_empty_one(size):
-    case = golden.load(size, device="cpu", dtype=torch.float64)
+    case = golden.load_golden_cases(size, device="cpu", dtype=torch.float64)
 
     assert len({str(each.tolist()) for each in case.logits}) == len(case.models)
     for gradients in case.gradients:

@@ -7,9 +7,12 @@ import pytest
 from packaging.version import Version
 from results import MUST, SHOULD, case, document, result
 
-from conformance.__main__ import main
-from conformance.report import command, explaining, files, history
-from conformance.report.reading import read
+from conformance.cli import explain as explanation
+from conformance.cli import report as report_command
+from conformance.cli.main import main
+from conformance.report import releases as recorded_releases
+from conformance.report import writer
+from conformance.report.reader import read_result
 
 CONFORMS, KNOWN = case("conforms"), case("known failure", message="a reason")
 
@@ -21,19 +24,19 @@ def releases(tmp_path, monkeypatch):
     folder.mkdir()
     for release, found in (("2.4.1", CONFORMS), ("2.13.0", KNOWN), ("2.14.1", CONFORMS)):
         content = document(found, torch=f"{release}+cpu")
-        files.write(folder / f"{release}.json.gz", content)
-    monkeypatch.setattr(history, "RELEASES", folder)
+        writer.write(folder / f"{release}.json.gz", content)
+    monkeypatch.setattr(recorded_releases, "RELEASES", folder)
     monkeypatch.chdir(tmp_path)
     return folder
 
 
 def test_releases_are_found_by_their_names(releases):
-    assert list(map(str, history.recorded())) == ["2.4.1", "2.13.0", "2.14.1"]
+    assert list(map(str, recorded_releases.recorded())) == ["2.4.1", "2.13.0", "2.14.1"]
     for name, found in {"2.4": "2.4.1", "2.13.0": "2.13.0", "2": "2.14.1"}.items():
-        assert [path.name for path in history.find(name)] == [f"{found}.json.gz"]
-    assert sorted(history.find(str(releases))) == sorted(history.recorded().values())
-    assert history.newest_until(Version("2.13.5")).name == "2.13.0.json.gz"
-    assert history.newest_until(Version("2.4.0")) is None
+        assert [path.name for path in recorded_releases.find(name)] == [f"{found}.json.gz"]
+    assert sorted(recorded_releases.find(str(releases))) == sorted(recorded_releases.recorded().values())
+    assert recorded_releases.newest_until(Version("2.13.5")).name == "2.13.0.json.gz"
+    assert recorded_releases.newest_until(Version("2.4.0")) is None
 
 
 @pytest.mark.parametrize(
@@ -48,12 +51,12 @@ def test_what_is_not_there_is_said(name, reason, releases):
     (releases.parent / "empty").mkdir()
 
     with pytest.raises(ValueError, match=reason):
-        history.find(name)
+        recorded_releases.find(name)
 
 
 def test_results_are_labelled_by_what_tells_them_apart():
     def labels(*facts):
-        return history.labels([result(**each) for each in facts])
+        return recorded_releases.labels([result(**each) for each in facts])
 
     assert labels({}, {"torch": "2.14.1"}) == ["2.13.0", "2.14.1"]
     assert labels({}, {"device": "cuda"}) == ["2.13.0 cpu", "2.13.0 cuda"]
@@ -70,15 +73,15 @@ def test_the_table_has_what_changed_once_it_was_asked():
 
     results = [both("conforms", na), both("fails", good), both("known failure", good)]
 
-    assert history.table(results) == {"forward.a": ["ok", "FAILS 1", "known 1"]}
-    assert list(history.since(results)) == ["stacking: 1 asked since 2.13.0"]
+    assert recorded_releases.table(results) == {"forward.a": ["ok", "FAILS 1", "known 1"]}
+    assert list(recorded_releases.since(results)) == ["stacking: 1 asked since 2.13.0"]
     results[1] = result(case("fails"), case("conforms", implementation="functorch"), implementations=names)
-    assert history.table(results) == {
+    assert recorded_releases.table(results) == {
         "forward.a [torch.func]": ["ok", "FAILS 1", "known 1"],
         "forward.a [functorch]": ["ok", "ok", "known 1"],
         "stacking.b [torch.func]": ["n/a", "not run", "ok"],
     }
-    assert history.table([result(spec={MUST.id: MUST}), both("conforms", na)]) == {
+    assert recorded_releases.table([result(spec={MUST.id: MUST}), both("conforms", na)]) == {
         "forward.a [torch.func]": ["not run", "ok"]
     }
 
@@ -103,7 +106,7 @@ def test_a_folder_is_compared_as_a_table(releases, capsys):
     assert out.splitlines() == [
         "           2.4.1  2.13.0   2.14.1",
         "forward.a  ok     known 1  ok",
-        history.LEGEND,
+        recorded_releases.LEGEND,
         "2.4.1 to 2.13.0: CHANGED: nothing but known failures; known failures: 1 regressed",
         "2.13.0 to 2.14.1: CHANGED: nothing but known failures; known failures: 1 fixed",
     ]
@@ -116,7 +119,7 @@ def test_a_folder_is_compared_as_a_table(releases, capsys):
 
 @pytest.mark.parametrize("found", [case("fails", message="off"), case("not applicable")], ids=["fails", "gone"])
 def test_a_regression_ends_with_1(found, releases, capsys):
-    files.write(releases.parent / "new.json", document(found))
+    writer.write(releases.parent / "new.json", document(found))
 
     assert said(capsys, "compare", "2.14", "new.json")[0] == 1
     assert said(capsys, "compare", "2.4", "2.14", "new.json")[0] == 1
@@ -175,7 +178,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(monkeypatch):
     monkeypatch.setattr(sys, "stdout", Gone())
     monkeypatch.setattr("os.dup2", lambda *files: turned.append(files[1]))
 
-    command._print(["a line"])  # noqa: SLF001 - what every verb prints with
+    report_command._print(["a line"])  # noqa: SLF001 - what every verb prints with
 
     assert turned == [99]
 
@@ -197,23 +200,23 @@ def test_a_requirement_is_explained(capsys):
 
 
 def test_what_limits_a_requirement_is_explained(releases):
-    compiled = "\n".join(explaining.lines("compiled.legacy"))
-    parity = "\n".join(explaining.lines("parity.autocast_operations"))
+    compiled = "\n".join(explanation.lines("compiled.legacy"))
+    parity = "\n".join(explanation.lines("parity.autocast_operations"))
 
     assert "since 2.8: " in compiled
     assert "core" not in compiled.partition("\n")[0]
-    assert next(iter(explaining.lines("in_dims.none"))) == "in_dims.none   must, core"
+    assert next(iter(explanation.lines("in_dims.none"))) == "in_dims.none   must, core"
     assert "faults that it catches:\n  none" not in parity
-    assert "faults that it catches:\n  none" in "\n".join(explaining.lines("stacking.refuses_extra_buffers"))
-    assert all(len(line) <= 120 for line in explaining.lines("in_dims.none"))
+    assert "faults that it catches:\n  none" in "\n".join(explanation.lines("stacking.refuses_extra_buffers"))
+    assert all(len(line) <= 120 for line in explanation.lines("in_dims.none"))
 
 
 def test_every_recorded_release_can_be_read_and_conforms():
-    found = history.recorded()
+    found = recorded_releases.recorded()
 
     assert len(found) >= 10
     for release, path in found.items():
-        result = read(path)
+        result = read_result(path)
         assert result.release == release
         assert result.content["environment"]["device"] == "cpu"
         assert result.content["options"]["profile"] == "full"

@@ -9,23 +9,24 @@ from itertools import pairwise
 import pytest
 from results import CELL, MUST, SHOULD, SPEC, case, document, result
 
-from conformance.report import html, reading
-from conformance.report.page.budget import drawn, uses
-from conformance.report.page.changed import step
-from conformance.report.page.columns import EVERYWHERE, MOST_OF_A_NAME, columns, labels, where
-from conformance.report.page.dtypes import dtypes
-from conformance.report.page.facts import facts, lasted
-from conformance.report.page.found import MOST_FAILURES, MOST_TESTS, found
-from conformance.report.page.grids import grids
-from conformance.report.page.matrix import ABSENT, chapters, linked
-from conformance.spec import Requirement
+from conformance.report import reader
+from conformance.report.html import page as html_page
+from conformance.report.html.budget import drawn, uses
+from conformance.report.html.columns import EVERYWHERE, MOST_OF_A_NAME, columns, labels, where
+from conformance.report.html.diff import step
+from conformance.report.html.dtypes import dtypes
+from conformance.report.html.matrix import ABSENT, chapters, linked
+from conformance.report.html.requirement import MOST_FAILURES, MOST_TESTS, found
+from conformance.report.html.run_info import facts, lasted
+from conformance.report.html.tables import grids
+from conformance.spec.requirements import Requirement
 
 ATTACK = "\"'></script><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7 * 7 }}\x1b[31m\u202e"
 BOTH = ("torch.func", "functorch")
 
 
 def shown(*results):
-    return html.page(results, [step(old, new) for old, new in pairwise(results)])
+    return html_page.page(results, [step(old, new) for old, new in pairwise(results)])
 
 
 def words(page):
@@ -76,7 +77,7 @@ def test_several_results_have_a_verdict_each_and_what_changed_between_them():
 
 
 def test_a_failure_says_what_where_and_how_to_see_it_again():
-    said = words(shown(reading.of("result.json", everything())))
+    said = words(shown(reader.parse_result("result.json", everything())))
 
     assert (
         "✗ fails : test_a[1] off by 3 First layer that differs: vmap "
@@ -111,8 +112,8 @@ def test_what_others_write_is_shown_and_never_run():
     for number, each in enumerate(attack["requirements"][0]["cases"]):
         each["test"] += str(number)  # a file with a test twice is refused
 
-    expected = shown(*(reading.of(name, content) for name in ("old.json", "new.json")))
-    page = shown(*(reading.of(name, attack) for name in (f"{ATTACK}.json", "new.json")))
+    expected = shown(*(reader.parse_result(name, content) for name in ("old.json", "new.json")))
+    page = shown(*(reader.parse_result(name, attack) for name in (f"{ATTACK}.json", "new.json")))
 
     assert Parts(page).found <= Parts(expected).found
     assert page.count("<script") == page.count("</script") == 1
@@ -141,7 +142,7 @@ def test_only_a_secure_address_is_a_link(source, link):
 
 
 def test_a_page_needs_nothing_else():
-    page = shown(reading.of("result.json", everything()))
+    page = shown(reader.parse_result("result.json", everything()))
 
     assert not re.search(r"<(link|script|img|iframe)[^>]*(src|href)=\"(?!data:)", page)
     assert not re.search(r"@import|url\(", page)
@@ -149,7 +150,7 @@ def test_a_page_needs_nothing_else():
 
 
 def test_the_same_results_are_the_same_page():
-    results = [reading.of("result.json", everything()) for _ in range(2)]
+    results = [reader.parse_result("result.json", everything()) for _ in range(2)]
 
     assert shown(results[0]) == shown(results[1])
 
@@ -157,7 +158,7 @@ def test_the_same_results_are_the_same_page():
 def test_a_text_that_nobody_could_read_to_its_end_is_cut():
     said = words(shown(result(case("fails", message="long " * 10_000))))
 
-    assert f"[and {50_000 - html.MOST} more characters]" in said
+    assert f"[and {50_000 - html_page.MOST} more characters]" in said
 
 
 def test_lines_of_a_script_stay_lines():
@@ -337,7 +338,7 @@ def test_what_never_compared_has_no_budget_no_dtypes_and_no_links_to_them():
     content = document(case("conforms"))
     content["tables"] = {}
 
-    page = shown(reading.of("result.json", content))
+    page = shown(reader.parse_result("result.json", content))
 
     assert not re.search("#(budget|dtypes|tables|changes)", page)
     assert 'id="facts"' in page
@@ -350,7 +351,7 @@ def test_a_table_has_what_each_result_says():
         "long": [CELL | {"row": f"{i:03}"} for i in range(100)],
     }
 
-    optimizers, many = grids([reading.of("old", old), reading.of("new", new)])
+    optimizers, many = grids([reader.parse_result("old", old), reader.parse_result("new", new)])
 
     assert optimizers.columns == ["default", "tuned"]
     assert optimizers.rows == [("LBFGS", ["-", "as alone"]), ("SGD", ["as alone / wrong", "-"])]
@@ -366,7 +367,7 @@ def test_facts_stand_side_by_side():
         "torch_git": "0123456789abcdef",
     }
 
-    said = dict(facts([reading.of("old.json", old), reading.of("new.json", new)]))
+    said = dict(facts([reader.parse_result("old.json", old), reader.parse_result("new.json", new)]))
 
     assert said["file"] == ["old.json", "new.json"]
     assert said["accelerators"] == ["", "2 x H100, L4"]
@@ -387,6 +388,6 @@ def test_rendering_changes_nothing():
     content = everything()
     before = deepcopy(content)
 
-    shown(reading.of("result.json", content))
+    shown(reader.parse_result("result.json", content))
 
     assert content == before

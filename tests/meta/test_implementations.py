@@ -7,22 +7,29 @@ import torch
 from broken import Minimal, minimal
 from torch import nn
 
-from conformance.assertions import assert_same
-from conformance.implementations import Functorch, Reference, TorchFunc, by_name, load, unavailable
-from conformance.models import draw, members, small_cnn
+from conformance.cases.data import draw
+from conformance.cases.members import members
+from conformance.implementations.ensemble import by_name
+from conformance.implementations.functorch import Functorch
+from conformance.implementations.protocol import unavailable_reason
+from conformance.implementations.reference_loop import Reference
+from conformance.implementations.registry import load_implementation
+from conformance.implementations.torch_func import TorchFunc
+from conformance.numerics.assertions import assert_same
+from conformance.reference.simple_cnn import small_cnn
 
 
 @pytest.mark.parametrize("kind", [TorchFunc, Functorch, Reference])
 def test_built_in_implementations_have_names(kind):
-    assert type(load(kind.name)) is kind
-    assert unavailable(load(kind.name)) is None
+    assert type(load_implementation(kind.name)) is kind
+    assert unavailable_reason(load_implementation(kind.name)) is None
 
 
 def test_anyones_own_is_loaded_by_module_and_name():
-    assert type(load("broken:Minimal")) is Minimal
-    assert load("broken:Minimal").name == "broken:Minimal"
-    assert load("broken:minimal") is minimal
-    assert unavailable(minimal) is None
+    assert type(load_implementation("broken:Minimal")) is Minimal
+    assert load_implementation("broken:Minimal").name == "broken:Minimal"
+    assert load_implementation("broken:minimal") is minimal
+    assert unavailable_reason(minimal) is None
 
 
 @pytest.mark.parametrize(
@@ -42,7 +49,7 @@ def test_anyones_own_is_loaded_by_module_and_name():
 )
 def test_what_does_not_load_is_one_line(name, message):
     with pytest.raises(ValueError, match=message) as caught:
-        load(name)
+        load_implementation(name)
 
     assert "\n" not in str(caught.value)
 

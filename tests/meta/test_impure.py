@@ -3,10 +3,19 @@
 import pytest
 import torch
 
-from conformance import functions
-from conformance.functions import Doubling, Scaled, exp, ruled
-from conformance.impure import Applying, Counting, Keeping, Meeting, OnNumpy, Remembering, Tallying, normalizing
-from conformance.models import draw
+from conformance.cases import autograd_functions
+from conformance.cases.autograd_functions import Doubling, Scaled, exp, ruled
+from conformance.cases.data import draw
+from conformance.cases.side_effects import (
+    Applying,
+    Counting,
+    Keeping,
+    Meeting,
+    OnNumpy,
+    Remembering,
+    Tallying,
+    normalizing,
+)
 
 X = draw(7, 3, seed=0)
 EXP = ["OldStyle", "WithoutRule", "Generated", "Ruled", "RuledAndGenerated", "Writing"]
@@ -66,7 +75,7 @@ def test_normalizations_are_made_different(options):
 
 @pytest.mark.parametrize("name", EXP)
 def test_functions_are_exp_with_its_derivative(name):
-    function = getattr(functions, name)
+    function = getattr(autograd_functions, name)
     x = X.double().requires_grad_()
 
     assert torch.equal(exp(function)(x, None), (x * 0.5).exp())
@@ -92,6 +101,6 @@ def test_what_goes_through_numpy_says_whether_there_is_one(monkeypatch):
     largest = OnNumpy(lambda x: x.numpy().max())
 
     assert largest(torch.tensor([1.0, 3.0])) == 3
-    assert largest.lacks(torch.device("cpu")) is None
+    assert largest.unavailable_reason(torch.device("cpu")) is None
     monkeypatch.setattr(torch.Tensor, "numpy", lambda _: (_ for _ in ()).throw(RuntimeError("Numpy is not available")))
-    assert largest.lacks(torch.device("cpu")) == "this torch has no NumPy here: Numpy is not available"
+    assert largest.unavailable_reason(torch.device("cpu")) == "this torch has no NumPy here: Numpy is not available"

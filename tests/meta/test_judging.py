@@ -8,16 +8,17 @@ import torch
 from torch import nn
 
 from conformance.cases.inputs import floats, integers
-from conformance.cases.modules import ModuleCase
+from conformance.cases.modules.case import ModuleCase
 from conformance.cases.modules.catalogue import CATALOGUE
 from conformance.cases.modules.refusals import CRASHES, REFUSED
-from conformance.checks import CHECKS
-from conformance.faults.patched import is_mapped
-from conformance.generators import state
-from conformance.implementations import Functorch, TorchFunc
-from conformance.judging import Status, judge
-from conformance.numerics import PlainLoopError
-from conformance.subject import Subject
+from conformance.checks.model_checks import CHECKS
+from conformance.checks.outcome import Outcome, judge
+from conformance.checks.subject import Subject
+from conformance.faults.base.patch import is_mapped
+from conformance.implementations.functorch import Functorch
+from conformance.implementations.torch_func import TorchFunc
+from conformance.numerics.plain_loop import PlainLoopError
+from conformance.utils.rng import state
 
 CASES = {case.name: case for case in CATALOGUE}
 CPU = torch.device("cpu")
@@ -74,27 +75,27 @@ MADE = {
 @pytest.mark.parametrize(
     ("check", "case", "status", "said"),
     [
-        ("own_minibatch", "Linear", Status.RIGHT, ""),
-        ("own_minibatch", "RReLU", Status.REFUSED, "aten::rrelu"),
-        ("own_minibatch", "unbatched", Status.REFUSED_UNCLEARLY, "KeyError"),
-        ("own_minibatch", "asserting", Status.REFUSED_UNCLEARLY, "AssertionError: no batch"),
-        ("own_minibatch", "broken", Status.NOT_APPLICABLE, "the plain loop fails: RuntimeError: broken"),
-        ("shared_minibatch", "Tanh", Status.NOT_APPLICABLE, "it has no state"),
-        ("backward", "rounded", Status.NOT_APPLICABLE, "all its gradients are zero"),
-        ("backward", "Embedding-paddingidx", Status.WRONG, "member 1: gradient"),
-        ("per_sample", "PReLU", Status.REFUSED_UNCLEARLY, "The size of tensor"),
-        ("per_sample", "Dropout", Status.NOT_APPLICABLE, "it draws"),
-        ("per_sample", "Tanh", Status.NOT_APPLICABLE, "it has no parameters"),
-        ("buffers", "Linear", Status.NOT_APPLICABLE, "it has no buffers"),
-        ("randomness", "Linear", Status.NOT_APPLICABLE, "it draws nothing"),
-        ("randomness", "broken", Status.NOT_APPLICABLE, "the plain loop fails: RuntimeError: broken"),
-        ("randomness", "RReLU", Status.REFUSED, "aten::rrelu"),
-        ("isolation", "whole", Status.NOT_APPLICABLE, "it takes neither NaN nor infinity"),
-        ("out_of_range", "Linear", Status.NOT_APPLICABLE, "it refuses no index"),
-        ("out_of_range", "whole", Status.NOT_APPLICABLE, "it refuses no index"),
-        ("out_of_range", "Embedding", Status.WRONG, "an index out of range gets an answer"),
-        ("order", "rounded", Status.RIGHT, ""),
-        ("order", "prune", Status.NOT_APPLICABLE, "the plain module can't be copied"),
+        ("own_minibatch", "Linear", Outcome.RIGHT, ""),
+        ("own_minibatch", "RReLU", Outcome.REFUSED, "aten::rrelu"),
+        ("own_minibatch", "unbatched", Outcome.REFUSED_UNCLEARLY, "KeyError"),
+        ("own_minibatch", "asserting", Outcome.REFUSED_UNCLEARLY, "AssertionError: no batch"),
+        ("own_minibatch", "broken", Outcome.NOT_APPLICABLE, "the plain loop fails: RuntimeError: broken"),
+        ("shared_minibatch", "Tanh", Outcome.NOT_APPLICABLE, "it has no state"),
+        ("backward", "rounded", Outcome.NOT_APPLICABLE, "all its gradients are zero"),
+        ("backward", "Embedding-paddingidx", Outcome.WRONG, "member 1: gradient"),
+        ("per_sample", "PReLU", Outcome.REFUSED_UNCLEARLY, "The size of tensor"),
+        ("per_sample", "Dropout", Outcome.NOT_APPLICABLE, "it draws"),
+        ("per_sample", "Tanh", Outcome.NOT_APPLICABLE, "it has no parameters"),
+        ("buffers", "Linear", Outcome.NOT_APPLICABLE, "it has no buffers"),
+        ("randomness", "Linear", Outcome.NOT_APPLICABLE, "it draws nothing"),
+        ("randomness", "broken", Outcome.NOT_APPLICABLE, "the plain loop fails: RuntimeError: broken"),
+        ("randomness", "RReLU", Outcome.REFUSED, "aten::rrelu"),
+        ("isolation", "whole", Outcome.NOT_APPLICABLE, "it takes neither NaN nor infinity"),
+        ("out_of_range", "Linear", Outcome.NOT_APPLICABLE, "it refuses no index"),
+        ("out_of_range", "whole", Outcome.NOT_APPLICABLE, "it refuses no index"),
+        ("out_of_range", "Embedding", Outcome.WRONG, "an index out of range gets an answer"),
+        ("order", "rounded", Outcome.RIGHT, ""),
+        ("order", "prune", Outcome.NOT_APPLICABLE, "the plain module can't be copied"),
     ],
 )
 def test_a_check_ends_in_its_status(check, case, status, said):
@@ -108,13 +109,13 @@ def test_a_check_ends_in_its_status(check, case, status, said):
 def test_what_has_no_functional_call_has_no_base():
     finding = judge(CHECKS["meta_base"], CASES["Linear"], Functorch(), CPU)
 
-    assert finding.status is Status.NOT_APPLICABLE
+    assert finding.status is Outcome.NOT_APPLICABLE
 
 
 def test_what_runs_member_by_member_is_told():
     finding = judge(CHECKS["own_minibatch"], CASES["Bilinear"], TorchFunc(), CPU)
 
-    assert finding.status is Status.RIGHT
+    assert finding.status is Outcome.RIGHT
     assert finding.slow == ("aten::bilinear",)
 
 
@@ -128,7 +129,7 @@ class Accepting(TorchFunc):
 def test_draws_that_are_not_refused_are_wrong():
     finding = judge(CHECKS["randomness"], CASES["Dropout"], Accepting(), CPU)
 
-    assert finding.status is Status.WRONG
+    assert finding.status is Outcome.WRONG
     assert "accepted silently" in finding.message
 
 

@@ -4,11 +4,11 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-from conformance import spec
 from conformance.faults import CHAPTERS, FAULTS, inject
-from conformance.implementations import TorchFunc
-from conformance.plugin.climbing import Climber
-from conformance.suite import files
+from conformance.implementations.torch_func import TorchFunc
+from conformance.plugin.diagnosis import Climber
+from conformance.spec.coverage import chapter_files
+from conformance.spec.requirements import load_requirements
 from conftest import Thin
 
 # Those of a second device tests/meta/on_the_stand_in.py judges.
@@ -46,7 +46,7 @@ def test_the_fault_is_seen_by_its_requirement_and_by_no_unrelated_one(run_suite,
 def asked(fault):
     """The files of the chapters in which something may go red."""
     chapters = {pattern.partition(".")[0] for pattern in (FAULTS[fault].breaks, *FAULTS[fault].also)}
-    return [str(path) for chapter in sorted(chapters) for path in files(chapter)]
+    return [str(path) for chapter in sorted(chapters) for path in chapter_files(chapter)]
 
 
 def assert_killed(fault, red, record_property):
@@ -58,7 +58,7 @@ def assert_killed(fault, red, record_property):
 
 
 def test_every_must_has_a_fault():
-    musts = {each.id for each in spec.load().values() if each.level == "must"}
+    musts = {each.id for each in load_requirements().values() if each.level == "must"}
 
     assert musts - {fault.breaks for fault in FAULTS.values()} == set()
 
@@ -70,7 +70,7 @@ def test_no_two_faults_have_one_name():
 
 
 def test_every_fault_names_requirements_that_exist():
-    ids = spec.load().keys()
+    ids = load_requirements().keys()
 
     for name, fault in FAULTS.items():
         assert fault.breaks in ids, name

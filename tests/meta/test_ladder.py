@@ -7,14 +7,17 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from conformance.implementations import Functorch, TorchFunc
-from conformance.ladder import climbing, rungs, script
-from conformance.ladder.climbing import layer
-from conformance.ladder.recording import Recorder
-from conformance.models import draw, members, small_cnn
+from conformance.cases.data import draw
+from conformance.cases.members import members
+from conformance.diagnosis import diagnose, layers, reproducer
+from conformance.diagnosis.diagnose import layer
+from conformance.diagnosis.recorder import Recorder
+from conformance.implementations.functorch import Functorch
+from conformance.implementations.torch_func import TorchFunc
+from conformance.reference.simple_cnn import small_cnn
 from conformance.report import terminal
-from conformance.report.results import Case, Status
-from conformance.suite import SUITE
+from conformance.report.results import CaseResult, Status
+from conformance.spec.locations import SUITE
 
 EMBEDDING = [str(SUITE / "test_modules.py"), "-k", "Embedding-paddingidx", "--requirement=modules.backward"]
 
@@ -78,14 +81,14 @@ def fails(implementation):
 @pytest.mark.parametrize(
     ("implementation", "expected"),
     [
-        (Called, f"{rungs.FUNCTIONAL_CALL}: output differs by 1 "),
-        (Stacked, f"{rungs.STACKED}: output differs by "),
-        (Mapped, f"{rungs.FLOAT64}: output differs by "),
-        (Refused, f"{rungs.FLOAT64}: raises RuntimeError: not here"),
-        (Chunked, f"{rungs.AS_RUN}: output has shape (2, 5, 13), and not (3, 5, 13)"),
-        (Detached, f"{rungs.FLOAT64}, its gradient: output[0] has shape (), and not (3, "),
-        (TorchFunc, climbing.NOWHERE),
-        (Functorch, climbing.NOWHERE),
+        (Called, f"{layers.FUNCTIONAL_CALL}: output differs by 1 "),
+        (Stacked, f"{layers.STACKED}: output differs by "),
+        (Mapped, f"{layers.FLOAT64}: output differs by "),
+        (Refused, f"{layers.FLOAT64}: raises RuntimeError: not here"),
+        (Chunked, f"{layers.AS_RUN}: output has shape (2, 5, 13), and not (3, 5, 13)"),
+        (Detached, f"{layers.FLOAT64}, its gradient: output[0] has shape (), and not (3, "),
+        (TorchFunc, diagnose.NOWHERE),
+        (Functorch, diagnose.NOWHERE),
     ],
 )
 def test_the_first_layer_that_differs_is_named(implementation, expected):
@@ -106,7 +109,7 @@ def test_a_loss_is_asked_with_what_the_module_takes_of_its_inputs():
         implementation.vmap(loss, in_dims=(0, 0, 0, 0))(params, buffers, x, target)
         raise AssertionError
 
-    assert layer(Stacked(), test)[0].startswith(rungs.STACKED)
+    assert layer(Stacked(), test)[0].startswith(layers.STACKED)
 
 
 def calls(func, *inputs, **options):
@@ -126,12 +129,12 @@ NAN = torch.tensor([0.0, float("nan")])
         (calls(torch.rand_like, draw(3, seed=1), randomness="different"), ""),
         (lambda _: fails(None), ""),
         (lambda implementation: implementation.vmap(torch.sin)(draw(3, seed=1)), "none: asked again, the test passes"),
-        (calls(torch.sin, NAN), climbing.NOWHERE),
-        (calls(lambda x: (x > 0, x.long()), draw(3, 2, seed=1)), climbing.NOWHERE),
-        (calls(lambda x: x * 1j, draw(3, 2, seed=1)), climbing.NOWHERE),
-        (calls(torch.sin, draw(3, 0, seed=1)), climbing.NOWHERE),
-        (calls(lambda x, n: x * n, draw(3, seed=1), 2, in_dims=(0, None)), climbing.NOWHERE),
-        (calls(torch.nonzero, draw(3, 2, seed=1)), f"{rungs.FLOAT64}: raises RuntimeError: vmap: "),
+        (calls(torch.sin, NAN), diagnose.NOWHERE),
+        (calls(lambda x: (x > 0, x.long()), draw(3, 2, seed=1)), diagnose.NOWHERE),
+        (calls(lambda x: x * 1j, draw(3, 2, seed=1)), diagnose.NOWHERE),
+        (calls(torch.sin, draw(3, 0, seed=1)), diagnose.NOWHERE),
+        (calls(lambda x, n: x * n, draw(3, seed=1), 2, in_dims=(0, None)), diagnose.NOWHERE),
+        (calls(torch.nonzero, draw(3, 2, seed=1)), f"{layers.FLOAT64}: raises RuntimeError: vmap: "),
     ],
     ids=["draws", "maps-nothing", "passes", "nan", "integers", "complex", "empty", "numbers", "refused"],
 )
@@ -154,11 +157,11 @@ def test_a_call_of_something_else_than_the_stack_is_asked_by_itself():
 
         return asked
 
-    assert layer(Mapped(), test(*state, in_dims=(0, None)))[0].startswith(rungs.FLOAT64)
+    assert layer(Mapped(), test(*state, in_dims=(0, None)))[0].startswith(layers.FLOAT64)
     assert layer(Mapped(), test(dict.fromkeys("ab", state[0]["weight"]), {}, in_dims=(0, None)))[0].startswith(
-        rungs.FLOAT64
+        layers.FLOAT64
     )
-    assert layer(Refused(), test(*state, 5, in_dims=(0,)))[0] == climbing.NOWHERE
+    assert layer(Refused(), test(*state, 5, in_dims=(0,)))[0] == diagnose.NOWHERE
 
 
 def test_what_is_mapped_inside_is_a_part_of_the_outer_call():
@@ -173,7 +176,7 @@ def test_what_is_mapped_inside_is_a_part_of_the_outer_call():
 
 
 def test_structures_kinds_and_whole_numbers_are_compared():
-    difference = rungs._difference  # noqa: SLF001 - its parts
+    difference = layers._difference  # noqa: SLF001 - its parts
 
     def between(below, here):
         return difference(lambda: below, lambda: here)
@@ -192,7 +195,7 @@ def test_a_ladder_that_breaks_leaves_the_failure_alone(monkeypatch):
     def broken(_):
         raise RuntimeError("a rung")
 
-    monkeypatch.setattr(climbing, "climb", broken)
+    monkeypatch.setattr(diagnose, "climb", broken)
 
     assert layer(TorchFunc(), fails) == ("not found: RuntimeError: a rung", "")
 
@@ -215,7 +218,7 @@ def test_the_script_of_a_real_defect_shows_it_with_torch_alone(run_suite, tmp_pa
     outcome = run_suite(f"--expectations={nothing}", "--implementation=torch.func", paths=EMBEDDING)
 
     (case,) = [case for row in outcome.result["requirements"] for case in row["cases"] if case["status"] == "fails"]
-    assert case["layer"].startswith(f"{rungs.FLOAT64}, its gradient: ")
+    assert case["layer"].startswith(f"{layers.FLOAT64}, its gradient: ")
     assert f"first layer that differs: {case['layer']}" in case["message"]
     assert f"first layer that differs: {case['layer'][:60]}" in outcome.printed.rpartition("VERDICT")[0]
     assert "the same by torch alone" in outcome.printed
@@ -245,7 +248,7 @@ DIMS = (0, 0, None)
 def test_a_script_has_shared_inputs_and_numbers_in_its_containers():
     call = recorded(lambda some, _: padded(*some), PADDED, "a word", in_dims=(DIMS, None))
 
-    source = script.script(call)
+    source = reproducer.script(call)
 
     assert "dims = (0, 0, None)" in source
     assert "torch.tensor([2], dtype=torch.int64)" in source
@@ -255,36 +258,36 @@ def test_a_script_has_shared_inputs_and_numbers_in_its_containers():
     "call",
     [
         recorded(torch.sin, draw(3, seed=1)),
-        recorded(torch.sin, draw(script.MOST_NUMBERS + 1, seed=1)),
+        recorded(torch.sin, draw(reproducer.MOST_NUMBERS + 1, seed=1)),
         recorded(torch.sin, torch.empty(3, device="meta")),
         recorded(lambda x: x + torch.tensor([1.0, 2.0]), draw(3, seed=1)),
     ],
     ids=["right", "large", "elsewhere", "tensors-of-its-own"],
 )
 def test_what_torch_alone_does_not_show_has_no_script(call):
-    assert script.script(call) is None
+    assert reproducer.script(call) is None
 
 
 def test_what_can_not_be_traced_or_run_has_no_script():
     call = recorded(padded, *PADDED, in_dims=DIMS)
 
-    assert script.script(call)
-    assert script._shows("raise ValueError") is False  # noqa: SLF001 - its parts
-    assert script._shows("") is False  # noqa: SLF001 - likewise
+    assert reproducer.script(call)
+    assert reproducer._shows("raise ValueError") is False  # noqa: SLF001 - its parts
+    assert reproducer._shows("") is False  # noqa: SLF001 - likewise
     object.__setattr__(call, "func", lambda *_: 1 / 0)
-    assert script.script(call) is None
+    assert reproducer.script(call) is None
 
 
 def test_a_script_that_rounded_numbers_do_not_show_has_them_all(monkeypatch):
     call = recorded(padded, *PADDED, in_dims=DIMS)
     tried = []
-    monkeypatch.setattr(script, "_shows", lambda text: tried.append(text) or len(tried) == 2)
+    monkeypatch.setattr(reproducer, "_shows", lambda text: tried.append(text) or len(tried) == 2)
 
-    assert script.script(call) == tried[1]
+    assert reproducer.script(call) == tried[1]
     assert len(tried[0]) < len(tried[1])
 
 
 def test_the_screen_names_the_layer():
-    found = Case("test_a", "forward.a", "torch.func", Status.FAILS, layer="vmap as run: " + "off " * 90)
+    found = CaseResult("test_a", "forward.a", "torch.func", Status.FAILS, layer="vmap as run: " + "off " * 90)
 
     assert len(terminal.cut("first layer that differs: " + found.layer, terminal.WIDTH - 7)) == terminal.WIDTH - 7

@@ -3,21 +3,25 @@
 import pytest
 import torch
 
-from conformance import optimizers
-from conformance.assertions import assert_members_close
-from conformance.cases import learning
-from conformance.derivatives import DERIVATIVES
-from conformance.ensemble import Ensemble
-from conformance.implementations import Functorch, Reference, TorchFunc
-from conformance.lesson import Lesson, everything, gradients, gradients_of
-from conformance.models import MEMBERS, SAMPLES, members
-from conformance.optimizers import Setting
-from conformance.training import LEARNERS, STEPS, Course, learned, train, trained
+from conformance.cases import optimizers, training_cases
+from conformance.cases.data import SAMPLES
+from conformance.cases.members import MEMBERS, members
+from conformance.cases.optimizers import OptimizerConfig
+from conformance.implementations.ensemble import Ensemble
+from conformance.implementations.functorch import Functorch
+from conformance.implementations.reference_loop import Reference
+from conformance.implementations.torch_func import TorchFunc
+from conformance.numerics.assertions import assert_members_close
+from conformance.workloads.derivatives import DERIVATIVES
+from conformance.workloads.supervised import SupervisedTask, everything, gradients, gradients_of
+from conformance.workloads.training import LEARNERS, STEPS, TrainingRun, learned, train, trained
 
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize("case", [*learning.ALL, learning.TINY, learning.LEARNER, learning.MATRICES], ids=str)
+@pytest.mark.parametrize(
+    "case", [*training_cases.ALL, training_cases.TINY, training_cases.LEARNER, training_cases.MATRICES], ids=str
+)
 def test_a_case_fits_its_module(case):
     x = case.inputs(SAMPLES, device="cpu", dtype=torch.float32)
 
@@ -26,12 +30,12 @@ def test_a_case_fits_its_module(case):
 
 
 def test_inputs_and_targets_are_not_the_same_numbers():
-    assert not torch.equal(learning.TINY.inputs(3, device="cpu"), learning.TINY.targets(3, device="cpu"))
+    assert not torch.equal(training_cases.TINY.inputs(3, device="cpu"), training_cases.TINY.targets(3, device="cpu"))
 
 
 @pytest.mark.parametrize("implementation", [TorchFunc(), Functorch(), Reference()], ids=lambda each: each.name)
 def test_an_ensemble_is_by_name_and_learns_where_its_members_do(implementation):
-    models = members(learning.FROZEN.factory, 3)
+    models = members(training_cases.FROZEN.factory, 3)
 
     ensemble = Ensemble(implementation, models)
 
@@ -49,7 +53,7 @@ def test_an_ensemble_without_parameters_learns_nothing():
 
 @pytest.mark.parametrize(("data", "leading"), [(0, (MEMBERS, SAMPLES)), (None, (SAMPLES,))])
 def test_a_lesson_has_a_minibatch_for_each_or_one_for_all(data, leading):
-    lesson = Lesson(learning.LAYER_NORM, data, "cpu")
+    lesson = SupervisedTask(training_cases.LAYER_NORM, data, "cpu")
 
     assert lesson.x.shape == (*leading, 3)
     assert lesson.target.shape == (*leading, 2)
@@ -59,7 +63,7 @@ def test_a_lesson_has_a_minibatch_for_each_or_one_for_all(data, leading):
 
 @pytest.mark.parametrize("data", [0, None])
 def test_a_lesson_of_some_members_keeps_what_they_are_given(data):
-    lesson = Lesson(learning.LAYER_NORM, data, "cpu", samples=3)
+    lesson = SupervisedTask(training_cases.LAYER_NORM, data, "cpu", samples=3)
 
     some = lesson.of((4, 1))
 
@@ -74,7 +78,7 @@ def test_a_lesson_of_some_members_keeps_what_they_are_given(data):
 @pytest.mark.parametrize("implementation", [TorchFunc(), Functorch(), Reference()], ids=lambda each: each.name)
 @pytest.mark.parametrize("data", [0, None])
 def test_everything_is_output_buffers_and_gradients(implementation, data):
-    lesson = Lesson(learning.BATCH_NORM_TRAIN, data, "cpu")
+    lesson = SupervisedTask(training_cases.BATCH_NORM_TRAIN, data, "cpu")
     expected = lesson.loop(everything)
 
     found = lesson.everything(implementation)
@@ -86,7 +90,7 @@ def test_everything_is_output_buffers_and_gradients(implementation, data):
 
 
 def test_gradients_are_those_of_what_is_not_frozen():
-    lesson = Lesson(learning.FROZEN, 0, "cpu")
+    lesson = SupervisedTask(training_cases.FROZEN, 0, "cpu")
     ensemble = Ensemble(TorchFunc(), lesson.models)
 
     with pytest.raises(AssertionError, match=r"fc1.bias has no gradient"):
@@ -140,8 +144,8 @@ def test_derivatives_are_those_of_the_textbook(way):
 
 
 def test_a_course_trains_the_same_alone_and_as_a_stack():
-    course = Course("cpu")
-    sgd = Setting("SGD", "momentum", {"lr": 0.1, "momentum": 0.9})
+    course = TrainingRun("cpu")
+    sgd = OptimizerConfig("SGD", "momentum", {"lr": 0.1, "momentum": 0.9})
     ensemble = Ensemble(Reference(), course.models)
     optimizer = sgd.make(ensemble.params.values())
 
@@ -158,17 +162,17 @@ def test_a_course_trains_the_same_alone_and_as_a_stack():
 def test_training_lowers_the_loss():
     tensor = torch.tensor([3.0], requires_grad=True)
 
-    train(Setting("SGD", "fast", {"lr": 0.25}).make([tensor]), lambda _: tensor.square().sum(), range(20))
+    train(OptimizerConfig("SGD", "fast", {"lr": 0.25}).make([tensor]), lambda _: tensor.square().sum(), range(20))
 
     assert abs(float(tensor.detach())) < 1e-3
 
 
 def test_a_setting_says_why_it_can_not_be_run():
-    assert Setting("SGD").lacks(CPU) is None
-    assert Setting("LBFGS").lacks(CPU) is None
-    assert Setting("Nope").lacks(CPU) == "this torch has no torch.optim.Nope"
-    assert "unexpected keyword argument 'warp'" in Setting("SGD", "tuned", {"warp": 9}).lacks(CPU)
-    assert str(Setting("SGD", "tuned")) == "SGD-tuned"
+    assert OptimizerConfig("SGD").unavailable_reason(CPU) is None
+    assert OptimizerConfig("LBFGS").unavailable_reason(CPU) is None
+    assert OptimizerConfig("Nope").unavailable_reason(CPU) == "this torch has no torch.optim.Nope"
+    assert "unexpected keyword argument 'warp'" in OptimizerConfig("SGD", "tuned", {"warp": 9}).unavailable_reason(CPU)
+    assert str(OptimizerConfig("SGD", "tuned")) == "SGD-tuned"
 
 
 def test_what_torch_has_and_nobody_looked_at_is_named(monkeypatch):

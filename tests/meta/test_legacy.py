@@ -5,16 +5,18 @@ import sys
 import functorch
 import torch
 
-from conformance import legacy, names
-from conformance.implementations import Functorch, TorchFunc
-from conformance.models import NormNet, TiedNet
+from conformance.cases.networks import NormNet, TiedNet
+from conformance.implementations.functorch import Functorch
+from conformance.implementations.torch_func import TorchFunc
+from conformance.utils.functorch_compat import name_torch_func
+from conformance.utils.module_state import all_named_buffers, all_named_parameters
 
 
 def test_functorch_goes_by_its_name_of_today(monkeypatch):
     monkeypatch.delattr(torch, "func")
     monkeypatch.delitem(sys.modules, "torch.func")
 
-    legacy.name_torch_func()
+    name_torch_func()
 
     assert torch.func is sys.modules["torch.func"] is functorch
     assert Functorch().unavailable() is None
@@ -24,15 +26,15 @@ def test_functorch_goes_by_its_name_of_today(monkeypatch):
 def test_torch_func_stays_what_it_is_where_there_is_one():
     before = torch.func
 
-    legacy.name_torch_func()
+    name_torch_func()
 
     assert torch.func is sys.modules["torch.func"] is before
 
 
 def test_every_name_is_told_as_torch_tells_it():
     for model in (TiedNet(), NormNet()):
-        for ours, theirs in ((names.parameters, model.named_parameters), (names.buffers, model.named_buffers)):
+        for ours, theirs in ((all_named_parameters, model.named_parameters), (all_named_buffers, model.named_buffers)):
             assert [(name, id(tensor)) for name, tensor in ours(model)] == [
                 (name, id(tensor)) for name, tensor in theirs(remove_duplicate=False)
             ]
-    assert len(dict(names.parameters(TiedNet()))) > len(dict(TiedNet().named_parameters()))
+    assert len(dict(all_named_parameters(TiedNet()))) > len(dict(TiedNet().named_parameters()))

@@ -4,20 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from conformance.models import (
-    MEMBERS,
-    Assorted,
-    NormNet,
-    SimpleCNN,
-    TiedNet,
-    colour_cnn,
-    copied,
-    draw,
-    members,
-    small_cnn,
-    state_of,
-    tokens,
-)
+from conformance.cases.data import draw, tokens
+from conformance.cases.members import MEMBERS, members
+from conformance.cases.networks import Assorted, NormNet, TiedNet, colour_cnn
+from conformance.reference.simple_cnn import SimpleCNN, small_cnn
+from conformance.utils.module_state import copied, state_of
 
 
 def test_simple_cnn_is_the_originals():

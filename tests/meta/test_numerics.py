@@ -7,22 +7,14 @@ import torch
 from derive_budget import ratios
 from torch import nn
 
-from conformance.assertions import assert_members_close
-from conformance.implementations import TorchFunc
-from conformance.models import MEMBERS, SAMPLES, NormNet, TiedNet, draw, members, small_cnn, tokens
-from conformance.numerics import (
-    FACTOR,
-    UNITS,
-    Budget,
-    PlainLoopError,
-    budgets,
-    error,
-    in_float64,
-    loop,
-    record_share,
-    recorded_shares,
-    unit,
-)
+from conformance.cases.data import SAMPLES, draw, tokens
+from conformance.cases.members import MEMBERS, members
+from conformance.cases.networks import NormNet, TiedNet
+from conformance.implementations.torch_func import TorchFunc
+from conformance.numerics.assertions import assert_members_close
+from conformance.numerics.budget import FACTOR, UNITS, Budget, budgets, error, record_share, recorded_shares, unit
+from conformance.numerics.plain_loop import PlainLoopError, in_float64, loop
+from conformance.reference.simple_cnn import small_cnn
 
 DTYPES = [torch.float32, torch.float64, torch.bfloat16, torch.float16]
 

@@ -6,14 +6,24 @@ import warnings
 import pytest
 import torch
 
-from conformance.chance import COMPARISONS, FALSE_ALARM, mean_of
-from conformance.generators import restore, state
-from conformance.implementations import TorchFunc
-from conformance.operations import differentiation, inplace, out, random, write
-from conformance.operations.draw import OWN, SHARED, Draw, Generated, drawn, given, numbers, operands, stacked
-from conformance.operations.laws import LAWS
-from conformance.operations.outcome import attempt
-from conformance.operations.source import function
+from conformance.cases.operations import inplace_gradients, inplace_op, inplace_ops, out_variants, random_ops
+from conformance.cases.operations.compile_source import function
+from conformance.cases.operations.distributions import LAWS
+from conformance.cases.operations.outcome import attempt
+from conformance.cases.operations.random_op import (
+    OWN,
+    SHARED,
+    Draw,
+    Generated,
+    drawn,
+    given,
+    numbers,
+    operands,
+    stacked,
+)
+from conformance.implementations.torch_func import TorchFunc
+from conformance.numerics.statistics import COMPARISONS, FALSE_ALARM, mean_of
+from conformance.utils.rng import restore, state
 
 CPU = torch.device("cpu")
 
@@ -63,9 +73,11 @@ def test_members_numbers_are_distinct_and_between_0_and_1():
     assert torch.equal(stacked(given(x, SHARED)), x[:1].expand_as(x))
 
 
-@pytest.mark.parametrize("draw", [*random.DRAWS, *random.COMPOSITES, *random.RECURRENT, *random.ATTENTION], ids=str)
+@pytest.mark.parametrize(
+    "draw", [*random_ops.DRAWS, *random_ops.COMPOSITES, *random_ops.RECURRENT, *random_ops.ATTENTION], ids=str
+)
 def test_every_call_of_the_catalogue_works_and_draws(draw):
-    assert draw.lacks(CPU) is None
+    assert draw.unavailable_reason(CPU) is None
     start = state(CPU)
 
     one = numbers(draw.one(operands(1, CPU)[0]))
@@ -75,7 +87,7 @@ def test_every_call_of_the_catalogue_works_and_draws(draw):
     assert torch.equal(one, numbers(draw.one(operands(1, CPU)[0])))
 
 
-@pytest.mark.parametrize("draw", random.DRAWS, ids=str)
+@pytest.mark.parametrize("draw", random_ops.DRAWS, ids=str)
 def test_a_stacked_draw_has_a_draw_for_each_member(draw):
     one, together = draw.one(operands(1, CPU)[0]), draw.all(operands(5, CPU))
 
@@ -85,11 +97,11 @@ def test_a_stacked_draw_has_a_draw_for_each_member(draw):
 def test_a_draw_says_why_it_can_not_be_called():
     unknown = Draw("torch.nope (a size)", "torch.nope(x{g})")
 
-    assert "has no attribute 'nope'" in unknown.lacks(CPU)
+    assert "has no attribute 'nope'" in unknown.unavailable_reason(CPU)
     assert unknown.native == "nope"
-    assert "unexpected keyword" in Generated(Draw("F.dropout", "F.dropout(x{g})")).lacks(CPU)
-    assert Generated(random.DRAWS[0]).lacks(CPU) is None
-    assert str(Generated(random.DRAWS[0])) == "torch.rand"
+    assert "unexpected keyword" in Generated(Draw("F.dropout", "F.dropout(x{g})")).unavailable_reason(CPU)
+    assert Generated(random_ops.DRAWS[0]).unavailable_reason(CPU) is None
+    assert str(Generated(random_ops.DRAWS[0])) == "torch.rand"
 
 
 def test_what_is_drawn_for_one_is_shared_or_own():
@@ -101,11 +113,11 @@ def test_what_is_drawn_for_one_is_shared_or_own():
 
 
 def test_random_operations_that_nobody_looked_at_are_named(monkeypatch):
-    assert random.uncovered() == []
+    assert random_ops.uncovered() == []
     monkeypatch.setattr(torch, "randnew", torch.rand, raising=False)
     monkeypatch.setattr(torch.nn.functional, "shake", lambda x, dropout_p: x, raising=False)
 
-    assert random.uncovered() == ["torch.randnew", "F.shake"]
+    assert random_ops.uncovered() == ["torch.randnew", "F.shake"]
 
 
 @pytest.mark.parametrize("law", LAWS, ids=str)
@@ -129,16 +141,16 @@ def test_chance_allows_what_the_inequality_says():
         mean_of(torch.tensor([-0.1, 0.5]), 0.5)
 
 
-WRITES = [*inplace.WRITES, *inplace.BEHIND_SLICES]
+WRITES = [*inplace_ops.WRITES, *inplace_ops.BEHIND_SLICES]
 
 
 def first_member():
-    return {name: tensor[0] for name, tensor in write.tensors(1, CPU).items()}
+    return {name: tensor[0] for name, tensor in inplace_op.tensors(1, CPU).items()}
 
 
 @pytest.mark.parametrize("operation", WRITES, ids=str)
 def test_every_write_of_the_catalogue_works_and_writes(operation):
-    assert operation.lacks(CPU) is None
+    assert operation.unavailable_reason(CPU) is None
     one = first_member()
     before = one[operation.on]
 
@@ -150,66 +162,68 @@ def test_every_write_of_the_catalogue_works_and_writes(operation):
     assert set(operation.operands) <= one.keys()
 
 
-@pytest.mark.parametrize("operation", inplace.RESHAPING, ids=str)
+@pytest.mark.parametrize("operation", inplace_ops.RESHAPING, ids=str)
 def test_every_change_of_shape_of_the_catalogue_works(operation):
     one = first_member()
 
-    assert operation.lacks(CPU) is None
+    assert operation.unavailable_reason(CPU) is None
     assert operation.run(one[operation.on].clone(), one) is not None
 
 
 def test_a_write_says_why_it_can_not_be_called():
-    unknown = write.Write("Tensor.nope_", "s.nope_(y)")
+    unknown = inplace_op.Write("Tensor.nope_", "s.nope_(y)")
 
-    assert "has no attribute 'nope_'" in unknown.lacks(CPU)
+    assert "has no attribute 'nope_'" in unknown.unavailable_reason(CPU)
     assert unknown.operands == ["y"]
 
 
 def test_writes_that_nobody_looked_at_are_named(monkeypatch):
-    known = random.asked()
-    assert inplace.uncovered(known) == []
+    known = random_ops.asked()
+    assert inplace_ops.uncovered(known) == []
     monkeypatch.setattr(torch.Tensor, "new_", torch.Tensor.add_, raising=False)
     monkeypatch.setattr(torch, "_foreach_new_", torch._foreach_add_, raising=False)
     monkeypatch.setattr(torch.nn.functional, "fresh", lambda x, inplace=False: x, raising=False)
     monkeypatch.setattr(torch.Tensor, "__imatmul__", torch.Tensor.add_, raising=False)
 
-    assert inplace.uncovered(known) == ["Tensor.new_", "torch._foreach_new_", "F.fresh", "Tensor.__imatmul__"]
-    assert "torch.dropout_" in inplace.uncovered(set())
+    assert inplace_ops.uncovered(known) == ["Tensor.new_", "torch._foreach_new_", "F.fresh", "Tensor.__imatmul__"]
+    assert "torch.dropout_" in inplace_ops.uncovered(set())
 
 
 def test_a_gradient_through_a_write_is_the_textbooks():
-    square = differentiation.Differentiated(write.Write("Tensor.mul_", "s.mul_(y)"))
+    square = inplace_gradients.Differentiated(inplace_op.Write("Tensor.mul_", "s.mul_(y)"))
     x, y = torch.rand(3, 7), torch.rand(3, 7)
     weights = torch.linspace(0.5, 2, 21).reshape(3, 7)
 
     found = square.gradients(square.write.run, x, {"y": y})
 
     torch.testing.assert_close(found, {"s": weights * y, "y": weights * x})
-    assert square.lacks(CPU) is None
+    assert square.unavailable_reason(CPU) is None
     assert str(square) == "Tensor.mul_ (from what it overwrites)"
     stacked_twice = square.gradients(square.write.run, torch.stack([x, x]), {"y": torch.stack([y, y])})
     torch.testing.assert_close(stacked_twice["s"], torch.stack([weights * y] * 2))
 
 
 def test_a_gradient_of_what_is_not_differentiated_is_lacking_or_zero():
-    integers = differentiation.Differentiated(write.Write("Tensor.heaviside_", "s.heaviside_(y)"))
-    filled = differentiation.Differentiated(write.Write("Tensor.fill_", "s.fill_(2.0)"))
+    integers = inplace_gradients.Differentiated(inplace_op.Write("Tensor.heaviside_", "s.heaviside_(y)"))
+    filled = inplace_gradients.Differentiated(inplace_op.Write("Tensor.fill_", "s.fill_(2.0)"))
 
-    assert "no derivative here" in integers.lacks(CPU)
+    assert "no derivative here" in integers.unavailable_reason(CPU)
     assert str(integers) == "Tensor.heaviside_"
     assert torch.equal(filled.gradients(filled.write.run, torch.ones(3, 7), {})["s"], torch.zeros(3, 7))
 
 
 def test_every_function_with_out_is_called(monkeypatch):
-    assert out.uncovered() == []
-    assert {space: len(list(out.calls(space))) > 10 for space in out.SPACES} == dict.fromkeys(out.SPACES, True)
-    given = {name: tensor[0] for name, tensor in out.tensors(1, CPU).items()}
+    assert out_variants.uncovered() == []
+    assert {space: len(list(out_variants.calls(space))) > 10 for space in out_variants.SPACES} == dict.fromkeys(
+        out_variants.SPACES, True
+    )
+    given = {name: tensor[0] for name, tensor in out_variants.tensors(1, CPU).items()}
     written = torch.zeros(3, 7)
 
-    out.Into("torch.add", "x, y").run(given, written)
+    out_variants.Into("torch.add", "x, y").run(given, written)
 
     assert torch.equal(written, given["x"] + given["y"])
-    assert str(out.Into("torch.add", "x, y")) == "torch.add"
+    assert str(out_variants.Into("torch.add", "x, y")) == "torch.add"
 
 
 def test_functions_with_out_that_nobody_can_call_are_named(monkeypatch):
@@ -218,5 +232,5 @@ def test_functions_with_out_that_nobody_can_call_are_named(monkeypatch):
 
     monkeypatch.setattr(torch, "newest", newest, raising=False)
 
-    assert out.uncovered() == ["torch.newest"]
-    assert "torch.newest" not in {into.name for into in out.calls("torch")}
+    assert out_variants.uncovered() == ["torch.newest"]
+    assert "torch.newest" not in {into.name for into in out_variants.calls("torch")}

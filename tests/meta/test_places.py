@@ -4,7 +4,8 @@ from contextlib import contextmanager
 
 import torch
 
-from conformance import places
+from conformance.devices import features
+from conformance.devices.features import GRAPHS, captured
 
 CPU = torch.device("cpu")
 
@@ -33,9 +34,9 @@ class Played:
 
 def test_a_call_is_tried_on_a_stream_before_it_is_captured(monkeypatch):
     played, calls = Played(), []
-    monkeypatch.setattr(places, "of", lambda device: played)
+    monkeypatch.setattr(features, "of", lambda device: played)
 
-    graph, out = places.captured(CPU, lambda: calls.append(len(played.asked)) or torch.ones(3))
+    graph, out = captured(CPU, lambda: calls.append(len(played.asked)) or torch.ones(3))
 
     assert graph == "a graph"
     assert out.tolist() == [1, 1, 1]
@@ -44,4 +45,4 @@ def test_a_call_is_tried_on_a_stream_before_it_is_captured(monkeypatch):
 
 
 def test_a_device_without_graphs_says_so():
-    assert places.GRAPHS.lacks(CPU).startswith("cpu has no graphs: AttributeError")
+    assert GRAPHS.unavailable_reason(CPU).startswith("cpu has no graphs: AttributeError")

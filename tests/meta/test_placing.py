@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from conformance import cuda
-from conformance.devices import FOR_CUSTOM, ONLY_FOR
-from conformance.plugin import placing
-from conformance.plugin.placing import VISIBLE, Placement
+from conformance.devices import cuda
+from conformance.devices.probe import FOR_CUSTOM, ONLY_FOR
+from conformance.plugin import xdist
+from conformance.plugin.xdist import VISIBLE, Placement
 
 
 class Config(SimpleNamespace):
@@ -72,7 +72,7 @@ def test_only_cuda_is_spread_and_not_one_gpu_asked_for_by_number(monkeypatch, de
         monkeypatch.setenv(VISIBLE, listed)
     config = Config(device)
 
-    placing.place(config)
+    xdist.place(config)
 
     assert [each.gpus for each in config.registered] == ([placed] if placed else [])
 
@@ -80,10 +80,10 @@ def test_only_cuda_is_spread_and_not_one_gpu_asked_for_by_number(monkeypatch, de
 def test_a_worker_takes_what_it_is_given_and_others_keep_what_they_have(monkeypatch):
     monkeypatch.setenv(VISIBLE, "1,2")
 
-    placing.take(Config("cuda"))
-    placing.take(Config("cuda", workerinput={}))
+    xdist.take(Config("cuda"))
+    xdist.take(Config("cuda", workerinput={}))
     kept = os.environ[VISIBLE]
-    placing.take(Config("cuda", workerinput={VISIBLE: "2,1"}))
+    xdist.take(Config("cuda", workerinput={VISIBLE: "2,1"}))
 
     assert (kept, os.environ[VISIBLE]) == ("1,2", "2,1")
 
@@ -108,4 +108,4 @@ def test_there_are_as_many_workers_as_there_is_memory_for(monkeypatch, device, o
     monkeypatch.setenv(ONLY_FOR, only_for)
     monkeypatch.delenv(FOR_CUSTOM, raising=False)
 
-    assert placing.most_workers(Config(device), 16) == workers
+    assert xdist.most_workers(Config(device), 16) == workers

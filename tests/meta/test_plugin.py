@@ -8,15 +8,18 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from conformance import spec, suite
-from conformance.devices import CANNOT_ANSWER
-from conformance.expectations import DEFAULT
-from conformance.plugin import LONGEST
-from conformance.report import files, history
+from conformance.devices.probe import CANNOT_ANSWER
+from conformance.plugin.hooks import LONGEST
+from conformance.report import releases as recorded_releases
+from conformance.report import writer
+from conformance.spec import locations
+from conformance.spec.expectations import DEFAULT
+from conformance.spec.locations import CONFIGURATION, SUITE
+from conformance.spec.requirements import CHAPTERS, load_requirements
 from conftest import Thin, in_a_process
 
 ONE = ["--implementation=torch.func", "--requirement=stacking.sequences"]
-STACKING = [f"{suite.SUITE}/test_stacking.py"]
+STACKING = [f"{SUITE}/test_stacking.py"]
 USAGE = pytest.ExitCode.USAGE_ERROR
 
 
@@ -26,12 +29,12 @@ def last_line(printed):
 
 def test_a_run_ends_with_a_verdict_and_a_result_file(run_suite):
     options = ("--implementation=torch.func", "--implementation=functorch", "-m", "not original")
-    outcome = run_suite(*options, paths=[f"{suite.SUITE}/test_forward.py", *STACKING])
+    outcome = run_suite(*options, paths=[f"{SUITE}/test_forward.py", *STACKING])
 
     assert outcome.code == pytest.ExitCode.OK
     assert outcome.result["conforms"]
     assert outcome.result["verdict"] in last_line(outcome.printed)
-    assert len(outcome.result["requirements"]) == 2 * len(spec.load())
+    assert len(outcome.result["requirements"]) == 2 * len(load_requirements())
     statuses = outcome.statuses()
     assert statuses["stacking.order", "torch.func"] == "conforms"
     assert statuses["stacking.refuses_extra_parameters", "torch.func"] == "known failure"
@@ -70,8 +73,8 @@ def test_a_run_ends_with_a_verdict_and_a_result_file(run_suite):
         (["--device-module=no_such_vendor"], "--device-module: there is no package 'no_such_vendor'"),
         (["--device-profile=nowhere.toml"], "nowhere.toml: [Errno 2] No such file or directory"),
         (
-            ["--device-profile=fixtures/device_profile.toml"],
-            "--device-profile: device_profile.toml is about 'xpu', and cpu is judged",
+            ["--device-profile=fixtures/example_device_profile.toml"],
+            "--device-profile: example_device_profile.toml is about 'xpu', and cpu is judged",
         ),
     ],
     ids=lambda each: each[0] if isinstance(each, list) else None,
@@ -98,10 +101,10 @@ def test_a_mistake_in_a_hostile_file_is_one_short_line(run_suite, tmp_path):
 
 
 def test_a_run_ends_with_what_changed(run_suite, tmp_path, monkeypatch):
-    monkeypatch.setattr(history, "RELEASES", tmp_path)
+    monkeypatch.setattr(recorded_releases, "RELEASES", tmp_path)
     before = run_suite(*ONE)
     shutil.copy(tmp_path / "result.json", tmp_path / "old.json")
-    files.write(tmp_path / "2.0.1.json.gz", before.result)
+    writer.write(tmp_path / "2.0.1.json.gz", before.result)
 
     same = run_suite(*ONE, f"--compare={tmp_path / 'old.json'}")
     broken = run_suite("--requirement=stacking.sequences", "--fault=ModuleListReversed", "--compare=recorded")
@@ -151,7 +154,7 @@ def test_junit_xml_is_written_beside_the_result(run_suite, tmp_path):
 
 
 def test_without_a_recorded_release_there_is_nothing_to_compare_with(run_suite, tmp_path, monkeypatch):
-    monkeypatch.setattr(history, "RELEASES", tmp_path)
+    monkeypatch.setattr(recorded_releases, "RELEASES", tmp_path)
 
     outcome = run_suite(*ONE, "--compare=recorded")
 
@@ -219,13 +222,13 @@ def test_torch_has_one_thread_unless_the_environment_says_otherwise(run_suite, m
 
 
 def test_python_without_assertions_is_refused(run_suite, monkeypatch):
-    monkeypatch.setattr("conformance.plugin.preparing.sys", SimpleNamespace(flags=SimpleNamespace(optimize=1)))
+    monkeypatch.setattr("conformance.plugin.config.sys", SimpleNamespace(flags=SimpleNamespace(optimize=1)))
 
     assert "python -O strips the assertions" in run_suite().printed
 
 
 def test_a_gap_between_spec_and_suite_stops_the_run(run_suite, monkeypatch):
-    monkeypatch.setattr(suite, "problem", lambda _: "no test asks for the requirement 'forward.nope'")
+    monkeypatch.setattr(locations, "problem", lambda _: "no test asks for the requirement 'forward.nope'")
 
     outcome = run_suite()
 
@@ -250,18 +253,18 @@ def test_the_core_profile_runs_the_core(run_suite):
 
     rows = outcome.result["requirements"]
     run = {row["id"] for row in rows if any(case["status"] != "not run" for case in row["cases"])}
-    assert run == {each.id for each in spec.load().values() if each.core}
+    assert run == {each.id for each in load_requirements().values() if each.core}
     tests = [case["test"] for row in rows for case in row["cases"]]
     assert not [test for test in tests if "original_example" in test]
 
 
 def test_the_core_is_of_musts_and_of_every_chapter_that_gives_answers():
-    core = [each for each in spec.load().values() if each.core]
+    core = [each for each in load_requirements().values() if each.core]
 
     assert {each.level for each in core} == {"must"}
     # Refusals and what else a member may do no device decides, not every device has a compiler, and a catalogue takes
     # longer than a quick answer may.
-    assert {each.chapter for each in core} == set(spec.CHAPTERS) - {"errors", "purity", "compiled", "modules"}
+    assert {each.chapter for each in core} == set(CHAPTERS) - {"errors", "purity", "compiled", "modules"}
 
 
 def test_nobody_is_excused_who_is_not_named(run_suite):
@@ -326,10 +329,10 @@ def test_a_known_failure_shows_its_link(run_suite, tmp_path):
 def test_a_stale_entry_stops_the_run(run_suite, tmp_path, entry):
     outcome = run_suite("--implementation=torch.func", expectations(tmp_path, **entry), paths=STACKING)
     part = run_suite(
-        *ONE, expectations(tmp_path, **entry), paths=[f"{suite.SUITE}/test_stacking.py::test_slice_i_is_member_i"]
+        *ONE, expectations(tmp_path, **entry), paths=[f"{SUITE}/test_stacking.py::test_slice_i_is_member_i"]
     )
     elsewhere = run_suite(
-        "--implementation=torch.func", expectations(tmp_path, **entry), paths=[f"{suite.SUITE}/test_calling.py"]
+        "--implementation=torch.func", expectations(tmp_path, **entry), paths=[f"{SUITE}/test_calling.py"]
     )
 
     assert outcome.code == USAGE
@@ -377,9 +380,9 @@ def test_a_test_of_the_suite_asks_somebody_for_one_requirement(
     mark = f"@pytest.mark.requirement('{asks}')\n" if asks else ""
     test = tmp_path / f"test_asks{len(asks)}.py"  # a module of one name is imported once
     test.write_text(f"import pytest\n\n\n{mark}def test_it({fixture}):\n    pass\n", encoding="utf-8")
-    monkeypatch.setattr(suite, "SUITE", tmp_path)
+    monkeypatch.setattr(locations, "SUITE", tmp_path)
 
-    outcome = run_suite("-p", "conformance.plugin", "-c", str(suite.CONFIGURATION), paths=[str(test)])
+    outcome = run_suite("-p", "conformance.plugin", "-c", str(CONFIGURATION), paths=[str(test)])
 
     assert outcome.code == USAGE
     assert problem in outcome.printed
@@ -390,7 +393,7 @@ def test_a_test_outside_the_suite_is_only_a_test(run_suite, tmp_path):
     test = tmp_path / "test_outside.py"  # likewise
     test.write_text("def test_it(implementation, device):\n    assert False, device\n", encoding="utf-8")
 
-    outcome = run_suite("-p", "conformance.plugin", "-c", str(suite.CONFIGURATION), paths=[str(test)])
+    outcome = run_suite("-p", "conformance.plugin", "-c", str(CONFIGURATION), paths=[str(test)])
 
     assert outcome.code == pytest.ExitCode.TESTS_FAILED
     assert "VERDICT" not in outcome.printed

@@ -4,15 +4,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from conformance import suite
-from conformance.devices import CANNOT_ANSWER
-from conformance.plugin.reporting import Reporter
-from conformance.plugin.run import Run
-from conformance.report import partial
+from conformance.devices.probe import CANNOT_ANSWER
+from conformance.plugin.reporter import Reporter
+from conformance.plugin.session import Run
+from conformance.report import journal
+from conformance.spec.locations import SUITE
 from conftest import in_a_process
 
 ONE = "--requirement=forward.state_of_the_call"  # one test
-STACKING = [f"{suite.SUITE}/test_stacking.py"]
+STACKING = [f"{SUITE}/test_stacking.py"]
 ILLEGAL = "device 'cpu' does not work here: CUDA error: an illegal memory access was encountered"
 
 
@@ -49,7 +49,7 @@ def test_without_workers_the_run_ends_there_and_leaves_word_how_far_it_came(tmp_
         ONE,
         *("--implementation=torch.func", "--implementation=tests.meta.broken:Crashing", "-p", "no:randomly"),
     )
-    partial.main(str(tmp_path / "result.json.partial"))
+    journal.main(str(tmp_path / "result.json.partial"))
 
     assert outcome.code == 3
     assert outcome.result is None  # nobody takes an earlier result for this run's
@@ -60,17 +60,17 @@ def test_without_workers_the_run_ends_there_and_leaves_word_how_far_it_came(tmp_
 
 
 def test_a_journal_says_what_failed_and_forgives_half_a_line(tmp_path):
-    journal = partial.Journal(tmp_path / "result.json", {"seed": 0})
-    journal.end()
+    writer = journal.Journal(tmp_path / "result.json", {"seed": 0})
+    writer.end()
     assert list(tmp_path.iterdir()) == []
 
-    journal.began("a")
-    journal.found("a", {"status": "fails", "message": "member 1"})
-    journal.began("b")
+    writer.began("a")
+    writer.found("a", {"status": "fails", "message": "member 1"})
+    writer.began("b")
     text = (tmp_path / "result.json.partial").read_text(encoding="utf-8")
-    journal.end()
+    writer.end()
 
-    assert partial.lines(text + '{"began": "c') == [
+    assert journal.lines(text + '{"began": "c') == [
         "FAILS a: member 1",
         "DIED in b",
         "NO VERDICT: the run did not end; 0 conforms, 0 known failure, 0 not applicable, 0 not run, 1 fails",
@@ -93,7 +93,7 @@ def test_tests_outside_of_the_suite_leave_no_word(run_suite, tmp_path):
 
 
 def test_a_device_that_breaks_ends_the_run(run_suite, monkeypatch):
-    monkeypatch.setattr("conformance.plugin.collecting.broken", lambda device: f"{device} is gone")
+    monkeypatch.setattr("conformance.plugin.collection.broken", lambda device: f"{device} is gone")
 
     outcome = run_suite("--implementation=torch.func", "--fault=MembersReversed", "--profile=core", paths=STACKING)
 
@@ -126,7 +126,7 @@ def test_a_worker_whose_device_breaks_ends_the_run(tmp_path):
     ("starts", "works", "ends"), [(False, True, True), (True, False, True), (True, True, False)], ids=str
 )
 def test_a_dead_worker_ends_the_run_if_the_next_one_would_die_too(monkeypatch, tmp_path, starts, works, ends):
-    monkeypatch.setattr("conformance.plugin.reporting.broken", lambda device: None if works else "it is gone")
+    monkeypatch.setattr("conformance.plugin.reporter.broken", lambda device: None if works else "it is gone")
     run = Run({}, [], "cuda", {}, tmp_path / "result.json", {}, None, {})
     session = SimpleNamespace(shouldstop=False)
     manager = SimpleNamespace(getplugin={"dsession": session}.get)

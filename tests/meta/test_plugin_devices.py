@@ -5,11 +5,12 @@ import json
 import pytest
 import torch
 
-from conformance import device_profile, suite
-from conformance.devices import CANNOT_ANSWER, ONLY_FOR
+from conformance.devices import profile as device_profile
+from conformance.devices.probe import CANNOT_ANSWER, ONLY_FOR
+from conformance.spec.locations import SUITE
 from conftest import ROOT, in_a_process
 
-FORWARD = [f"{suite.SUITE}/test_forward.py"]
+FORWARD = [f"{SUITE}/test_forward.py"]
 ORDER = ["--implementation=torch.func", "--requirement=forward.member_order"]
 USAGE = pytest.ExitCode.USAGE_ERROR
 
@@ -47,8 +48,8 @@ def test_a_vendors_package_that_does_not_import_can_not_answer(run_suite, tmp_pa
 
 def test_on_cuda_the_memory_of_the_process_is_limited(run_suite, monkeypatch):
     limited = []
-    monkeypatch.setattr("conformance.plugin.preparing.resolve", torch.device)
-    monkeypatch.setattr("conformance.cuda.limit_memory", limited.append)
+    monkeypatch.setattr("conformance.plugin.config.resolve", torch.device)
+    monkeypatch.setattr("conformance.devices.cuda.limit_memory", limited.append)
 
     run_suite(*ORDER, "--device=cuda:1", "--collect-only", "-m", "nothing")
 
@@ -116,11 +117,11 @@ import json, os, pathlib, sys
 
 def autoload():
     import torch
-    import conformance.cuda
-    import conformance.plugin.preparing
+    import conformance.devices.cuda
+    import conformance.plugin.config
 
-    conformance.cuda.gpus = lambda: 3
-    conformance.plugin.preparing.resolve = lambda name: torch.device("cpu")
+    conformance.devices.cuda.gpus = lambda: 3
+    conformance.plugin.config.resolve = lambda name: torch.device("cpu")
     note("autoloaded")
 
 def note(what):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from conformance import suite
+from conformance.spec.coverage import asking_tests
+from conformance.spec.locations import SUITE
 
 ONE = ["--implementation=torch.func", "--requirement=stacking.sequences"]
 
@@ -20,7 +21,7 @@ class Files:
 def test_only_files_that_ask_for_what_was_asked_are_collected(run_suite):
     one, core = Files(), Files()
     outcome = run_suite(*ONE, plugins=[one])
-    some = [str(suite.SUITE / f"test_{name}.py") for name in ("forward", "errors", "nesting")]
+    some = [str(SUITE / f"test_{name}.py") for name in ("forward", "errors", "nesting")]
     run_suite("--implementation=torch.func", "--profile=core", "--collect-only", paths=some, plugins=[core])
 
     assert outcome.statuses()["stacking.sequences", "torch.func"] == "conforms"
@@ -29,9 +30,9 @@ def test_only_files_that_ask_for_what_was_asked_are_collected(run_suite):
 
 
 def test_what_is_named_is_collected_whatever_it_asks_for(run_suite):
-    (test,) = suite.asking()["in_dims.none"]
+    (test,) = asking_tests()["in_dims.none"]
 
-    outcome = run_suite(*ONE, paths=[f"{suite.SUITE}/{test}"])
+    outcome = run_suite(*ONE, paths=[f"{SUITE}/{test}"])
 
     assert outcome.code == pytest.ExitCode.NO_TESTS_COLLECTED
     assert " deselected" in outcome.printed

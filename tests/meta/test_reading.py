@@ -7,16 +7,16 @@ import fastjsonschema
 import pytest
 from results import case, document
 
-from conformance.report import files, reading
-from conformance.report.reading import read
+from conformance.report import reader, writer
+from conformance.report.reader import read_result
 
 
 def test_a_result_file_is_read_as_it_was_written_compressed_or_not(tmp_path):
     content = document(case("fails", message="off", layer="vmap", script="import torch", dtype="float64"))
     for name in ("a.json", "a.json.gz"):
-        files.write(tmp_path / name, content)
+        writer.write(tmp_path / name, content)
 
-        found = read(tmp_path / name)
+        found = read_result(tmp_path / name)
 
         assert found.content == json.loads(json.dumps(content))
         assert (found.name, str(found.release), found.torch) == (name, "2.13.0", "2.13.0+cpu")
@@ -26,7 +26,7 @@ def test_a_result_file_is_read_as_it_was_written_compressed_or_not(tmp_path):
 
 def test_the_same_content_is_the_same_compressed_file(tmp_path):
     for name in ("a.json.gz", "b.json.gz"):
-        files.write(tmp_path / name, document())
+        writer.write(tmp_path / name, document())
 
     assert (tmp_path / "a.json.gz").read_bytes() == (tmp_path / "b.json.gz").read_bytes()
 
@@ -34,14 +34,14 @@ def test_the_same_content_is_the_same_compressed_file(tmp_path):
 def test_a_run_writes_what_the_schema_says(run_suite):
     outcome = run_suite("--requirement=in_dims.none", "--requirement=in_dims.nested")
 
-    reading._validate()(outcome.result)  # noqa: SLF001 - it raises for what is not so
+    reader._validate()(outcome.result)  # noqa: SLF001 - it raises for what is not so
     assert outcome.code == 0
 
 
 def test_the_schema_documents_every_key_that_there_is():
-    schema = json.loads(reading.SCHEMA.read_text(encoding="utf-8"))
+    schema = json.loads(reader.SCHEMA.read_text(encoding="utf-8"))
 
-    assert schema["properties"]["schema_version"]["const"] == files.SCHEMA_VERSION
+    assert schema["properties"]["schema_version"]["const"] == writer.SCHEMA_VERSION
     assert set(schema["properties"]) == set(document())
     (found,) = document(case("fails", layer="vmap", script="import torch", dtype="float64"))["requirements"][0]["cases"]
     assert set(schema["definitions"]["case"]["properties"]) == set(found)
@@ -100,7 +100,7 @@ def test_what_is_no_result_file_is_refused_in_one_line(data, reason, tmp_path, m
         (tmp_path / name).write_bytes(content)
 
         with pytest.raises(ValueError, match=r"^a\.json") as refusal:
-            reading.read((tmp_path / name).relative_to(tmp_path))
+            reader.read_result((tmp_path / name).relative_to(tmp_path))
 
         assert reason in str(refusal.value)
         assert len(str(refusal.value)) <= 120
@@ -113,7 +113,7 @@ def test_what_is_missing_broken_or_huge_is_refused_in_one_line(tmp_path, monkeyp
     (tmp_path / "mixed.json.gz").write_bytes(packed[:20] + bytes(100) + packed[20:])
     (tmp_path / "plain.json.gz").write_bytes(b"{}")
     (tmp_path / "bomb.json.gz").write_bytes(gzip.compress(bytes(1_000_000)))
-    monkeypatch.setattr(reading, "MOST_BYTES", 100_000)
+    monkeypatch.setattr(reader, "MOST_BYTES", 100_000)
 
     for name, reason in {
         "none.json": "No such file",
@@ -123,10 +123,12 @@ def test_what_is_missing_broken_or_huge_is_refused_in_one_line(tmp_path, monkeyp
         "bomb.json.gz": "is larger than 100000 bytes",
     }.items():
         with pytest.raises(ValueError, match=reason):
-            read(tmp_path / name)
+            read_result(tmp_path / name)
 
 
 def test_a_character_in_two_halves_is_a_character(tmp_path):
     (tmp_path / "a.json").write_bytes(with_case(message="\N{GRINNING FACE}"))
 
-    assert read(tmp_path / "a.json").rows["forward.a", "torch.func"]["cases"][0]["message"] == "\N{GRINNING FACE}"
+    assert (
+        read_result(tmp_path / "a.json").rows["forward.a", "torch.func"]["cases"][0]["message"] == "\N{GRINNING FACE}"
+    )

@@ -6,14 +6,16 @@ import subprocess
 import sys
 import textwrap
 
-from conformance import spec
-from conformance.devices import CANNOT_ANSWER
-from conformance.expectations import DEFAULT
-from conformance.expectations import load as load_expectations
-from conformance.implementations import Functorch, TorchFunc
-from conformance.report import history, tables
+from conformance.devices.probe import CANNOT_ANSWER
+from conformance.implementations.functorch import Functorch
+from conformance.implementations.torch_func import TorchFunc
+from conformance.report import releases as recorded_releases
+from conformance.report import tables
 from conformance.report.results import Status
-from conformance.suite import CONFIGURATION, SUITE, files
+from conformance.spec.coverage import chapter_files
+from conformance.spec.expectations import DEFAULT, load_expectations
+from conformance.spec.locations import CONFIGURATION, SUITE
+from conformance.spec.requirements import CHAPTERS, load_requirements
 from conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -43,14 +45,14 @@ def test_every_file_that_it_names_exists():
 
 
 def test_the_verdict_that_it_shows_is_this_ones(run_suite):
-    requirements = spec.load()
+    requirements = load_requirements()
     # What only some devices have, the tests find out.
     devices = run_suite(paths=[str(SUITE / f"test_parity_{part}.py") for part in ("devices", "queues")]).statuses()
     known = load_expectations(DEFAULT, requirements.keys())
     here = {"torch": "2.13.0", "device": "cpu"}
     for name, each in (("torch.func", TorchFunc()), ("functorch", Functorch())):
         expected = {e.requirement for e in known if e.covers_environment(**here, implementation=name)}
-        for chapter in spec.CHAPTERS:
+        for chapter in CHAPTERS:
             rows = [row for row in requirements.values() if row.chapter == chapter]
             absent = sum(
                 row.not_about(each) is not None or devices[row.id, name] == Status.NOT_APPLICABLE for row in rows
@@ -62,7 +64,7 @@ def test_the_verdict_that_it_shows_is_this_ones(run_suite):
 
 
 def test_the_core_that_it_lists_is_the_core_of_the_spec():
-    core = [each for each in spec.load().values() if each.core]
+    core = [each for each in load_requirements().values() if each.core]
     for chapter in {each.chapter for each in core}:
         names = ", ".join(f"`{each.id.partition('.')[2]}`" for each in core if each.chapter == chapter)
         assert f"\n| {chapter} | {names} |\n" in README
@@ -72,16 +74,16 @@ def test_the_core_that_it_lists_is_the_core_of_the_spec():
 
 def test_the_table_of_optimizers_is_the_one_that_this_torch_gives(run_suite):
     asked = [f"--requirement=training.{name}_optimizers" for name in ("separable", "coupling", "refusing")]
-    outcome = run_suite(*asked, "-m", "not original", paths=[str(path) for path in files("training")])
+    outcome = run_suite(*asked, "-m", "not original", paths=[str(path) for path in chapter_files("training")])
 
     assert "\n".join(tables.markdown(outcome.result["tables"]["optimizers"], "optimizers")) in README
 
 
 def test_the_table_of_releases_is_the_one_that_its_command_prints():
-    command = [sys.executable, "-m", "conformance", "compare", str(history.RELEASES), "--markdown"]
+    command = [sys.executable, "-m", "conformance", "compare", str(recorded_releases.RELEASES), "--markdown"]
     printed = subprocess.run(command, check=False, capture_output=True, text=True).stdout
 
-    assert printed.count("\n") > len(history.recorded())
+    assert printed.count("\n") > len(recorded_releases.recorded())
     assert printed in README
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from conformance import rehearsal
-from conformance.suite import HOME, asking
+from conformance.cli import simulate
+from conformance.spec.coverage import asking_tests
+from conformance.spec.locations import HOME
 from conftest import load
 
 
@@ -27,7 +28,7 @@ def test_the_suite_is_rehearsed(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(HOME))
     options = ["--requirement=parity.moved", "--implementation=torch.func", "-p", "no:cacheprovider"]
 
-    run = in_a_process("conformance.rehearsal", *options, cwd=tmp_path)
+    run = in_a_process("conformance.cli.simulate", *options, cwd=tmp_path)
 
     assert run.returncode == pytest.ExitCode.OK, run.stdout
     result = load(tmp_path / "conformance-rehearsal.json")
@@ -36,13 +37,13 @@ def test_the_suite_is_rehearsed(tmp_path, monkeypatch):
 
 
 def test_what_it_leaves_out_is_there():
-    asked = {test for tests in asking().values() for test in tests}
+    asked = {test for tests in asking_tests().values() for test in tests}
 
-    assert {name.removeprefix("tests/") for name in rehearsal.DEADLY} <= asked
+    assert {name.removeprefix("tests/") for name in simulate.DEADLY} <= asked
 
 
 def test_a_torch_that_takes_no_stand_in_is_told_so(monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "conformance.stand_in", None)
+    monkeypatch.setitem(sys.modules, "conformance.devices.simulated", None)
 
-    assert rehearsal.main([]) == 0
+    assert simulate.main([]) == 0
     assert capsys.readouterr().out.startswith("no rehearsal: ")

@@ -9,12 +9,12 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from conformance.cases.inputs import floats, integers
-from conformance.check.answering import holds
-from conformance.check.remedies import table
-from conformance.checks import CHECKS
-from conformance.implementations import TorchFunc
-from conformance.judging import judge
-from conformance.models import TiedNet
+from conformance.cases.networks import TiedNet
+from conformance.checks.model_checks import CHECKS
+from conformance.checks.outcome import judge
+from conformance.implementations.torch_func import TorchFunc
+from conformance.model_check.remedies import table
+from conformance.model_check.worker import holds
 from conformance.testing import Model
 
 # Of the members themselves, and of time: tests/meta/test_check.py.

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from conformance.report import files, tables, terminal
-from conformance.report.results import Case, Status, fold, interrupted, rows, verdict
-from conformance.spec import Requirement
+from conformance.report import tables, terminal, writer
+from conformance.report.results import CaseResult, Status, fold, interrupted, rows, verdict
+from conformance.spec.requirements import Requirement
 
 MUST = Requirement("forward.a", "must", "It works.", "docs")
 SHOULD = Requirement("stacking.b", "should", "It helps.", "docs")
@@ -23,7 +23,7 @@ OPTIONS = {
 
 
 def case(status, requirement=MUST, test="test_a[x]", **facts):
-    return Case(test, requirement.id, "torch.func", status, **facts)
+    return CaseResult(test, requirement.id, "torch.func", status, **facts)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_a_long_table_in_short_counts_and_names_what_is_wrong():
 def test_a_result_file_gives_its_tables_as_markdown(tmp_path, capsys):
     cells = [*TABLES["optimizers"], cell("SGD", "default", "wrong", "functorch"), cell("SGD", "fused", "as alone")]
     path = tmp_path / "result.json"
-    files.write(path, {"tables": {"optimizers": cells}})
+    writer.write(path, {"tables": {"optimizers": cells}})
 
     tables.main(str(path))
 
@@ -154,8 +154,8 @@ def test_the_screen_shows_facts_counts_names_and_verdict():
         case(Status.FAILS, message="member 1: " + "off " * 80, test="tests/test_forward.py::test_a[x]"),
         case(Status.FAILS, test="tests/test_forward.py::test_b[x]"),
         case(Status.KNOWN_FAILURE, SHOULD, message="for a reason"),
-        Case("test_c", SHOULD.id, "functorch", Status.KNOWN_FAILURE, message="for another"),
-        Case("test_d", MUST.id, "functorch", Status.NOT_RUN, message="never reported", lost=True),
+        CaseResult("test_c", SHOULD.id, "functorch", Status.KNOWN_FAILURE, message="for another"),
+        CaseResult("test_d", MUST.id, "functorch", Status.NOT_RUN, message="never reported", lost=True),
         fault="Nope",
         device="cuda",
     )
@@ -213,7 +213,7 @@ def test_a_disk_that_is_full_leaves_nothing_half_written(tmp_path, monkeypatch):
 
     monkeypatch.setattr("pathlib.Path.replace", full)
     with pytest.raises(OSError, match="no space left"):
-        files.write(tmp_path / "result.json", {})
+        writer.write(tmp_path / "result.json", {})
 
     assert list(tmp_path.iterdir()) == []
 
@@ -222,16 +222,16 @@ def test_the_file_is_written_whole_or_not_at_all(tmp_path):
     path = tmp_path / "result.json"
     table = rows(SPEC, ["torch.func"], [case(Status.CONFORMS, dtype="float64", duration=0.5, budget_share=0.25)])
 
-    files.write(path, files.document(FACTS, OPTIONS, table, TABLES, verdict(table, certify=False), 1.23456))
+    writer.write(path, writer.document(FACTS, OPTIONS, table, TABLES, verdict(table, certify=False), 1.23456))
     first = path.read_text(encoding="utf-8")
     with pytest.raises(ValueError, match="Out of range float"):
-        files.write(path, {"a": float("nan")})
+        writer.write(path, {"a": float("nan")})
 
     assert path.read_text(encoding="utf-8") == first
     assert [each.name for each in tmp_path.iterdir()] == ["result.json"]
     assert oct(path.stat().st_mode)[-3:] == "644"
     content = json.loads(first)
-    assert content["schema_version"] == files.SCHEMA_VERSION
+    assert content["schema_version"] == writer.SCHEMA_VERSION
     assert content["duration"] == 1.235
     assert content["tables"] == TABLES
     assert content["requirements"][0]["cases"] == [

@@ -7,19 +7,20 @@ import numpy as np
 import pytest
 import torch
 
-from conformance import seeding
-from conformance.assertions import assert_members_close
-from conformance.cases import learning
-from conformance.implementations import Reference, TorchFunc
-from conformance.models import MEMBERS, state_of
-from conformance.trees import leaves, tree_map
+from conformance.cases import golden_seeds, training_cases
+from conformance.cases.members import MEMBERS
+from conformance.implementations.reference_loop import Reference
+from conformance.implementations.torch_func import TorchFunc
+from conformance.numerics.assertions import assert_members_close
+from conformance.utils.module_state import state_of
+from conformance.utils.pytree import leaves, tree_map
 
-MAKER = runpy.run_path(str(seeding.FIXTURES / "make_seeded.py"))
-RECORDER = runpy.run_path(str(seeding.FIXTURES / "make_draws.py"))
-FILE = json.loads((seeding.FIXTURES / "seeded.json").read_text(encoding="utf-8"))
+MAKER = runpy.run_path(str(golden_seeds.FIXTURES / "generate" / "golden_seeds.py"))
+RECORDER = runpy.run_path(str(golden_seeds.FIXTURES / "generate" / "recorded_draws.py"))
+FILE = json.loads((golden_seeds.FIXTURES / "golden_seeds.json").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("name", [name for name in seeding.GOLDEN if name != "SimpleCNN"])
+@pytest.mark.parametrize("name", [name for name in golden_seeds.GOLDEN if name != "SimpleCNN"])
 def test_the_generator_computes_the_file_again(name):
     made, kept = MAKER["golden"](name), FILE[name]
 
@@ -37,10 +38,10 @@ def test_the_generator_prints_the_file(capsys, monkeypatch):
 
 
 def test_both_sides_speak_of_the_same():
-    assert MAKER["SEEDS"] == seeding.SEEDS
-    assert MAKER["HEAD"] == seeding.HEAD
-    assert list(FILE) == list(seeding.GOLDEN) == list(MAKER["SUBJECTS"])
-    for name, factory in seeding.GOLDEN.items():
+    assert MAKER["SEEDS"] == golden_seeds.SEEDS
+    assert MAKER["HEAD"] == golden_seeds.HEAD
+    assert list(FILE) == list(golden_seeds.GOLDEN) == list(MAKER["SUBJECTS"])
+    for name, factory in golden_seeds.GOLDEN.items():
         for kept in FILE[name].values():
             assert set(kept) == set(state_of(factory())), name
 
@@ -57,7 +58,7 @@ def test_numpy_draws_the_numbers_that_everybody_knows():
 
 def test_no_seed_draws_what_another_does():
     for name in FILE:
-        drawn = [str(FILE[name][str(seed)]) for seed in seeding.SEEDS]
+        drawn = [str(FILE[name][str(seed)]) for seed in golden_seeds.SEEDS]
         assert len(set(drawn)) == (1 if name == "BatchNorm2d" else len(drawn)), name
 
 
@@ -71,25 +72,27 @@ SPOILED = {
 
 @pytest.mark.parametrize("spoil", [None, *SPOILED])
 def test_golden_values_tell_a_wrong_draw(spoil):
-    stacked = seeding.stack(TorchFunc(), [seeding.by_manual_seed(seeding.Draws, 1, seed)[0] for seed in seeding.SEEDS])
+    stacked = golden_seeds.stack(
+        TorchFunc(), [golden_seeds.by_manual_seed(golden_seeds.Draws, 1, seed)[0] for seed in golden_seeds.SEEDS]
+    )
     changed = {"randn_of_100": SPOILED.get(spoil, torch.clone)}
     summaries = [
-        {name: seeding.summary(changed.get(name, torch.clone)(tensor[i])) for name, tensor in stacked.items()}
-        for i in range(len(seeding.SEEDS))
+        {name: golden_seeds.summary(changed.get(name, torch.clone)(tensor[i])) for name, tensor in stacked.items()}
+        for i in range(len(golden_seeds.SEEDS))
     ]
     actual = tree_map(lambda *each: torch.stack(each), *summaries)
 
     if spoil is None:
-        assert_members_close(actual, seeding.golden("draws", "cpu"))
+        assert_members_close(actual, golden_seeds.golden("draws", "cpu"))
         return
     with pytest.raises(AssertionError, match=r"member 0: output\['randn_of_100'\]\['(head|checksum)'\] differs"):
-        assert_members_close(actual, seeding.golden("draws", "cpu"))
+        assert_members_close(actual, golden_seeds.golden("draws", "cpu"))
 
 
 def test_every_draw_is_recorded(capsys):
     RECORDER["main"]()
 
-    recorded = json.loads((seeding.FIXTURES / "draws.json").read_text(encoding="utf-8"))
+    recorded = json.loads((golden_seeds.FIXTURES / "recorded_draws.json").read_text(encoding="utf-8"))
     printed = json.loads(capsys.readouterr().out)
     assert {name: np.shape(values) for name, values in printed.items()} == {
         name: np.shape(values) for name, values in recorded.items()
@@ -98,26 +101,29 @@ def test_every_draw_is_recorded(capsys):
 
 @pytest.mark.parametrize(("name", "change"), [("cauchy_", 1e-3), ("multinomial", 1), ("float64 randn", 1e-9)])
 def test_a_draw_that_moved_is_told_from_one_that_was_rounded(name, change):
-    recorded = json.loads((seeding.FIXTURES / "draws.json").read_text(encoding="utf-8"))
+    recorded = json.loads((golden_seeds.FIXTURES / "recorded_draws.json").read_text(encoding="utf-8"))
     dtype = {"cauchy_": torch.float32, "multinomial": torch.int64}.get(name, torch.float64)
     tensor = torch.tensor(recorded[name], dtype=dtype)
 
-    assert not seeding.moved(name, tensor)
-    assert seeding.moved(name, tensor * (1 + change))
+    assert not golden_seeds.moved(name, tensor)
+    assert golden_seeds.moved(name, tensor * (1 + change))
 
 
-@pytest.mark.parametrize("make", seeding.WAYS.values(), ids=seeding.WAYS)
+@pytest.mark.parametrize("make", golden_seeds.WAYS.values(), ids=golden_seeds.WAYS)
 def test_members_are_made_off_the_callers_random_state(make):
     before = torch.get_rng_state()
 
-    make(learning.norm_net, 2, 3)
+    make(training_cases.norm_net, 2, 3)
 
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_stacks_are_compared_bitwise():
-    expected = [seeding.stack(Reference(), make(learning.norm_net, MEMBERS, 3)) for make in seeding.WAYS.values()]
+    expected = [
+        golden_seeds.stack(Reference(), make(training_cases.norm_net, MEMBERS, 3))
+        for make in golden_seeds.WAYS.values()
+    ]
 
-    seeding.assert_stacks(Reference(), learning.norm_net, MEMBERS, 3, expected)
+    golden_seeds.assert_stacks(Reference(), training_cases.norm_net, MEMBERS, 3, expected)
     with pytest.raises(AssertionError, match="stack"):
-        seeding.assert_stacks(Reference(), learning.norm_net, MEMBERS, 4, expected)
+        golden_seeds.assert_stacks(Reference(), training_cases.norm_net, MEMBERS, 4, expected)

@@ -5,7 +5,7 @@ from contextlib import suppress
 import pytest
 import torch
 
-from conformance.settings import TF32, Threads, deterministic, flagged, flags, matmul_precision, settings
+from conformance.utils.torch_settings import TF32, Threads, deterministic, flagged, flags, matmul_precision, settings
 
 SETTINGS = {
     "threads": Threads(3).at_work,
@@ -43,8 +43,8 @@ def test_one_within_another_is_put_back_too():
 
 
 def test_threads_are_the_cpus():
-    assert Threads(2).lacks(torch.device("cpu")) is None
-    assert Threads(2).lacks(torch.device("cuda")) == "threads are the CPU's, and this is cuda"
+    assert Threads(2).unavailable_reason(torch.device("cpu")) is None
+    assert Threads(2).unavailable_reason(torch.device("cuda")) == "threads are the CPU's, and this is cuda"
     assert str(Threads(2)) == "2-threads"
 
 

@@ -3,9 +3,11 @@
 import pytest
 import torch
 
-from conformance import spec, suite
-from conformance.implementations import CompiledEager, Functorch, TorchFunc
-from conformance.spec import CHAPTERS, LEVELS
+from conformance.implementations.compiled import CompiledEager
+from conformance.implementations.functorch import Functorch
+from conformance.implementations.torch_func import TorchFunc
+from conformance.spec.coverage import asking_tests, coverage_problem
+from conformance.spec.requirements import CHAPTERS, LEVELS, load_requirements
 
 GOOD = 'level = "must"\ntext = "It works."\nsource = "the documentation"\n'
 
@@ -19,7 +21,7 @@ def folder(tmp_path):
 
 
 def test_the_spec_is_loaded_chapter_by_chapter():
-    loaded = spec.load()
+    loaded = load_requirements()
 
     assert list(dict.fromkeys(each.chapter for each in loaded.values())) == list(CHAPTERS)
     assert {each.level for each in loaded.values()} == set(LEVELS)
@@ -27,13 +29,13 @@ def test_the_spec_is_loaded_chapter_by_chapter():
 
 
 def test_no_two_requirements_say_the_same():
-    texts = [each.text for each in spec.load().values()]
+    texts = [each.text for each in load_requirements().values()]
 
     assert len(set(texts)) == len(texts)
 
 
 def test_a_requirement_knows_whom_it_is_not_about():
-    loaded = spec.load()
+    loaded = load_requirements()
 
     assert loaded["forward.own_minibatch"].not_about(Functorch()) is None
     assert loaded["stacking.trainable"].not_about(Functorch()) == "it returns detached tensors; see stacking.detached"
@@ -46,7 +48,7 @@ def test_a_requirement_knows_whom_it_is_not_about():
 
 
 def test_a_requirement_knows_what_this_torch_has_not(monkeypatch):
-    requirement = spec.load()["training.grad_scaler"]
+    requirement = load_requirements()["training.grad_scaler"]
 
     assert requirement.not_about(TorchFunc()) is None
     monkeypatch.delattr(torch.amp, "GradScaler")
@@ -57,7 +59,7 @@ def test_a_requirement_knows_what_this_torch_has_not(monkeypatch):
 def test_a_chapter_knows_which_torch_is_too_old_for_it(monkeypatch, release, asked):
     monkeypatch.setattr(torch, "__version__", release)
 
-    reason = spec.load()["compiled.call"].not_about(TorchFunc())
+    reason = load_requirements()["compiled.call"].not_about(TorchFunc())
 
     assert reason is None if asked else reason.startswith("before torch 2.8 the compiler can't be asked: ")
 
@@ -83,7 +85,7 @@ def test_every_mistake_in_the_spec_is_a_sentence(folder, text, message):
     (folder / "forward.toml").write_text(text, encoding="utf-8")
 
     with pytest.raises(ValueError, match=message) as caught:
-        spec.load(folder)
+        load_requirements(folder)
 
     assert "\n" not in str(caught.value)
 
@@ -92,7 +94,7 @@ def test_a_chapter_that_is_missing_or_too_many_is_an_error(folder):
     (folder / "forward.toml").rename(folder / "backward.toml")
 
     with pytest.raises(ValueError, match=r"the files .*backward.* are not the chapters"):
-        spec.load(folder)
+        load_requirements(folder)
 
 
 TEST = """
@@ -113,9 +115,9 @@ def tests(tmp_path):
 
 
 def test_the_suite_is_read_without_being_run(folder, tests):
-    assert suite.asking(tests)["forward.works"] == ("test_forward.py::test_it",)
-    assert suite.problem(spec.load(folder), tests) is None
-    assert suite.problem(spec.load()) is None
+    assert asking_tests(tests)["forward.works"] == ("test_forward.py::test_it",)
+    assert coverage_problem(load_requirements(folder), tests) is None
+    assert coverage_problem(load_requirements()) is None
 
 
 @pytest.mark.parametrize(
@@ -133,18 +135,18 @@ def test_the_suite_is_read_without_being_run(folder, tests):
 def test_a_gap_between_spec_and_suite_is_a_sentence(folder, tests, source, message):
     (tests / "test_forward.py").write_text(source, encoding="utf-8")
 
-    assert message in suite.problem(spec.load(folder), tests)
+    assert message in coverage_problem(load_requirements(folder), tests)
 
 
 def test_a_chapter_may_have_several_files(folder, tests):
     (tests / "test_forward.py").write_text("", encoding="utf-8")
     (tests / "test_forward_more.py").write_text(TEST.format("forward"), encoding="utf-8")
 
-    assert suite.asking(tests)["forward.works"] == ("test_forward_more.py::test_it",)
-    assert suite.problem(spec.load(folder), tests) is None
+    assert asking_tests(tests)["forward.works"] == ("test_forward_more.py::test_it",)
+    assert coverage_problem(load_requirements(folder), tests) is None
 
 
 def test_a_chapter_without_tests_is_a_gap(folder, tests):
     (tests / "test_forward.py").unlink()
 
-    assert suite.problem(spec.load(folder), tests) == "no test asks for the requirement 'forward.works'"
+    assert coverage_problem(load_requirements(folder), tests) == "no test asks for the requirement 'forward.works'"

@@ -4,7 +4,8 @@ import time
 
 import torch
 
-from conformance import memory, speed
+from conformance.devices import memory
+from conformance.utils import timing
 
 CPU = torch.device("cpu")
 
@@ -12,17 +13,17 @@ CPU = torch.device("cpu")
 def test_calls_are_measured_round_by_round():
     asked = []
 
-    speed.in_turn(
+    timing.in_turn(
         {"one": lambda: asked.append(1) or time.sleep(0.003), "two": lambda: asked.append(2) or time.sleep(0.003)}
     )
 
-    assert asked == [1, 2] + [1, 2] * speed.ROUNDS
+    assert asked == [1, 2] + [1, 2] * timing.ROUNDS
 
 
 def test_a_short_call_is_repeated_within_a_round():
     asked = []
 
-    taken = speed.in_turn({"short": lambda: asked.append(1)}, rounds=3)["short"]
+    taken = timing.in_turn({"short": lambda: asked.append(1)}, rounds=3)["short"]
 
     assert len(asked) > 100
     assert taken.low <= taken.median <= taken.high

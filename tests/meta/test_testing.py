@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from conformance import testing
-from conformance.models import TiedNet
+from conformance.cases.networks import TiedNet
 from conformance.testing import check_ensemble, floats, integers, parametrize_with_checks
 from conftest import ROOT
 

@@ -48,7 +48,7 @@ def test_cuda_asks_the_driver_before_anything_is_installed():
     told = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
 
     commands = [line.strip() for line in told[told.index("commands =") + 1 :]]
-    assert commands[0] == "python -m conformance.devices cuda"
+    assert commands[0] == "python -m conformance.devices.probe cuda"
     assert "pip install" in commands[1]
     assert "deps = " in told
     assert "package = skip" in told

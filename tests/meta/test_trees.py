@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pytest
 
-from conformance.trees import leaves, outline, tree_map
+from conformance.utils.pytree import leaves, outline, tree_map
 
 
 class Pair(NamedTuple):

@@ -15,7 +15,7 @@ import pytest
 from hatchling.build import build_wheel
 from packaging.requirements import Requirement
 
-from conformance import spec
+from conformance.spec.requirements import load_requirements
 from conftest import ROOT
 
 CARRIED = ("py", "toml", "json", "html.j2", "css", "js")
@@ -115,7 +115,7 @@ def test_it_judges_the_core_and_one_case_again_and_leaves_the_installation_as_it
 
     assert "VERDICT: CONFORMS AS FAR AS RUN" in printed
     assert f"rootdir: {environment}" in printed
-    assert judged(core) == {each.id for each in spec.load().values() if each.core}
+    assert judged(core) == {each.id for each in load_requirements().values() if each.core}
     assert core["environment"]["packages"]["numpy"] is None
     assert judged(again) == {"stacking.order"}
     assert files(environment) == before

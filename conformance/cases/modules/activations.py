@@ -6,7 +6,7 @@ from functools import partial
 from torch import nn
 
 from conformance.cases.inputs import floats
-from conformance.cases.modules import SAMPLES, ModuleCase, evaluated
+from conformance.cases.modules.case import SAMPLES, ModuleCase, evaluated
 
 ROWS = (floats(SAMPLES, 3),)
 IMAGES = (floats(SAMPLES, 3, 2, 5),)

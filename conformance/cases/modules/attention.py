@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from conformance.cases.inputs import booleans, fixed, floats, padding
-from conformance.cases.modules import SAMPLES, Keywords, ModuleCase, evaluated
+from conformance.cases.modules.case import SAMPLES, Keywords, ModuleCase, evaluated
 
 FEATURES = 6
 HEADS = 2

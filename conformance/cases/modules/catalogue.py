@@ -1,7 +1,6 @@
 """The catalogue: the cases of all families, in the order of their files."""
 
 from conformance.cases.modules import (
-    ModuleCase,
     activations,
     attention,
     containers,
@@ -22,6 +21,7 @@ from conformance.cases.modules import (
     torch_functions,
     transformers,
 )
+from conformance.cases.modules.case import ModuleCase
 
 FAMILIES = (
     activations,

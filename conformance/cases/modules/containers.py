@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from conformance.cases.inputs import floats
-from conformance.cases.modules import SAMPLES, ModuleCase
+from conformance.cases.modules.case import SAMPLES, ModuleCase
 
 ROWS = (floats(SAMPLES, 3),)
 

@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from conformance.cases.inputs import floats
-from conformance.cases.modules import SAMPLES, Keywords, ModuleCase
+from conformance.cases.modules.case import SAMPLES, Keywords, ModuleCase
 
 CLASSES = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 TRANSPOSED = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}

@@ -5,7 +5,7 @@ from functools import partial
 from torch import nn
 
 from conformance.cases.inputs import floats
-from conformance.cases.modules import SAMPLES, ModuleCase
+from conformance.cases.modules.case import SAMPLES, ModuleCase
 
 PAIRS = (floats(SAMPLES, 3), floats(SAMPLES, 3))
 GRIDS = (floats(SAMPLES, 3, 2), floats(SAMPLES, 3, 2))

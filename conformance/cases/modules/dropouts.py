@@ -7,7 +7,7 @@ from types import MappingProxyType
 from torch import nn
 
 from conformance.cases.inputs import floats
-from conformance.cases.modules import SAMPLES, ModuleCase, evaluated
+from conformance.cases.modules.case import SAMPLES, ModuleCase, evaluated
 
 SHAPES: Mapping[type[nn.Module], tuple[int, ...]] = MappingProxyType(
     {

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from conformance.cases.inputs import fixed, floats, integers
-from conformance.cases.modules import SAMPLES, Keywords, ModuleCase
+from conformance.cases.modules.case import SAMPLES, Keywords, ModuleCase
 
 WORDS = 11
 TOKENS = (integers(WORDS, SAMPLES, 4),)

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from conformance.cases.inputs import booleans, fixed, floats, integers
-from conformance.cases.modules import SAMPLES, Function, ModuleCase, since, where
+from conformance.cases.modules.case import SAMPLES, Function, ModuleCase, since, where
 
 ROWS = floats(SAMPLES, 3)
 IMAGE = floats(SAMPLES, 2, 4, 6)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from conformance.cases.inputs import floats
-from conformance.cases.modules import SAMPLES, ModuleCase, evaluated
+from conformance.cases.modules.case import SAMPLES, ModuleCase, evaluated
 
 SIZES = {1: (11,), 2: (4, 6), 3: (4, 3, 5)}
 

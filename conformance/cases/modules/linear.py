@@ -5,7 +5,7 @@ from functools import partial
 from torch import nn
 
 from conformance.cases.inputs import floats
-from conformance.cases.modules import ModuleCase
+from conformance.cases.modules.case import ModuleCase
 
 CASES = (
     ModuleCase("Identity", nn.Identity, (floats(7, 3),)),

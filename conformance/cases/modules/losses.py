@@ -9,16 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from conformance.cases.inputs import (
-    distributions,
-    fixed,
-    floats,
-    integers,
-    log_distributions,
-    positives,
-    signs,
-)
-from conformance.cases.modules import SAMPLES, ModuleCase, where
+from conformance.cases.inputs import distributions, fixed, floats, integers, log_distributions, positives, signs
+from conformance.cases.modules.case import SAMPLES, ModuleCase, where
 
 FLOATS = floats(SAMPLES, 3)
 POSITIVES = positives(SAMPLES, 3)

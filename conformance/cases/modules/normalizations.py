@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from conformance.cases.inputs import floats
-from conformance.cases.modules import SAMPLES, ModuleCase, accepting, evaluated, where
+from conformance.cases.modules.case import SAMPLES, ModuleCase, accepting, evaluated, where
 
 BATCH = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 INSTANCE = {1: nn.InstanceNorm1d, 2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d}

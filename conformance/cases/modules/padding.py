@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from conformance.cases.inputs import floats
-from conformance.cases.modules import SAMPLES, ModuleCase, where
+from conformance.cases.modules.case import SAMPLES, ModuleCase, where
 
 INPUTS = {1: (floats(SAMPLES, 3, 11),), 2: (floats(SAMPLES, 3, 4, 6),), 3: (floats(SAMPLES, 3, 4, 6, 3),)}
 # As many numbers as each module takes, all different.

@@ -10,7 +10,7 @@ from torch.nn import utils
 from torch.nn.utils import parametrizations, parametrize, prune
 
 from conformance.cases.inputs import floats
-from conformance.cases.modules import SAMPLES, ModuleCase, evaluated, where
+from conformance.cases.modules.case import SAMPLES, ModuleCase, evaluated, where
 
 ROWS = (floats(SAMPLES, 3),)
 IMAGES = (floats(SAMPLES, 2, 4, 6),)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from conformance.cases.inputs import floats
-from conformance.cases.modules import SAMPLES, ModuleCase, where
+from conformance.cases.modules.case import SAMPLES, ModuleCase, where
 
 SIZES = {1: (11,), 2: (8, 11), 3: (8, 6, 9)}
 INPUTS = {dims: (floats(SAMPLES, 3, *size),) for dims, size in SIZES.items()}

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from conformance.cases.inputs import fixed, floats
-from conformance.cases.modules import SAMPLES, ModuleCase, evaluated
+from conformance.cases.modules.case import SAMPLES, ModuleCase, evaluated
 
 LAYERS: Mapping[str, Callable[..., nn.Module]] = MappingProxyType({"RNN": nn.RNN, "LSTM": nn.LSTM, "GRU": nn.GRU})
 CELLS: Mapping[str, type[nn.RNNCellBase]] = MappingProxyType(

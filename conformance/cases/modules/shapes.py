@@ -5,7 +5,7 @@ from functools import partial
 from torch import nn
 
 from conformance.cases.inputs import floats
-from conformance.cases.modules import SAMPLES, ModuleCase
+from conformance.cases.modules.case import SAMPLES, ModuleCase
 
 SIGNAL = (floats(SAMPLES, 3, 11),)
 IMAGE = (floats(SAMPLES, 3, 4, 6),)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from conformance.cases.inputs import booleans, floats, integers
-from conformance.cases.modules import SAMPLES, Function, ModuleCase
+from conformance.cases.modules.case import SAMPLES, Function, ModuleCase
 
 ROWS = floats(SAMPLES, 11)
 

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from conformance.cases.inputs import fixed, floats, padding
-from conformance.cases.modules import SAMPLES, Keywords, ModuleCase, accepting, evaluated
+from conformance.cases.modules.case import SAMPLES, Keywords, ModuleCase, accepting, evaluated
 
 SIZES: Mapping[str, Any] = MappingProxyType({"d_model": 6, "nhead": 2, "dim_feedforward": 11})
 SOURCE = floats(SAMPLES, 4, 6)

@@ -1,4 +1,0 @@
-"""The speed table: is an ensemble faster than a loop over its members, where, and how far is either from the machine?
-
-``python -m conformance.bench`` measures, and ``python -m conformance.bench.render`` draws what it recorded.
-"""

@@ -1,0 +1,20 @@
+"""``python -m conformance.benchmark.render FILE.json ...``: write FILE.svg beside each and print its table."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from conformance.benchmark import heatmap, results
+
+
+def main(paths: Sequence[str]) -> int:
+    """Draw and print."""
+    for path in map(Path, paths):
+        table = results.Recorded.load(path)
+        path.with_suffix(".svg").write_text(heatmap.drawn(table), encoding="utf-8")
+        sys.stdout.write("\n".join([*results.markdown(table), "", ""]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

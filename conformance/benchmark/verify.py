@@ -1,0 +1,52 @@
+"""A fast form that is wrong is worth nothing: each form gives the loop's numbers before it is timed."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.benchmark.utils.timer import timer
+
+from conformance.benchmark.variants import Form, PerMember, optimizer_of
+from conformance.numerics.assertions import assert_members_close
+from conformance.numerics.plain_loop import LoopResult, loop
+
+DRAWS = 3
+
+
+class Expected:
+    """What members answer alone, within the budget of `numerics`: of the first, the middle one and the last.
+
+    The truth is in float64, which would take longer than all that is timed; and each member's place shows in them.
+    """
+
+    def __init__(self, models: Sequence[nn.Module], images: Tensor, classes: Tensor) -> None:
+        n = len(models)
+        self.who = sorted({0, n // 2, n - 1})
+        given = [{"x": images[i], "classes": classes[i]} for i in self.who]
+        self._answer = loop(_alone, [models[i] for i in self.who], given, draws=DRAWS)
+
+    def check(self, form: Form, what: str) -> float:
+        """Do it once, in so many seconds; AssertionError where a member differs."""
+        begin = timer()
+        actual: Any = getattr(form, what)()
+        seconds: float = timer() - begin
+        parts = (self._answer.values, self._answer.truth, self._answer.sample)
+        stacked = (
+            {name: self._of(each) for name, each in actual.items()} if isinstance(actual, Mapping) else self._of(actual)
+        )
+        assert_members_close(stacked, LoopResult(*([tree[what] for tree in part] for part in parts)), what)
+        return seconds
+
+    def _of(self, each: PerMember) -> Tensor:
+        return torch.stack([each[i].detach() for i in self.who])
+
+
+def _alone(model: nn.Module, given: Mapping[str, Tensor]) -> dict[str, Any]:
+    outputs = model(given["x"])
+    F.cross_entropy(outputs, given["classes"]).backward()  # type: ignore[no-untyped-call]
+    gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
+    optimizer_of(model.parameters()).step()
+    params = {name: parameter.detach() for name, parameter in model.named_parameters()}
+    return {"forward": outputs.detach(), "backward": gradients, "step": params}

@@ -1,0 +1,55 @@
+"""The dropout modules of torch.nn in a member each."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from conformance.cases.data import SAMPLES, draw
+from conformance.cases.members import MEMBERS, members
+
+
+class Dropping(nn.Module):
+    """A scale of its own, and then a dropout. Input and output (samples, *sample)."""
+
+    def __init__(self, dropout: Callable[[float], nn.Module], p: float) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.randn(()).exp())
+        self.dropout = dropout(p)
+
+    def forward(self, x: Tensor) -> Tensor:
+        dropped: Tensor = self.dropout(self.scale * x)
+        return dropped
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """A module of torch.nn that drops, what a sample of it looks like, and what it drops with which probability."""
+
+    module: str
+    sample: tuple[int, ...]
+    p: float
+
+    def members(self, device: torch.device) -> list[nn.Module]:
+        return members(lambda: Dropping(getattr(nn, self.module), self.p), MEMBERS, device=device)
+
+    def inputs(self, *leading: int, device: torch.device) -> Tensor:
+        """Positive numbers, (*leading, samples, *sample)."""
+        return draw(*leading, SAMPLES, *self.sample, device=device).exp()
+
+    def __str__(self) -> str:
+        return f"{self.module}-{self.p}"
+
+
+SAMPLE = {
+    "Dropout": (11,),
+    "Dropout1d": (11, 2),
+    "Dropout2d": (11, 2, 3),
+    "Dropout3d": (11, 2, 3, 4),
+    "AlphaDropout": (11,),
+    "FeatureAlphaDropout": (11, 2),
+}
+DROPOUTS = [Dropout(module, sample, p) for module, sample in SAMPLE.items() for p in (0.0, 0.3, 1.0)]
+# Those that drop some and keep some.
+SPLITTING = [each for each in DROPOUTS if 0 < each.p < 1]

@@ -1,0 +1,80 @@
+"""What backward makes of an in-place operation."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from conformance.cases.operations.inplace_op import Write, shapes, tensors
+from conformance.cases.operations.outcome import problem
+from conformance.utils.pytree import is_inexact
+
+# Their derivative is computed from what they overwrite, of which torch keeps a copy.
+FROM_OVERWRITTEN = (
+    *("F.silu", "F.threshold", "F.threshold_", "Tensor.__idiv__", "Tensor.__imul__", "Tensor.__itruediv__"),
+    *("Tensor.abs_", "Tensor.absolute_", "Tensor.acos_", "Tensor.arccos_", "Tensor.arcsin_", "Tensor.arctan2_"),
+    *("Tensor.arctan_", "Tensor.asin_", "Tensor.atan2_", "Tensor.atan2_ (row)", "Tensor.atan2_ (scalar)"),
+    *("Tensor.atan_", "Tensor.cos_", "Tensor.cosh_", "Tensor.digamma_", "Tensor.div_", "Tensor.div_ (row)"),
+    *("Tensor.div_ (scalar)", "Tensor.divide_", "Tensor.erf_", "Tensor.erfc_", "Tensor.erfinv_", "Tensor.i0_"),
+    *("Tensor.lgamma_", "Tensor.log10_", "Tensor.log1p_", "Tensor.log2_", "Tensor.log_", "Tensor.logit_"),
+    *("Tensor.mul_", "Tensor.mul_ (a column)", "Tensor.mul_ (row)", "Tensor.mul_ (scalar)", "Tensor.multiply_"),
+    *("Tensor.mvlgamma_", "Tensor.sin_", "Tensor.sinc_", "Tensor.sinh_", "Tensor.true_divide_"),
+    "torch.threshold_",
+)
+
+
+@dataclass(frozen=True)
+class Differentiated:
+    """An in-place operation as a step of a computation: `s` is computed, written to, and weighed."""
+
+    write: Write
+    _dimensions: int = field(init=False, repr=False, compare=False)  # of a member's tensor
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_dimensions", len(shapes()[self.write.on]))
+
+    def gradients(self, run: Callable[..., Tensor], s: Tensor, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Of a weighted sum of `run(s, given)` by `s` and each operand, zeros where there is none.
+
+        One member's tensors, or those of several, stacked, and a `run` of several: a member's weights are the same.
+        """
+        leaves = {name: leaf.detach().clone() for name, leaf in {"s": s, **given}.items()}
+        learning = {name: leaf.requires_grad_() for name, leaf in leaves.items() if is_inexact(leaf)}
+        self._weighed(run, leaves).backward()  # type: ignore[no-untyped-call]
+        return {name: torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for name, leaf in learning.items()}
+
+    def by_grad(self, s: Tensor, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The same of one member, by torch.func.grad."""
+        leaves = {"s": s, **given}
+        learning = {name: leaf for name, leaf in leaves.items() if is_inexact(leaf)}
+        found: dict[str, Tensor] = torch.func.grad(lambda it: self._weighed(self.write.run, {**leaves, **it}))(learning)
+        return found
+
+    def _weighed(self, run: Callable[..., Tensor], leaves: Mapping[str, Tensor]) -> Tensor:
+        out = run(leaves["s"] * 1, {name: leaves[name] for name in self.write.operands})
+        numel = out.numel() // (out.shape[0] if out.ndim > self._dimensions else 1)
+        weights = torch.linspace(0.5, 2, numel, dtype=torch.float64)
+        shape = out.shape[out.ndim - self._dimensions :]
+        weighed = (out * weights.reshape(shape).to(out.device, out.dtype)).sum()
+        return weighed.real if weighed.is_complex() else weighed
+
+    def unavailable_reason(self, device: torch.device) -> str | None:
+        """Why torch does not differentiate it, in its own words; None if it does."""
+        return _problem(self, device)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.write.name} (from what it overwrites)" if self.write.name in FROM_OVERWRITTEN else self.write.name
+        )
+
+
+@cache  # many tests ask
+def _problem(differentiated: Differentiated, device: torch.device) -> str | None:
+    write = differentiated.write
+    one = {name: tensor[0] for name, tensor in tensors(1, device).items()}
+    given = {name: one[name] for name in write.operands}
+    return problem(
+        lambda: differentiated.gradients(write.run, one[write.on], given), f"{write.name} has no derivative here"
+    )

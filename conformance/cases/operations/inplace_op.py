@@ -1,0 +1,107 @@
+"""What an in-place operation is: a call that writes to a member's tensor `s`, with operands that may be mapped too.
+
+A call is Python source with the names of `tensors`, of which each member has its own. `s` has (3, 7) numbers unless the
+operation says otherwise. All are multiples of 1/64, so that no rounding carries one over the jump of a function.
+"""
+
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from conformance.cases.data import draw
+from conformance.cases.operations.compile_source import function
+from conformance.cases.operations.outcome import problem
+
+NAMES = {"torch": torch, "nn": nn, "F": F, "operator": operator}
+
+
+def tensors(n: int, device: torch.device | str) -> dict[str, Tensor]:
+    """By name the tensors of `n` members, each (n, *shape)."""
+
+    def parts(seed: int, *shape: int) -> Tensor:
+        """Numbers from 0.1 to 0.9, of which no two of a member are equal but by chance."""
+        return ((draw(n, *shape, seed=seed, device=device).sigmoid() * 52).floor() + 6) / 64
+
+    def integers(seed: int, *shape: int) -> Tensor:
+        """Integers from 1 to 9."""
+        return (parts(seed, *shape) * 10).long()
+
+    return {
+        "x": parts(1, 3, 7),
+        "y": parts(2, 3, 7),
+        "z": parts(3, 3, 7),
+        "row": parts(4, 7),
+        "column": parts(5, 3),
+        "scalar": parts(6),
+        "tall": parts(7, 3, 2),
+        "wide": parts(8, 2, 7),
+        "deep": parts(9, 2, 3, 7),
+        "deep_tall": parts(10, 2, 3, 2),
+        "deep_wide": parts(11, 2, 2, 7),
+        "integers": integers(12, 3, 7),
+        "more_integers": integers(13, 3, 7),
+        "mask": parts(14, 3, 7) > 1 / 2,
+        "other_mask": parts(15, 3, 7) > 1 / 2,
+        "order": parts(16, 3).argsort(-1),
+        "orders": parts(17, 3, 7).argsort(-2),
+        "signed": parts(18, 3, 7) - 1 / 2,
+        "large": parts(21, 3, 7) * 7,
+        "complexes": torch.complex(parts(19, 3, 7), parts(20, 3, 7)),
+    }
+
+
+def numbers(device: torch.device | str, *shape: int) -> Tensor:
+    """Whole numbers from 1, of which small products are exact."""
+    return torch.arange(1.0, 1 + torch.Size(shape).numel(), device=device).reshape(shape)
+
+
+@dataclass(frozen=True)
+class Write:
+    """An in-place operation: `code` writes to `s`, which is a copy of the member's tensor of name `on`.
+
+    `refused`: the word by which torch refuses it on mapped tensors, where a refusal is no failure. `operands` are the
+    names of the tensors that it reads beside `s`.
+    """
+
+    name: str
+    code: str
+    on: str = "x"
+    refused: str = ""
+    operands: Sequence[str] = field(init=False, repr=False, compare=False)
+    _write: Callable[..., Any] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        operands = [name for name in shapes() if re.search(rf"\b{name}\b", self.code)]
+        object.__setattr__(self, "operands", operands)
+        object.__setattr__(self, "_write", function(self.code, ("s", *operands), NAMES))
+
+    def run(self, s: Tensor, given: Mapping[str, Tensor]) -> Tensor:
+        """`s`, written to in place."""
+        self._write(s, *[given[name] for name in self.operands])
+        return s
+
+    def unavailable_reason(self, device: torch.device) -> str | None:
+        """Why this torch or this device can't run it, in its own words; None if it can."""
+        return _problem(self, device)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@cache
+def shapes() -> Mapping[str, torch.Size]:
+    """By name the shapes of a member's tensors."""
+    return {name: tensor.shape[1:] for name, tensor in tensors(1, "cpu").items()}
+
+
+@cache  # many tests ask
+def _problem(write: Write, device: torch.device) -> str | None:
+    one = {name: tensor[0] for name, tensor in tensors(1, device).items()}
+    return problem(lambda: write.run(one[write.on].clone(), one), f"{write.name} can't be called so here")

@@ -1,0 +1,257 @@
+"""The operations of torch's public API that write in place, each with a call; what only draws is in `random`."""
+
+import inspect
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from conformance.cases.operations.inplace_op import Write
+
+MEMORY = "data pointer"  # what needs the values in Python
+NO_RULE = "Batching rule not implemented"
+
+
+def _methods(names: str, arguments: str = "", on: str = "x", refused: str = "") -> list[Write]:
+    return [Write(f"Tensor.{name}", f"s.{name}({arguments})", on, refused) for name in names.split()]
+
+
+METHODS = [
+    *_methods(
+        "acos_ arccos_ arcsin_ arcsinh_ arctan_ arctanh_ asin_ asinh_ atan_ atanh_ ceil_ "
+        "cos_ cosh_ deg2rad_ digamma_ erf_ erfc_ erfinv_ exp2_ exp_ expm1_ fix_ floor_ i0_ "
+        "lgamma_ log10_ log1p_ log2_ log_ logical_not_ logit_ neg_ negative_ rad2deg_ reciprocal_ round_ "
+        "rsqrt_ sgn_ sigmoid_ sign_ sin_ sinc_ sinh_ sqrt_ square_ tan_ tanh_ tril_ triu_ trunc_ zero_"
+    ),
+    Write("Tensor.abs_", "s.abs_()", on="signed"),
+    Write("Tensor.absolute_", "s.absolute_()", on="signed"),
+    Write("Tensor.conj_physical_", "s.conj_physical_()", on="complexes"),
+    Write("Tensor.acosh_", "s.add_(1).acosh_()"),
+    Write("Tensor.arccosh_", "s.add_(1).arccosh_()"),
+    Write("Tensor.frac_", "s.frac_()", on="large"),
+    Write("Tensor.relu_", "s.relu_()", on="signed"),
+    Write("Tensor.nan_to_num_", "s.log_().sqrt_().nan_to_num_(2.0)"),
+    Write("Tensor.mvlgamma_", "s.add_(3).mvlgamma_(3)"),
+    Write("Tensor.polygamma_", "s.polygamma_(2)"),
+    Write("Tensor.renorm_", "s.renorm_(2.0, 0, 0.5)"),
+    Write("Tensor.cumprod_", "s.cumprod_(1)"),
+    Write("Tensor.cumsum_", "s.cumsum_(0)"),
+    Write("Tensor.fill_", "s.fill_(2.0)"),
+    Write("Tensor.fill_ (a tensor)", "s.fill_(scalar)"),
+    Write("Tensor.fill_diagonal_", "s.fill_diagonal_(2.0)"),
+    Write("Tensor.bitwise_not_", "s.bitwise_not_()", on="integers"),
+    # With another tensor.
+    *_methods(
+        "add_ arctan2_ atan2_ clamp_max_ clamp_min_ copy_ div_ divide_ eq_ floor_divide_ fmod_ ge_ "
+        "greater_ greater_equal_ gt_ heaviside_ hypot_ igamma_ igammac_ ldexp_ le_ less_ less_equal_ lt_ mul_ "
+        "multiply_ ne_ nextafter_ not_equal_ pow_ remainder_ sub_ subtract_ true_divide_ xlogy_",
+        "y",
+    ),
+    Write("Tensor.copysign_", "s.copysign_(y - 0.5)"),
+    Write("Tensor.float_power_", "s.copy_((1 * s.double()).float_power_(y))"),
+    *_methods("clamp_ clip_", "y, y + 0.1"),
+    *_methods("logical_and_ logical_or_ logical_xor_", "other_mask", on="mask"),
+    *_methods(
+        "bitwise_and_ bitwise_left_shift_ bitwise_or_ bitwise_right_shift_ bitwise_xor_ gcd_ lcm_",
+        "more_integers",
+        on="integers",
+    ),
+    *_methods("addcdiv_ addcmul_", "y, z"),
+    Write("Tensor.lerp_", "s.lerp_(y, z)"),
+    Write("Tensor.lerp_ (a number)", "s.lerp_(y, 0.25)"),
+    # Of fewer dimensions, or a number of each member's.
+    *[
+        Write(f"Tensor.{name} ({other})", f"s.{name}({other})")
+        for name in ("add_", "sub_", "mul_", "div_", "copy_", "atan2_", "fmod_", "clamp_min_", "eq_")
+        for other in ("row", "scalar")
+    ],
+    Write("Tensor.add_ (alpha)", "s.add_(y, alpha=3)"),
+    Write("Tensor.mul_ (a column)", "s.mul_(column[:, None])"),
+    Write("Tensor.div_ (rounded)", "s.div_(y, rounding_mode='floor')"),
+    Write("Tensor.add_ (of integers)", "s.add_(integers)"),
+    Write("Tensor.sub_ (to integers)", "s.sub_(more_integers)", on="integers"),
+    Write("Tensor.copy_ (from integers)", "s.copy_(integers)"),
+    Write("Tensor.copy_ (to integers)", "s.copy_(9 * x)", on="integers"),
+    Write("Tensor.addcmul_ (rows)", "s.addcmul_(row, scalar, value=2)"),
+    # Of matrices.
+    Write("Tensor.addbmm_", "s.addbmm_(deep_tall, deep_wide)"),
+    Write("Tensor.addmm_", "s.addmm_(tall, wide, beta=2, alpha=3)"),
+    Write("Tensor.addmv_", "s.addmv_(x, row)", on="column"),
+    Write("Tensor.addr_", "s.addr_(column, row)"),
+    Write("Tensor.baddbmm_", "s.baddbmm_(deep_tall, deep_wide)", on="deep"),
+    # By index.
+    Write("Tensor.index_add_", "s.index_add_(0, order, y)"),
+    Write("Tensor.index_copy_", "s.index_copy_(0, order, y)"),
+    Write("Tensor.index_fill_", "s.index_fill_(0, order[:2], 2.0)"),
+    Write("Tensor.index_fill_ (a tensor)", "s.index_fill_(1, order, scalar)"),
+    Write("Tensor.index_put_", "s.index_put_((order,), y)"),
+    Write("Tensor.index_put_ (two indices)", "s.index_put_((order, order), row[:3])"),
+    Write("Tensor.index_put_ (accumulating)", "s.index_put_((order // 2,), y, accumulate=True)"),
+    Write("Tensor.index_put_ (at a mask)", "s.index_put_((mask,), scalar)", refused="boolean mask"),
+    Write("Tensor.index_reduce_", "s.index_reduce_(0, order // 2, y, 'prod')"),
+    Write("Tensor.masked_fill_", "s.masked_fill_(mask, 2.0)"),
+    Write("Tensor.masked_fill_ (a tensor)", "s.masked_fill_(mask, scalar)"),
+    Write("Tensor.masked_scatter_", "s.masked_scatter_(mask, y)"),
+    Write("Tensor.put_", "s.put_(orders, y, accumulate=True)"),
+    Write("Tensor.scatter_", "s.scatter_(0, orders, y)"),
+    Write("Tensor.scatter_ (a number)", "s.scatter_(0, orders[:2], 2.0)"),
+    Write("Tensor.scatter_ (multiplying)", "s.scatter_(0, orders, y, reduce='multiply')"),
+    Write("Tensor.scatter_add_", "s.scatter_add_(0, orders // 2, y)"),
+    Write("Tensor.scatter_reduce_", "s.scatter_reduce_(0, orders // 2, y, 'amax')"),
+    # In Python, element by element.
+    Write("Tensor.apply_", "s.apply_(lambda a: 2 * a)", refused=MEMORY),
+    Write("Tensor.map_", "s.map_(y, lambda a, b: a * b)", refused=MEMORY),
+    Write("Tensor.map2_", "s.map2_(y, z, lambda a, b, c: a * b + c)", refused=MEMORY),
+]
+OPERATORS = [
+    *[
+        Write(f"Tensor.__{name}__", f"operator.{name}(s, y)")
+        for name in ("iadd", "ifloordiv", "imod", "imul", "ipow", "isub", "itruediv")
+    ],
+    Write("Tensor.__idiv__", "s.__idiv__(y)"),
+    *[
+        Write(f"Tensor.__{name}__", f"operator.{name}(s, more_integers)", on="integers")
+        for name in ("iand", "ilshift", "ior", "irshift", "ixor")
+    ],
+    *[
+        Write(f"Tensor.__setitem__ ({what})", f"s.__setitem__({index}, {value})", refused=refused)
+        for what, index, value, refused in (
+            ("an int", "0", "row", ""),
+            ("a negative int", "-1", "row", ""),
+            ("a slice", "slice(1, None)", "y[1:]", ""),
+            ("a step", "(slice(None), slice(None, None, 2))", "y[:, ::2]", ""),
+            ("a tuple", "(0, 1)", "1 + scalar", ""),
+            ("an ellipsis", "(..., 0)", "column", ""),
+            ("None", "(None, 0)", "row", ""),
+            ("a list", "[2, 0]", "y[:2]", ""),
+            ("a number", "slice(None, 2)", "2.0", ""),
+            ("True", "True", "y", ""),
+            ("a tensor", "order", "y", ""),
+            ("two tensors", "(order, order)", "row[:3]", ""),
+            ("an element of a tensor", "order[0]", "row", "item"),
+            ("a mask and a number", "mask", "2.0", "boolean mask"),
+            ("a mask and a tensor", "mask", "y[mask]", "boolean mask|dynamic shape"),
+            ("itself in reverse", "slice(None)", "s.flip(0)", ""),
+        )
+    ],
+]
+ACTIVATIONS = [
+    *[
+        Write(f"F.{name}", f"F.{name}(s, inplace=True)", on="signed")
+        for name in (
+            *("celu", "elu", "hardsigmoid", "hardswish", "leaky_relu", "mish", "relu", "relu6", "selu"),
+            "silu",
+        )
+    ],
+    Write("F.hardtanh", "F.hardtanh(s, inplace=True)", on="large"),
+    Write("F.hardtanh_", "F.hardtanh_(s)", on="large"),
+    Write("F.threshold", "F.threshold(s, 0.5, 0.25, inplace=True)"),
+    *[
+        Write(name, f"{name}(s)", on="signed")
+        for name in (
+            *("F.celu_", "F.elu_", "F.leaky_relu_", "F.relu_", "F.selu_"),
+            *("torch.celu_", "torch.selu_"),
+        )
+    ],
+    Write("F.threshold_", "F.threshold_(s, 0.5, 0.25)"),
+    Write("torch.threshold_", "torch.threshold_(s, 0.5, 0.25)"),
+    Write("torch.embedding_renorm_", "torch.embedding_renorm_(s, torch.tensor([0, 2], device=s.device), 0.5, 2.0)"),
+    Write("F.embedding (a norm)", "F.embedding(torch.tensor([0, 2], device=s.device), s, max_norm=0.5)"),
+]
+INITIALIZATIONS = [
+    Write("nn.init.constant_", "nn.init.constant_(s, 2.0)"),
+    Write("nn.init.dirac_", "nn.init.dirac_(s)", on="deep"),
+    Write("nn.init.eye_", "nn.init.eye_(s)", refused=NO_RULE),
+    Write("nn.init.ones_", "nn.init.ones_(s)"),
+    Write("nn.init.zeros_", "nn.init.zeros_(s)"),
+]
+_FOREACH = {
+    "add sub mul div clamp_max clamp_min maximum minimum pow copy": "[row.clone(), s], [row, y]",
+    "addcdiv addcmul": "[row.clone(), s], [row, y], [row, z]",
+    "lerp": "[row.clone(), s], [row, y], 0.25",
+    "acos asin atan ceil cos cosh erf erfc exp expm1 floor lgamma log log10 log1p log2 neg reciprocal round "
+    "rsqrt sigmoid sign sin sinh sqrt tan tanh trunc zero": "[row.clone(), s]",
+}
+FOREACH = [
+    Write(f"torch._foreach_{name}_", f"torch._foreach_{name}_({arguments})", refused=NO_RULE)
+    for names, arguments in _FOREACH.items()
+    for name in names.split()
+]
+FOREACH += [
+    Write("torch._foreach_abs_", "torch._foreach_abs_([row.clone(), s])", on="signed", refused=NO_RULE),
+    Write("torch._foreach_frac_", "torch._foreach_frac_([row.clone(), s])", on="large", refused=NO_RULE),
+]
+WRITES = [*METHODS, *OPERATORS, *ACTIVATIONS, *INITIALIZATIONS, *FOREACH]
+
+# An index of each member's own that stands behind a slice.
+BEHIND_SLICES = [
+    Write(f"Tensor.__setitem__ ({what})", f"s.__setitem__({index}, {value})")
+    for what, index, value in (
+        ("a slice and a tensor, of equal sizes", "(slice(None), order)", "y[:, :3]"),
+        ("a slice and a tensor, of other sizes", "(slice(None), order[:2])", "tall"),
+        ("an ellipsis and a tensor", "(..., order)", "y[:, :3]"),
+        ("a slice and a tensor, of a row", "(slice(None), order)", "row[:3]"),
+        ("a slice and a tensor, of a number", "(slice(None), order)", "scalar"),
+    )
+]
+# Autograd refuses their backward where vmap computes them in another way than torch does alone.
+REFUSED_BACKWARD = (
+    *("Tensor.copysign_", "Tensor.scatter_reduce_"),
+    *("Tensor.cumprod_", "Tensor.float_power_", "Tensor.hypot_", "Tensor.index_reduce_", "Tensor.ldexp_"),
+    *("Tensor.pow_", "Tensor.__ipow__"),
+)
+
+# They change what a tensor is, its shape above all, and not what is in it.
+RESHAPING = [
+    Write("Tensor.squeeze_", "s.unsqueeze_(0).squeeze_(0).squeeze_()", on="tall"),
+    Write("Tensor.swapaxes_", "s.swapaxes_(0, 1)"),
+    Write("Tensor.swapdims_", "s.swapdims_(0, 1)"),
+    Write("Tensor.t_", "s.t_()"),
+    Write("Tensor.transpose_", "s.transpose_(0, 1)"),
+    Write("Tensor.unsqueeze_", "s.unsqueeze_(1)"),
+    Write("Tensor.as_strided_", "s.as_strided_((7, 3), (1, 7))"),
+    Write("Tensor.resize_", "s.resize_(2)"),
+    Write("Tensor.resize_as_", "s.resize_as_(row)"),
+    Write("Tensor.set_", "s.set_(y)"),
+    Write("Tensor.set_ (nothing)", "s.set_()"),
+]
+
+# In place by name, and not asked here, with the reason.
+NOT_ASKED = {
+    "Tensor.detach_": "cuts a graph, and refuses views, which all mapped tensors are",
+    "Tensor.requires_grad_": "changes a flag: refused inside vmap by name",
+    "Tensor.share_memory_": "moves memory and changes no value",
+    "Tensor.rename_": "gives dimensions names",
+    "F.scaled_addmm_": "multiplies 8-bit matrices, which only some devices can",
+    "Tensor.resize_as_sparse_": "of sparse tensors",
+    "Tensor.sparse_resize_": "of sparse tensors",
+    "Tensor.sparse_resize_and_clear_": "of sparse tensors",
+}
+SPACES = {"Tensor": torch.Tensor, "torch": torch, "F": F, "nn.init": nn.init}
+# Double underscores with an i that stand for no operator.
+NO_OPERATORS = ("__index__", "__init__", "__init_subclass__", "__int__", "__invert__", "__iter__")
+
+
+def names() -> Iterator[str]:
+    """The names of everything in torch that writes in place, by its name or by an argument of it."""
+    for space, owner in SPACES.items():
+        for name, each in inspect.getmembers(owner, callable):
+            public = not name.startswith("_") or name.startswith("_foreach_")
+            if (public and name.endswith("_")) or (space == "F" and public and _has_inplace(each)):
+                yield f"{space}.{name}"
+    yield from (f"Tensor.{name}" for name in dir(torch.Tensor) if name.startswith("__i") and name not in NO_OPERATORS)
+    yield "Tensor.__setitem__"
+
+
+def _has_inplace(function: object) -> bool:
+    return inspect.isfunction(function) and "inplace" in inspect.signature(function).parameters
+
+
+def uncovered(known: set[str]) -> list[str]:
+    """What writes in place, and neither is in this catalogue nor among `known`; torch.abs_ is Tensor.abs_."""
+    covered = (
+        {write.name.partition(" ")[0] for write in (*WRITES, *BEHIND_SLICES, *RESHAPING)} | NOT_ASKED.keys() | known
+    )
+    methods = {name.removeprefix("Tensor.") for name in covered if name.startswith("Tensor.")}
+    return [each for each in names() if each not in covered and each.removeprefix("torch.") not in methods]

@@ -1,0 +1,158 @@
+"""The functions of torch's public API that take `out=`, found from what their documentation says, with a call of each.
+
+Most of them take one of a few kinds of arguments: the first that works is the call. So a function that is new in a
+release is called too; one for which no kind works is named.
+"""
+
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from conformance.cases.data import draw
+from conformance.cases.operations.compile_source import function
+from conformance.cases.operations.outcome import problem
+from conformance.utils.pytree import tree_map
+
+SPACES = {"torch": torch, "torch.fft": torch.fft, "torch.linalg": torch.linalg, "torch.special": torch.special}
+DOCUMENTED = re.compile(r"\bout\s*=\s*None|\bout \(")
+
+# The kinds of arguments, in the order in which they are tried; names are those of `tensors`.
+ARGUMENTS = (
+    *("x", "x, y", "x, 0", "x, order", "x, 0, orders", "x, 0, orders, y", "x, y, x"),
+    *("square", "square, other", "square, column", "square, 2", "square, column, column", "square, other, other"),
+    *("integers", "integers, integers", "mask", "mask, mask", "column", "column, column", "[x, y]", "(square, other)"),
+    *("deep, deep_other", "square, deep, deep_other", "deep, deep, deep_other", "column, square, column"),
+    *("3", "(3, 5)", "1, 3", "1, 3, 5", "(3,), 2.0", "0, 9, (3, 5)"),
+    *(
+        "x, 0, order",
+        "x, 0, order, y",
+        "x, mask",
+        "x, 2",
+        "x, 0.5",
+        "x, 0, 1",
+        "x, 2.0, 0, 1.0",
+        "x, 1, 0, 2",
+        "column, 3",
+    ),
+    *("square, pivots, other", "other, square, pivots", "square, pivots"),
+    *("2, x", "mask, x, y"),
+)
+# What needs an argument by name, or one of which nothing else has the form.
+SPECIAL = {
+    "torch.linalg.solve_triangular": "square.tril(), other, upper=False",
+    "torch.index_reduce": "x, 0, order, y, 'prod'",
+    "torch.masked_select": "x, x > 0",
+    "torch.linalg.tensorinv": "square, ind=1",
+    "torch.ormqr": "square, column, other",
+}
+# Not called, with the reason.
+NOT_ASKED = {
+    "torch.empty": "nobody knows what it writes",
+    "torch.empty_like": "nobody knows what it writes",
+    **dict.fromkeys(
+        ("torch.bernoulli", "torch.multinomial", "torch.normal", "torch.rand", "torch.randint", "torch.randn"),
+        "draws: the chapter randomness",
+    ),
+    "torch.range": "deprecated: torch.arange",
+    "torch.randperm": "draws: the chapter randomness",
+    "torch.hspmm": "of sparse tensors",
+    "torch.sspaddmm": "of sparse tensors",
+    "torch.histogramdd": "documents an out= that it does not take",
+    "torch.std_mean": "documents an out= that it does not take",
+    "torch.var_mean": "documents an out= that it does not take",
+}
+
+
+def tensors(n: int, device: torch.device | str) -> dict[str, Tensor]:
+    """By name the tensors of `n` members, each (n, *shape)."""
+
+    def numbers(seed: int, *shape: int) -> Tensor:
+        return draw(n, *shape, seed=seed, device=device).sigmoid() * 0.8 + 0.1
+
+    half = numbers(3, 3, 3)
+    square = half @ half.mT + torch.eye(3, device=device)
+    return {
+        "x": numbers(1, 3, 7),
+        "y": numbers(2, 3, 7),
+        "square": square,
+        "other": numbers(4, 3, 3),
+        "column": numbers(5, 3),
+        "deep": numbers(6, 2, 3, 3),
+        "deep_other": numbers(7, 2, 3, 3),
+        "integers": (numbers(8, 3, 7) * 10).long(),
+        "mask": numbers(9, 3, 7) > 1 / 2,
+        "order": numbers(10, 3).argsort(-1),
+        "orders": numbers(11, 3, 7).argsort(-2),
+        "pivots": torch.arange(1, 4, device=device, dtype=torch.int32).repeat(n, 1),
+    }
+
+
+@dataclass(frozen=True)
+class Into:
+    """A function that takes `out=`, and the arguments that it is called with."""
+
+    name: str
+    arguments: str
+    _call: Callable[..., Any] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        call = function(f"{self.name}({self.arguments}, **out)", ("out", *_names()), {"torch": torch})
+        object.__setattr__(self, "_call", call)
+
+    def run(self, given: Mapping[str, Tensor], out: Any = None) -> Any:
+        """What it returns; written to `out` if that is given."""
+        return self._call(out={} if out is None else {"out": out}, **given)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@cache
+def _names() -> tuple[str, ...]:
+    """Those of `tensors`."""
+    return tuple(tensors(1, "cpu"))
+
+
+def documented(space: str) -> list[str]:
+    """The names of the functions of a namespace whose documentation has `out=`."""
+    return [
+        f"{space}.{name}"
+        for name, each in inspect.getmembers(SPACES[space], callable)
+        if not name.startswith("_") and not inspect.isclass(each) and DOCUMENTED.search(str(each.__doc__))
+    ]
+
+
+@cache
+def call_of(name: str) -> Into | None:
+    """The first call of that function that works, with `out=` and without; None if none of the kinds does."""
+    given = {label: tensor[0] for label, tensor in tensors(1, "cpu").items()}
+    kinds = (SPECIAL[name],) if name in SPECIAL else ARGUMENTS
+    return next((into for into in (Into(name, kind) for kind in kinds) if _works(into, given)), None)
+
+
+def _works(into: Into, given: Mapping[str, Tensor]) -> bool:
+    return problem(lambda: into.run(given, zeros_like(into.run(given))), into.name) is None
+
+
+def zeros_like(tree: Any) -> Any:
+    """Zeros for every tensor of what a function returns."""
+    return tree_map(torch.zeros_like, tuple(tree) if isinstance(tree, tuple) else tree)
+
+
+def uncovered() -> list[str]:
+    """The functions that take `out=` and that nothing here knows how to call."""
+    return [name for space in SPACES for name in documented(space) if name not in NOT_ASKED and not call_of(name)]
+
+
+def calls(space: str) -> Iterator[Into]:
+    """The calls of a namespace."""
+    for name in documented(space):
+        into = call_of(name)
+        if into is not None and name not in NOT_ASKED:
+            yield into

@@ -1,0 +1,208 @@
+"""What a random operation is: a call on one member's tensor, and the one draw that stands for all members' calls.
+
+`x` is (3, 23): so much is drawn that no two members draw the same by chance. Numbers lie between 0 and 1. A call is
+Python source with these names: `x`, the device `d`, and for a stacked draw `n`, the number of members; where {g} stands
+it takes a generator.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, distributions, nn
+from torch.nn import functional as F
+
+from conformance.cases.data import draw
+from conformance.cases.operations.compile_source import function
+from conformance.cases.operations.outcome import Outcome, problem
+from conformance.utils.pytree import leaves, tree_map
+from conformance.utils.rng import restore
+
+SHAPE = (3, 23)
+# The columns of the table: the mode of vmap, and whose `x` it is.
+OWN, SHARED = "own", "shared"
+EVERYWHERE = tuple(f"{mode}, {whose}" for mode in ("same", "different") for whose in (OWN, SHARED))
+
+
+def operands(n: int, device: torch.device | str) -> Tensor:
+    """`x` of `n` members, (n, 3, 23), between 0.1 and 0.9."""
+    return draw(n, *SHAPE, device=device).sigmoid() * 0.8 + 0.1
+
+
+def spatial(x: Tensor, k: int) -> Tensor:
+    """`x` with `k` more dimensions of size 2."""
+    return x.reshape(*x.shape, *[1] * k).repeat(*[1] * x.ndim, *[2] * k)
+
+
+def image(x: Tensor, k: int) -> Tensor:
+    """The numbers of `x` once for each pixel of a picture, 9 a side in `k` dimensions, no two pixels alike."""
+    pixels = torch.arange(9**k, device=x.device, dtype=x.dtype).reshape([9] * k)
+    return x.reshape(*x.shape, *[1] * k) + pixels * 7 % 10
+
+
+def rows(x: Tensor) -> Tensor:
+    """16 rows of `x`, (16, 3): the mean of so many is exact."""
+    return x.mT[..., :16, :]
+
+
+def _constant(module: nn.Module) -> nn.Module:
+    for weight in module.parameters():
+        nn.init.constant_(weight, 0.1)
+    return module
+
+
+with torch.random.fork_rng(devices=[]):
+    # Made here, since modules draw when they are made. Two layers, with dropout between them.
+    NETWORKS = {
+        name: _constant(kind(SHAPE[1], SHAPE[1], num_layers=2, dropout=0.5, **options))
+        for name, kind, options in (
+            ("gru", nn.GRU, {}),
+            ("lstm", nn.LSTM, {}),
+            ("rnn_tanh", nn.RNN, {}),
+            ("rnn_relu", nn.RNN, {"nonlinearity": "relu"}),
+        )
+    }
+    ATTENTION = _constant(nn.MultiheadAttention(SHAPE[0], 1, dropout=0.5))
+
+
+def recurrent(name: str, x: Tensor) -> Tensor:
+    """`x` through a recurrent network."""
+    output: Tensor = NETWORKS[name].to(x.device)(x)[0]
+    return output
+
+
+def attention(x: Tensor) -> Tensor:
+    """The columns of `x` through an attention layer."""
+    columns = x.mT
+    output: Tensor = ATTENTION.to(x.device)(columns, columns, columns)[0]
+    return output
+
+
+NAMES = {
+    "torch": torch,
+    "nn": nn,
+    "F": F,
+    "distributions": distributions,
+    "spatial": spatial,
+    "image": image,
+    "rows": rows,
+    "recurrent": recurrent,
+    "attention": attention,
+}
+
+
+def given(x: Tensor, whose: str) -> list[Tensor]:
+    """A copy of each member's own `x`, or of the first member's for each."""
+    return [each.clone() for each in (x if whose == OWN else x[:1].expand_as(x))]
+
+
+def drawn(implementation: Any, func: Callable[[Tensor], Any], x: Tensor, whose: str, mode: str, **options: Any) -> Any:
+    """`func` over each member's own `x`, or over the first member's for all of them; `x` stays as it is."""
+    if whose == OWN:
+        return implementation.vmap(func, randomness=mode, **options)(x.clone())
+    mapped = implementation.vmap(lambda _, x: func(x), in_dims=(0, None), randomness=mode, **options)
+    return mapped(x, x[0].clone())
+
+
+def stacked(values: Sequence[Any]) -> Any:
+    """What several calls gave, as one call for all gives it."""
+    return tree_map(lambda *each: torch.stack(each), *values)
+
+
+def numbers(value: Any) -> Tensor:
+    """What was drawn; some operations give more than that."""
+    found: Tensor = next(leaves(value, "drawn"))[1]
+    return found
+
+
+@dataclass(frozen=True)
+class Draw:
+    """An operation that draws.
+
+    `member` is what one member calls. `stacked` is the one draw for all of them, where it is not the same call on the
+    stacked `x`. `refuses` says in which columns of the table a refusal is no failure.
+    """
+
+    name: str
+    member: str
+    stacked: str = ""
+    refuses: Sequence[str] = ()
+    _one: Callable[..., Any] = field(init=False, repr=False, compare=False)
+    _all: Callable[..., Any] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_one", _function(self.member))
+        object.__setattr__(self, "_all", _function(self.stacked or self.member))
+
+    def one(self, x: Tensor, generator: torch.Generator | None = None) -> Any:
+        """What one member draws; `x` is its (3, 23)."""
+        return _called(self._one, x, generator)
+
+    def all(self, x: Tensor, generator: torch.Generator | None = None) -> Any:
+        """One draw for all members; `x` is theirs, (members, 3, 23)."""
+        return _called(self._all, x, generator)
+
+    @property
+    def operation(self) -> str:
+        """What is called, without what is special about the call."""
+        return self.name.partition(" ")[0]
+
+    @property
+    def native(self) -> str:
+        """The name that a refusal may name: without its namespace, too."""
+        return self.operation.rpartition(".")[2].rstrip("_")
+
+    @property
+    def takes_generator(self) -> bool:
+        return "{g}" in self.member
+
+    def unavailable_reason(self, device: torch.device) -> str | None:
+        """Why this torch or this device can't run it, in its own words; None if it can."""
+        return _problem(self, device, generated=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def answered(outcome: Outcome, draw: Draw, column: str) -> bool:
+    """Whether there is an answer to judge. A refusal that nobody expects in that column fails."""
+    assert outcome.refusal is None or column in draw.refuses, f"refused: {outcome.refusal}"
+    return outcome.refusal is None
+
+
+def seeded(draw: Draw, x: Tensor, start: dict[str, Tensor]) -> Any:
+    """One member's draw from where the generator stood then."""
+    restore(start)
+    return draw.one(x.clone())
+
+
+@dataclass(frozen=True)
+class Generated:
+    """An operation that draws from a generator that the caller gives it."""
+
+    draw: Draw
+
+    def unavailable_reason(self, device: torch.device) -> str | None:
+        """Why it takes no generator here, in torch's own words; None if it does."""
+        return _problem(self.draw, device, generated=True)
+
+    def __str__(self) -> str:
+        return self.draw.name
+
+
+def _function(code: str) -> Callable[..., Any]:
+    return function(code.format(g=", **g"), ("x", "d", "g", "n"), NAMES)
+
+
+def _called(call: Callable[..., Any], x: Tensor, generator: torch.Generator | None) -> Any:
+    return call(x, x.device, {} if generator is None else {"generator": generator}, len(x))
+
+
+@cache  # many tests ask
+def _problem(draw: Draw, device: torch.device, *, generated: bool) -> str | None:
+    x = operands(1, device)[0]
+    return problem(
+        lambda: draw.one(x, torch.Generator(device) if generated else None), f"{draw.name} can't be called so here"
+    )

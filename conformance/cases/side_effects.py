@@ -1,0 +1,169 @@
+"""Modules that do in their forward what the chapter `purity` asks about."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from conformance.cases.data import SAMPLES, draw
+from conformance.cases.members import MEMBERS
+from conformance.utils.module_state import gradients_in
+
+
+@dataclass(frozen=True)
+class OnNumpy:
+    """A function that goes through NumPy, which torch can do without."""
+
+    func: Callable[..., Any]
+
+    def __call__(self, *args: Any) -> Any:
+        return self.func(*args)
+
+    def unavailable_reason(self, device: torch.device) -> str | None:  # noqa: ARG002 - it is the same on every device
+        """Why it can't be called here, in torch's own words; None if it can."""
+        try:
+            torch.zeros(1).numpy()
+        except RuntimeError as error:
+            return f"this torch has no NumPy here: {error}"
+        return None
+
+
+class Applying(nn.Module):
+    """A Linear, and then whatever `body(hidden, x)` does: what it returns is the output.
+
+    Input (samples, 3), hidden (samples, 11).
+    """
+
+    def __init__(self, body: Callable[[Tensor, Tensor], Any]) -> None:
+        super().__init__()
+        self.fc = nn.Linear(3, 11)
+        self.body = body
+
+    def forward(self, x: Tensor) -> Any:
+        return self.body(self.fc(x), x)
+
+
+class Keeping(nn.Module):
+    """A Linear whose outputs are kept in buffers: `written` in place, in two ways, and `replaced` by a new tensor.
+
+    Input (samples, 3), output (samples, 2): it depends on what was kept.
+    """
+
+    written: Tensor
+    replaced: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(3, 2)
+        self.register_buffer("written", torch.randn(2))
+        self.register_buffer("replaced", torch.randn(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.fc(x) + self.written + self.replaced
+        self.written.mul_(0.5).add_(out.detach().mean(0))
+        self.written[0] = self.written[1] - self.written[0]
+        self.replaced = self.replaced * 0.5 + out.detach().mean(0)
+        return out
+
+
+class Counting(nn.Module):
+    """A Linear times the number of calls, which is kept as a Python attribute.
+
+    Input (samples, 3), output (samples, 2).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(3, 2)
+        self.calls = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        return self.fc(x) * self.calls
+
+
+class Remembering(nn.Module):
+    """A Linear to whose output the last call's is added, which is kept as a plain attribute.
+
+    Input (samples, 3), output (samples, 2).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(3, 2)
+        self.last: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.fc(x) if self.last is None else self.fc(x) + self.last
+        self.last = out
+        return out
+
+
+class Tallying(nn.Module):
+    """Counts its calls in a buffer and then calls `body`, which may fail.
+
+    Input (samples, 3), output (samples, 2).
+    """
+
+    count: Tensor
+
+    def __init__(self, body: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.fc = nn.Linear(3, 2)
+        self.body = body
+        self.register_buffer("count", torch.zeros((), dtype=torch.int64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.count.add_(1)
+        return self.body(self.fc(x))
+
+
+class Meeting(nn.Module):
+    """Linear, `meet()`, Linear: in `meet` another thread may come by.
+
+    Input (samples, 3), output (samples, 2).
+    """
+
+    def __init__(self, meet: Callable[[], None]) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(3, 11)
+        self.fc2 = nn.Linear(11, 2)
+        self.meet = meet
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = torch.tanh(self.fc1(x))
+        self.meet()
+        return self.fc2(hidden)
+
+
+def normalizing(kind: str, options: dict[str, Any]) -> nn.Module:
+    """The normalization of that name in torch.nn for 3 channels, with state at random, so that members differ in it."""
+    module: nn.Module = getattr(nn, kind)(3, **options)
+    for parameter in module.parameters():
+        nn.init.normal_(parameter)
+    for name, buffer in module.named_buffers():
+        if name == "num_batches_tracked":
+            buffer.random_(2**40)
+        else:
+            nn.init.uniform_(buffer, 0.5, 2.0)
+    return module
+
+
+def minibatches(data: int | None, device: torch.device | str) -> tuple[Tensor, list[Tensor]]:
+    """For the ensemble, one for each member or one for all, and the same as a list with one for each member."""
+    x = draw(MEMBERS, SAMPLES, 3, device=device, dtype=torch.float64)
+    return (x, list(x)) if data == 0 else (x[0], [x[0]] * MEMBERS)
+
+
+def squares(output: Tensor) -> Tensor:
+    """Something to differentiate."""
+    return output.square().sum()
+
+
+def value_and_gradients(model: nn.Module, x: Tensor) -> dict[str, Any]:
+    """A model's output, and what backward through its squares gives each parameter."""
+    out = model(x)
+    squares(out).backward()  # type: ignore[no-untyped-call]
+    return {"out": out, "gradients": gradients_in(model)}

@@ -1,0 +1,1 @@
+"""Checks that any model must pass as an ensemble."""

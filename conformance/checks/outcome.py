@@ -1,0 +1,89 @@
+"""What comes of a check: the ensemble is right, refuses, or is wrong, or there is nothing to ask."""
+
+import re
+import traceback
+import warnings
+from dataclasses import dataclass, replace
+from enum import Enum
+from pathlib import Path
+
+import torch
+
+from conformance.cases.members import MEMBERS
+from conformance.checks.model_checks import Check
+from conformance.checks.subject import ModelCase, Subject
+from conformance.implementations.protocol import Implementation
+from conformance.numerics.assertions import REFUSALS
+from conformance.numerics.plain_loop import PlainLoopError
+
+# What a person needs to find the way out: the operation, the mode, or what vmap can't do with it.
+CLEAR = re.compile(
+    r"vmap|batching rule|batched|in-?place|random|functorch|functional_call|data-dependent|dynamic shape|"
+    r"torch\.func|not differentiable|not implemented|not supported|unsupported|same class|not alike|equal size|meta",
+    re.IGNORECASE,
+)
+SLOW = re.compile(r"performance drop.*? batching rule for (\S+?)\. ")
+PACKAGE = Path(__file__).parents[1]
+
+
+class Outcome(Enum):
+    """How an ensemble answers."""
+
+    RIGHT = "right"
+    REFUSED = "refused"
+    REFUSED_UNCLEARLY = "refused unclearly"
+    WRONG = "wrong"
+    NOT_APPLICABLE = "not applicable"
+
+
+class NotApplicableError(Exception):
+    """A test found nothing to ask; the message says why."""
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """The status, and what was said: the refusal, what differs, or why there is nothing to ask.
+
+    `slow`: the operations that ran member by member, as torch warns. `error`: what was raised, and from where.
+    """
+
+    status: Outcome
+    message: str = ""
+    slow: tuple[str, ...] = ()
+    error: Exception | None = None
+
+
+def judge(
+    check: Check,
+    case: ModelCase,
+    implementation: Implementation,
+    device: torch.device | str,
+    dtype: torch.dtype | None = None,
+    n: int = MEMBERS,
+) -> CheckResult:
+    """Run a check of `n` members of a case. What its factory raises is its own fault, and is not caught."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = _judged(check, Subject(case, implementation, device, dtype, n))
+    operations = (SLOW.search(str(warning.message)) for warning in caught)
+    return replace(found, slow=tuple(sorted({each[1] for each in operations if each})))
+
+
+def _judged(check: Check, subject: Subject) -> CheckResult:
+    try:
+        check(subject)
+    except PlainLoopError as error:
+        return CheckResult(Outcome.NOT_APPLICABLE, str(error), error=error)
+    except Exception as error:  # noqa: BLE001 - what is no clear refusal is an unclear one
+        if isinstance(error, AssertionError) and _is_ours(error):
+            return CheckResult(Outcome.WRONG, str(error), error=error)
+        clear = isinstance(error, REFUSALS) and CLEAR.search(str(error)) and "INTERNAL ASSERT" not in str(error)
+        status = Outcome.REFUSED if clear else Outcome.REFUSED_UNCLEARLY
+        return CheckResult(status, f"{type(error).__name__}: {error}", error=error)
+    return CheckResult(Outcome.RIGHT)
+
+
+def _is_ours(error: AssertionError) -> bool:
+    """Did a check find something, or does a model refuse with an assertion of its own?"""
+    *_, innermost = traceback.extract_tb(error.__traceback__)
+    return PACKAGE in Path(innermost.filename).parents

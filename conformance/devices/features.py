@@ -1,0 +1,116 @@
+"""Where else tensors may lie than on the device under test, and what only some devices have: streams, graphs, counts.
+
+What a device lacks is found by using it; a test that is given one of these is not applicable where it does.
+"""
+
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from conformance.devices import probe
+
+
+@dataclass(frozen=True)
+class SecondDevice:
+    """Another device, `beside` the one under test."""
+
+    name: str
+    beside: Callable[[torch.device], torch.device]
+
+    def unavailable_reason(self, device: torch.device) -> str | None:
+        """Why there is no such place, or None."""
+        problem = probe.broken(self.beside(device))
+        if problem is None and _where(self.beside(device)) == _where(device):
+            return f"{device} has no {self.name} beside it"
+        return problem
+
+    def __str__(self) -> str:
+        return self.name
+
+
+CPU = SecondDevice("cpu", lambda _: torch.device("cpu"))
+NEXT = SecondDevice("next", lambda device: torch.device(device.type, (device.index or 0) + 1))
+
+
+@dataclass(frozen=True)
+class DeviceFeature:
+    """A part of what torch.cuda is for CUDA, used by `use`."""
+
+    name: str
+    use: Callable[[Any, torch.device], Any]
+
+    def unavailable_reason(self, device: torch.device) -> str | None:
+        """Why this device has it not, in torch's own words; None if it has."""
+        try:
+            self.use(device_namespace(device), device)
+        except Exception as error:  # noqa: BLE001 - what a device can't do it says in any way it likes
+            return f"{device} has no {self.name}: {type(error).__name__}: {error}"
+        return None
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def device_namespace(device: torch.device) -> Any:
+    """What torch.cuda is for CUDA."""
+    return getattr(torch, device.type)
+
+
+@contextmanager
+def on_a_stream(device: torch.device) -> Iterator[None]:
+    """For the body, work goes to a stream that is not the default one, and is awaited at its end."""
+    module = device_namespace(device)
+    stream = module.Stream(device) if device.type != "cpu" else module.Stream()
+    module.synchronize()
+    with module.stream(stream):
+        yield
+    module.synchronize()
+
+
+def _use_stream(_: Any, device: torch.device) -> None:
+    with on_a_stream(device):
+        torch.ones(3, device=device).sum()
+
+
+def captured(device: torch.device, func: Callable[[], Tensor]) -> tuple[Any, Tensor]:
+    """A graph of what `func` does on the device, and the tensor that a replay writes to."""
+    module = device_namespace(device)
+    with on_a_stream(device):
+        func()  # what is set up at a first call can't be captured
+    graph = module.CUDAGraph()
+    with module.graph(graph):
+        out = func()
+    return graph, out
+
+
+def _use_graph(_: Any, device: torch.device) -> None:
+    captured(device, lambda: torch.ones(3, device=device) + 1)
+
+
+def allocated(device: torch.device) -> int:
+    """Bytes that tensors on the device take now."""
+    gc.collect()
+    return int(device_namespace(device).memory_allocated(device))
+
+
+def peak(device: torch.device, func: Callable[[], Any]) -> int:
+    """Bytes that tensors on the device take while `func` runs, at most, beyond those that they take before."""
+    before = allocated(device)
+    device_namespace(device).reset_peak_memory_stats(device)
+    func()
+    return int(device_namespace(device).max_memory_allocated(device)) - before
+
+
+STREAMS = DeviceFeature("streams", _use_stream)
+GRAPHS = DeviceFeature("graphs", _use_graph)
+SYNCHRONIZE = DeviceFeature("synchronize", lambda module, _: module.synchronize())
+MEMORY = DeviceFeature("count of its memory", lambda _, device: peak(device, lambda: torch.ones(3, device=device)))
+
+
+def _where(device: torch.device) -> torch.device:
+    return torch.empty(0, device=device).device

@@ -1,0 +1,126 @@
+"""What a device can do, found by running something on it, never guessed from its name.
+
+``python -m conformance.devices.probe cuda`` asks for the driver alone, before anything large is installed.
+"""
+
+import importlib
+import sys
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from conformance.devices import cuda
+
+CANNOT_ANSWER = 8  # the exit code for "this environment can't answer"; pytest's own end at 5
+# The two variables by which PyTorch's own device tests are told what to test.
+ONLY_FOR = "PYTORCH_TESTING_DEVICE_ONLY_FOR"
+FOR_CUSTOM = "PYTORCH_TESTING_DEVICE_FOR_CUSTOM"
+# PyTorch's tests call a vendor's own device type by one name, and torch by another, whatever the vendor calls it.
+PRIVATE = {"privateuse1": "privateuseone"}
+
+
+class UnknownDeviceError(ValueError):
+    """A name that torch does not know as a device."""
+
+
+class UnusableDeviceError(RuntimeError):
+    """A device that torch knows and can't use here, with what it said."""
+
+
+class UnknownModuleError(ValueError):
+    """No vendor's package of that name is installed."""
+
+
+def chosen(name: str | None, environment: Mapping[str, str]) -> str:
+    """The device to judge: the one asked for, or the one that PyTorch's variables name, or the CPU.
+
+    As in PyTorch, what ONLY_FOR lists is tested and nothing else, and FOR_CUSTOM adds a device type. Both may list
+    several, and a run judges one: ValueError.
+    """
+    if name:
+        return name
+    for variable in (ONLY_FOR, FOR_CUSTOM):
+        listed = list(dict.fromkeys(each.strip() for each in environment.get(variable, "").split(",") if each.strip()))
+        if len(listed) > 1:
+            raise ValueError(f"{variable} lists {', '.join(listed)}, and a run judges one: choose it with --device")
+        if listed:
+            return PRIVATE.get(listed[0], listed[0])
+    return "cpu"
+
+
+def load_module(name: str) -> None:
+    """Import a vendor's package, which makes its device known to torch."""
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise UnknownModuleError(f"{name!r} is no name of a package")
+    try:
+        importlib.import_module(name)
+    except Exception as error:
+        # A package that is not there is a slip of the pen; one that is there and does not import is broken.
+        if isinstance(error, ModuleNotFoundError) and f"{name}.".startswith(f"{error.name}."):
+            raise UnknownModuleError(f"there is no package {name!r}") from error
+        raise UnusableDeviceError(f"{name} does not import: {type(error).__name__}: {_first_line(error)}") from error
+
+
+def resolve(name: str) -> Any:
+    """The torch.device of that name, after a small computation on it came out right."""
+    import torch
+
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise UnknownDeviceError(f"torch knows no device {name!r}: {_first_line(error)}") from error
+    problem = broken(device)
+    if problem:
+        raise UnusableDeviceError((cuda.problem(device) if device.type == "cuda" else None) or problem)
+    return device
+
+
+def broken(device: Any) -> str | None:
+    """Why a small computation on the device does not come out right, or None: it works, or works still."""
+    import torch
+
+    try:
+        total = float(torch.arange(4.0, device=device).sum())
+    except Exception as error:  # noqa: BLE001 - a device that does not work says so in any way it likes
+        return f"device {str(device)!r} does not work here: {_first_line(error)}"
+    return None if total == sum(range(4)) else f"device {str(device)!r} adds 0, 1, 2 and 3 to {total}"
+
+
+def dtype_unavailable_reason(device: Any, dtype: Any) -> str | None:
+    """Why the device can't compute in this dtype, in its profile's words or its own; None if it can."""
+    import torch
+
+    from conformance.devices import profile as device_profile
+
+    said = device_profile.dtype_unavailable_reason(device, dtype)
+    if said:
+        return said
+    try:
+        torch.eye(2, device=device, dtype=dtype).matmul(torch.ones(2, 2, device=device, dtype=dtype)).sum().item()
+    except Exception as error:  # noqa: BLE001 - what a device can't do it says in any way it likes
+        return f"{device} can't compute in {dtype}: {_first_line(error)}"
+    return None
+
+
+@cache
+def finest(device: Any) -> Any:
+    """The finest floating dtype that the device computes in: float64, or float32 where that is all there is."""
+    import torch
+
+    return torch.float32 if dtype_unavailable_reason(torch.device(device), torch.float64) else torch.float64
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def main(kind: str) -> int:
+    """Say in one line why `kind` can't be tested here, if so."""
+    missing = cuda.driver_problem() if kind == "cuda" else None
+    if missing:
+        sys.stderr.write(f"environment can't answer: {missing}\n")
+    return CANNOT_ANSWER if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

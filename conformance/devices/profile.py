@@ -1,0 +1,132 @@
+"""What a vendor says of a device before it is judged: its dtypes, its known failures, and where it may round more.
+
+The file is data from outside: parsed strictly, never evaluated. fixtures/example_device_profile.toml is an example.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from conformance.spec.expectations import Expectation, parsed, read
+
+DTYPES = ("float64", "float32", "bfloat16", "float16", "complex128", "complex64")
+LARGEST_FACTOR = 1000.0
+
+
+@dataclass(frozen=True)
+class DeviceProfile:
+    """`device`: the device type. `lacking`: the dtypes that it does not support, with the reason.
+
+    `factors`: by dtype, what the error budget of numerics is multiplied by; at least 1. `reasons`: why, by dtype.
+    """
+
+    name: str
+    device: str
+    lacking: Mapping[str, str] = field(default_factory=dict)
+    factors: Mapping[str, float] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    expectations: Sequence[Expectation] = ()
+
+    def facts(self) -> dict[str, Any]:
+        """For the result file: what a verdict with this profile does not ask, or asks less strictly."""
+        budget = {dtype: {"factor": self.factors[dtype], "reason": self.reasons[dtype]} for dtype in self.factors}
+        expected = len(self.expectations)
+        return {"name": self.name, "lacking": dict(self.lacking), "budget": budget, "expectations": expected}
+
+
+def load_profile(path: Path, requirements: Collection[str]) -> DeviceProfile:
+    """The profile in the file. Raises ValueError with one line that names the file and the mistake."""
+    content = read(path)
+    known = parsed(path, content.pop("expectation", []), requirements)
+    try:
+        device = _text(content, "device")
+        lacking = _lacking(content.pop("dtypes", {}))
+        budget = _table(content.pop("budget", {}), "budget")
+        factors = {dtype: _factor(dtype, _table(entry, f"budget.{dtype}")) for dtype, entry in budget.items()}
+        _nothing_else(content, "the file")
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    return DeviceProfile(
+        name=path.name,
+        device=device,
+        lacking=lacking,
+        factors={dtype: factor for dtype, (factor, _) in factors.items()},
+        reasons={dtype: reason for dtype, (_, reason) in factors.items()},
+        expectations=known,
+    )
+
+
+def _lacking(entry: Any) -> dict[str, str]:
+    """The dtypes that are not among the supported ones, with the reason."""
+    table = _table(entry, "dtypes")
+    if not table:
+        return {}
+    supported = table.pop("supported", None)
+    if not isinstance(supported, list) or not supported or not all(each in DTYPES for each in supported):
+        raise ValueError(f"dtypes: supported is {supported!r}, and has to list some of {', '.join(DTYPES)}")
+    reason = _text(table, "reason", "dtypes: ")
+    _nothing_else(table, "dtypes")
+    return {dtype: reason for dtype in DTYPES if dtype not in supported}
+
+
+def _factor(dtype: str, entry: dict[str, Any]) -> tuple[float, str]:
+    if dtype not in DTYPES:
+        raise ValueError(f"budget: {dtype!r} is none of {', '.join(DTYPES)}")
+    factor = entry.pop("factor", None)
+    # True is a number to Python, and NaN is in no range.
+    if type(factor) not in (int, float) or not 1 <= factor <= LARGEST_FACTOR:
+        raise ValueError(f"budget.{dtype}: factor is {factor!r}, and has to be from 1 to {LARGEST_FACTOR:g}")
+    reason = _text(entry, "reason", f"budget.{dtype}: ")
+    _nothing_else(entry, f"budget.{dtype}")
+    return float(factor), reason
+
+
+def _table(entry: Any, name: str) -> dict[str, Any]:
+    if not isinstance(entry, dict):
+        raise ValueError(f"{name} is {entry!r}, and has to be a table")  # noqa: TRY004 - a mistake in a file
+    return dict(entry)
+
+
+def _text(table: dict[str, Any], key: str, where: str = "") -> str:
+    text = table.pop(key, None)
+    if not isinstance(text, str) or not text.strip():
+        raise ValueError(f"{where}{key} is {text!r}, and has to be a string that says something")
+    if not text.isprintable():
+        raise ValueError(f"{where}{key} is {text!r}, which can't be printed")
+    return text
+
+
+def _nothing_else(table: Mapping[str, Any], name: str) -> None:
+    if table:
+        raise ValueError(f"{name} has the unknown key {min(table)!r}")
+
+
+# The profile of the run, if it has one: what is asked in any thread of it.
+_active: list[DeviceProfile] = []
+
+
+@contextmanager
+def active(profile: DeviceProfile | None) -> Iterator[None]:
+    """For the body, judge by this profile; with None, by none."""
+    before = list(_active)
+    _active[:] = [profile] if profile else []
+    try:
+        yield
+    finally:
+        _active[:] = before
+
+
+def dtype_unavailable_reason(device: Any, dtype: Any) -> str | None:
+    """Why the profile says that the device does not support this dtype; None if it says no such thing."""
+    for profile in _active:
+        reason = profile.lacking.get(str(dtype).removeprefix("torch."))
+        if reason and profile.device == device.type:
+            return f"{device} has no {dtype}, says {profile.name}: {reason}"
+    return None
+
+
+def factor(dtype: Any) -> float:
+    """What the profile multiplies the error budget of this dtype by."""
+    return next((profile.factors.get(str(dtype).removeprefix("torch."), 1.0) for profile in _active), 1.0)

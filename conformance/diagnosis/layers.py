@@ -1,0 +1,172 @@
+"""The rungs: from the members alone up to the call as it was made. The first that differs is where it broke."""
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from conformance.checks.subject import differentiable, total
+from conformance.diagnosis.recorder import Call, Recorder, Stack, copied
+from conformance.reference.vmap import slice_args, spread_dims
+from conformance.reference.vmap import vmap as reference_vmap
+from conformance.utils.pytree import is_inexact, leaves, outline, tree_map
+
+# Of the largest number of a tensor, in units of its dtype's rounding: far above what a sum in another order loses, and
+# far below a wrong number.
+ROUNDING = 1000.0
+FUNCTIONAL_CALL = "functional_call on one member's slice"
+STACKED = "the loop over the stacked state"
+FLOAT64 = "vmap on the CPU in float64"
+AS_RUN = "vmap as run"
+
+
+@dataclass(frozen=True)
+class Break:
+    """The first rung that differs from the one below it, and how."""
+
+    rung: str
+    says: str
+
+    def __str__(self) -> str:
+        return f"{self.rung}: {self.says}"
+
+
+def climb(recorder: Recorder) -> Break | None:
+    """The first layer of the last call that differs from the one below it; None if none does."""
+    for rung, below, here in _rungs(recorder):
+        says = _difference(below, here)
+        if says is not None:
+            return Break(rung, says)
+    return None
+
+
+Ask = Callable[[], Any]
+
+
+def _rungs(recorder: Recorder) -> Iterator[tuple[str, Ask, Ask]]:
+    """Each rung's name, what the one below it gives, and what it gives itself, in the same precision."""
+    call, stack = recorder.call, recorder.stack
+    assert call is not None, "nothing was mapped"
+    if stack is not None:
+        for i, model in enumerate(stack.models):
+            x = _data(stack, call, i)
+            if x is None:
+                break
+            plain = partial(_alone, model, x)
+            own = (_like(stack.params, model.named_parameters()), _like(stack.buffers, model.named_buffers()))
+            yield FUNCTIONAL_CALL, plain, partial(stack.fmodel, *tree_map(copied, own), *x)
+            slices = [tree_map(lambda leaf: leaf[i], each) for each in (stack.params, stack.buffers)]  # noqa: B023
+            yield STACKED, plain, partial(stack.fmodel, *slices, *x)
+    vmap = partial(recorder.implementation.vmap, call.func, **call.options)
+    loop = partial(reference_vmap, call.func, **call.options)
+    for name, inputs, options in (
+        (FLOAT64, tree_map(double, call.inputs), {}),
+        (AS_RUN, call.inputs, {"chunk_size": call.chunk_size}),
+    ):
+        yield name, partial(_numbers, loop, inputs, call), partial(_numbers, partial(vmap, **options), inputs, call)
+        if not _finite(inputs):
+            continue  # some of torch's backwards read beyond memory where a coordinate is no number
+        below, here = (partial(_gradients, each, inputs, call) for each in (loop, partial(vmap, **options)))
+        yield f"{name}, its gradient", below, here
+
+
+def double(leaf: Any) -> Any:
+    """On the CPU, and what is inexact in double precision."""
+    if not isinstance(leaf, Tensor):
+        return leaf
+    if is_inexact(leaf):
+        leaf = leaf.to(torch.complex128 if leaf.is_complex() else torch.float64)
+    return leaf.cpu()
+
+
+def _data(stack: Stack, call: Call, i: int) -> tuple[Any, ...] | None:
+    """Member i's inputs, if the call is one over the stacked state; None if it is not."""
+    own = (stack.params, stack.buffers)
+    given = call.inputs[:2]
+    if len(given) < len(own) or [outline(each) for each in given] != [outline(each) for each in own]:
+        return None
+    try:
+        dims = spread_dims(
+            call.in_dims if isinstance(call.in_dims, tuple) else (call.in_dims,) * len(call.inputs),
+            call.inputs,
+            "in_dims",
+        )
+        x = slice_args(call.inputs, dims, i)[2:]
+    except (ValueError, IndexError):
+        return None
+    for count in range(len(x), 0, -1):  # what is mapped may take a target beside what the module takes
+        try:
+            _alone(stack.models[i], x[:count])
+        except Exception:  # noqa: BLE001, S112 - a module refuses what it does not take in any way it likes
+            continue
+        return x[:count]
+    return None
+
+
+def _alone(model: Any, x: tuple[Any, ...]) -> Any:
+    return copy.deepcopy(model)(*tree_map(copied, x))
+
+
+def _like(stacked: Any, named: Iterator[tuple[str, Tensor]]) -> Any:
+    """A member's own state in the container that the stack has."""
+    own = dict(named)
+    return own if isinstance(stacked, dict) else tuple(own.values())
+
+
+def _numbers(mapping: Callable[[], Callable[..., Any]], inputs: Any, call: Call) -> Any:
+    return mapping()(*tree_map(copied, inputs), **call.kwargs)
+
+
+def _gradients(mapping: Callable[[], Callable[..., Any]], inputs: Any, call: Call) -> Any:
+    given = tree_map(_leaf, inputs)
+    output = mapping()(*given, **call.kwargs)
+    found = torch.autograd.grad(total(output), differentiable(given), allow_unused=True)
+    return [torch.zeros(()) if each is None else each for each in found]
+
+
+def _finite(inputs: Any) -> bool:
+    return all(bool(leaf.isfinite().all()) for _, leaf in leaves(inputs, "") if is_inexact(leaf))
+
+
+def _leaf(leaf: Any) -> Any:
+    return copied(leaf).requires_grad_() if is_inexact(leaf) else copied(leaf)
+
+
+def _difference(below: Ask, here: Ask) -> str | None:
+    """How what is here differs; None if it does not, or there is nothing below that it could differ from."""
+    try:
+        expected = below()
+    except Exception:  # noqa: BLE001 - what the layer below can't do is no difference of this one
+        return None
+    try:
+        actual = here()
+    except Exception as error:  # noqa: BLE001 - whatever it raises, it is what differs
+        return f"raises {type(error).__name__}: {' '.join(str(error).split())}"
+    if outline(actual) != outline(expected):
+        return f"has the structure {outline(actual)}, and not {outline(expected)}"
+    pairs = zip(leaves(actual, "output"), leaves(expected, "output"), strict=True)
+    return next(filter(None, (_of_leaf(name, ours, theirs) for (name, ours), (_, theirs) in pairs)), None)
+
+
+def _of_leaf(name: str, ours: Any, theirs: Any) -> str | None:
+    if not isinstance(ours, Tensor) or not isinstance(theirs, Tensor):
+        return None if type(ours) is type(theirs) else f"{name} is {ours!r}, and not {theirs!r}"
+    if ours.shape != theirs.shape:
+        return f"{name} has shape {tuple(ours.shape)}, and not {tuple(theirs.shape)}"
+    for fact in ("dtype", "device"):
+        if getattr(ours, fact) != getattr(theirs, fact):
+            return f"{name} has {fact} {getattr(ours, fact)}, and not {getattr(theirs, fact)}"
+    ours, theirs = (each.detach().cpu() for each in (ours, theirs))
+    if not is_inexact(ours):
+        return None if torch.equal(ours, theirs) else f"{name} differs"
+    wide = torch.complex128 if ours.is_complex() else torch.float64
+    scale = float(torch.nan_to_num(theirs.to(wide).abs(), posinf=0).max()) if theirs.numel() else 0.0
+    allowed = ROUNDING * torch.finfo(ours.dtype).eps * scale
+    if torch.allclose(ours.to(wide), theirs.to(wide), rtol=0, atol=allowed, equal_nan=True):
+        return None
+    off = float((ours.to(wide) - theirs.to(wide)).abs().nan_to_num(torch.inf, torch.inf).max())
+    return f"{name} differs by {off:.3g} from the layer below"

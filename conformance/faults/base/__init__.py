@@ -1,0 +1,1 @@
+"""Base classes of faults: what they patch and how they are injected."""

@@ -1,0 +1,76 @@
+"""Where a model stops: the operation, the module, and the line of somebody's own code."""
+
+import re
+import traceback
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode, resolve_name
+
+from conformance.model_check.user_code import own_line
+
+NAMED = re.compile(r"aten::\w+")
+NODE = re.compile(r"Error detected in (\w+)")
+FRAME = re.compile(r'File "(.+?)", line (\d+)')
+
+
+@dataclass(frozen=True)
+class FailureLocation:
+    """`operation`: torch's name of it; `module`: its path in the model, with its class; `source`: file:line: code."""
+
+    operation: str | None
+    module: str | None
+    source: str | None
+
+
+def locate_failure(error: Exception, again: Callable[[], Any]) -> FailureLocation:
+    """Where `error` came from; `again` does once more what raised it, while it is watched."""
+    cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
+    with warnings.catch_warnings(record=True) as caught, suppress(Exception):
+        warnings.simplefilter("always")
+        with torch.autograd.set_detect_anomaly(True, check_nan=False):
+            again()
+    # By itself, since some of torch takes another way while it is watched.
+    with _Watch() as watch, suppress(Exception):
+        again()
+    said = "".join(str(warning.message) for warning in caught)
+    frames = [(frame.filename, frame.lineno or 0) for frame in traceback.extract_tb(cause.__traceback__)]
+    # What fails in backward was written where forward called it, which torch tells in a warning.
+    frames += [(name, int(line)) for name, line in FRAME.findall(said)]
+    node = NODE.search(said)
+    named = NAMED.search(str(cause))
+    operation = named[0] if named else node[1] if node else watch.failed
+    return FailureLocation(operation, _module(cause.__traceback__), own_line(frames))
+
+
+class _Watch(TorchFunctionMode):
+    """Keeps the name of the first function of torch that raised."""
+
+    failed: str | None = None
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        try:
+            return func(*args, **(kwargs or {}))
+        except Exception:
+            self.failed = self.failed or resolve_name(func)
+            raise
+
+
+def _module(tb: TracebackType | None) -> str | None:
+    """The innermost module that was being called, by its path in the outermost one."""
+    forwards = [frame for frame, _ in traceback.walk_tb(tb) if frame.f_code.co_name == "forward"]
+    owners = [frame.f_locals.get(name) for frame in forwards for name in frame.f_code.co_varnames[:1]]
+    called = [each for each in owners if isinstance(each, nn.Module)]
+    if not called:
+        return None
+    names = {id(module): name for name, module in called[0].named_modules()}
+    innermost = called[-1]
+    kind = type(innermost).__name__
+    name = names.get(id(innermost))
+    return f"{name} ({kind})" if name else kind

@@ -1,0 +1,88 @@
+"""What was found, as the data that ``--json`` prints, and what it comes to."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from conformance.model_check.options import Request
+from conformance.model_check.remedies import Remedy, table
+
+SCHEMA = 1
+FORWARD = "own_minibatch"
+COSTS = ("speed_forward", "speed_backward")
+RIGHT, WRONG, MISTAKE = 0, 1, 4
+
+
+@dataclass
+class Document:
+    """`checks`: each with its `status`, `message` and more, and `members` among them; `cost`: of COSTS, likewise."""
+
+    request: Request
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    model: Mapping[str, Any] = field(default_factory=dict)
+    checks: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    cost: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def describe(self, facts: Mapping[str, Any]) -> None:
+        """What the model is, and whether its members differ."""
+        self.model = facts
+        problem = facts["problem"]
+        self.checks["members"] = {"status": "wrong" if problem else "right", "message": problem or "", "slow": []}
+
+    def add(self, step: str, answer: Mapping[str, Any]) -> None:
+        """The answer of a step."""
+        (self.cost if step in COSTS else self.checks)[step] = answer
+
+    def ended(self, *statuses: str) -> list[str]:
+        """The checks that ended like this."""
+        return [name for name, answer in self.checks.items() if answer["status"] in statuses]
+
+    @property
+    def slow(self) -> list[str]:
+        """The operations that ran member by member."""
+        return sorted({each for answer in self.checks.values() for each in answer.get("slow", ())})
+
+    @property
+    def remedies(self) -> list[dict[str, Any]]:
+        """The ways out, each with the checks that it is for."""
+        rows = [{"name": row.name, "advice": row.advice, "checks": list(self._fitting(row))} for row in table()]
+        return [row for row in rows if row["checks"]]
+
+    def _fitting(self, row: Remedy) -> Iterable[str]:
+        for name, answer in (self.checks | self.cost).items():
+            if row.fits(name, answer["status"], answer["message"], self.model["holds"]):
+                yield name
+
+    @property
+    def verdict(self) -> tuple[int, str]:
+        """The exit code, and why in words."""
+        plain = self.checks[FORWARD]
+        wrong, refused = self.ended("wrong"), self.ended("refused", "refused unclearly")
+        crashed = self.ended("crash")
+        if plain["status"] == "not applicable":
+            return MISTAKE, f"NO ANSWER: {plain['message']}"
+        if wrong:
+            return WRONG, f"WRONG: {', '.join(wrong)}" + (f"; CRASHES: {', '.join(crashed)}" if crashed else "")
+        if crashed:
+            return WRONG, f"CRASHES: {', '.join(crashed)}"
+        if FORWARD in refused:
+            return WRONG, f"CAN'T BE ENSEMBLED: {self.request.implementation} refuses"
+        if refused:
+            return RIGHT, f"RIGHT, as far as it is not refused: {', '.join(refused)}"
+        return RIGHT, "RIGHT"
+
+    def data(self) -> dict[str, Any]:
+        """All of it as JSON has it."""
+        code, verdict = self.verdict
+        return {
+            "schema": SCHEMA,
+            "request": asdict(self.request),
+            "environment": self.environment,
+            "model": self.model,
+            "checks": self.checks,
+            "cost": self.cost,
+            "slow": self.slow,
+            "remedies": self.remedies,
+            "verdict": verdict,
+            "exit_code": code,
+        }

@@ -1,0 +1,139 @@
+"""What runs in the child process: loads the model and answers step by step.
+
+An event is a pair of a name and plain data: ("environment", facts), ("model", facts), ("begin", step), ("end", answer).
+"""
+
+import random
+import warnings
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from conformance.checks.model_checks import CHECKS
+from conformance.checks.outcome import Outcome, judge
+from conformance.checks.subject import Subject
+from conformance.devices import probe
+from conformance.devices.environment import environment_facts
+from conformance.implementations.protocol import Implementation, unavailable_reason
+from conformance.implementations.registry import load_implementation
+from conformance.model_check import cost
+from conformance.model_check.failure_location import locate_failure
+from conformance.model_check.input_spec import DTYPES
+from conformance.model_check.model_loader import Checked, load_model
+from conformance.model_check.options import Request, UsageError
+from conformance.utils.module_state import state_of
+
+Event = tuple[str, Any]
+COSTS: dict[str, Callable[[Subject], cost.Calls]] = {"speed_forward": cost.forward, "speed_backward": cost.backward}
+STEPS = (*CHECKS, *COSTS)
+# Bytes beyond which the C allocator gives memory back to the system at once, and takes it page by page again.
+LARGE = 2**25
+
+
+def events(request: Request, done: Collection[str]) -> Iterator[Event]:
+    """The events of a request. Raises MistakeError."""
+    device, implementation = _device(request), _implementation(request)
+    random.seed(request.seed)
+    torch.manual_seed(request.seed)
+    yield "environment", environment_facts(device)
+    case = load_model(request)
+    yield "model", _facts(case)
+    dtype = DTYPES[request.dtype] if request.dtype else None
+    questions = Questions(case, implementation, device, dtype, request.members)
+    for step in STEPS:
+        if step not in done:
+            yield "begin", step
+            yield "end", questions.checked(step) if step in CHECKS else questions.measured(step)
+
+
+def _device(request: Request) -> torch.device:
+    try:
+        if request.device_module:
+            probe.load_module(request.device_module)
+        return probe.resolve(request.device)
+    except (probe.UnknownDeviceError, probe.UnusableDeviceError, probe.UnknownModuleError) as error:
+        raise UsageError(f"--device {request.device}: {error}") from error
+
+
+def _implementation(request: Request) -> Implementation:
+    if request.dtype and request.dtype not in DTYPES:
+        raise UsageError(f"--dtype {request.dtype}: none of {', '.join(DTYPES)}")
+    try:
+        found = load_implementation(request.implementation)
+    except ValueError as error:
+        raise UsageError(f"--implementation: {error}") from error
+    unavailable = unavailable_reason(found)
+    if unavailable:
+        raise UsageError(f"--implementation {request.implementation}: {unavailable}")
+    return found
+
+
+def _facts(case: Checked) -> dict[str, Any]:
+    first = case.made[0]
+    state = state_of(first)
+    return {
+        "class": type(first).__name__,
+        "holds": holds(first),
+        "parameters": sum(each.numel() for each in first.parameters()),
+        "training": first.training,
+        "tensors": len(state),
+        "equal": case.equal,
+        "problem": case.problem,
+    }
+
+
+def holds(model: torch.nn.Module) -> list[str]:
+    """The classes of a model's modules, and what else a remedy may be about."""
+    modules = list(model.modules())
+    hooked = any(module._backward_hooks for module in modules)  # noqa: SLF001 - torch tells it nowhere else
+    return sorted({type(module).__name__ for module in modules} | ({"full backward hook"} if hooked else set()))
+
+
+@dataclass(frozen=True)
+class Questions:
+    """All that is asked of one model; without a `dtype`, in the device's finest, and timed in torch's default."""
+
+    case: Checked
+    implementation: Implementation
+    device: torch.device
+    dtype: torch.dtype | None
+    members: int
+
+    def checked(self, step: str) -> dict[str, Any]:
+        """What a check of the members says, and where it stops."""
+        check = CHECKS[step]
+        try:
+            found = judge(check, self.case, self.implementation, self.device, self.dtype, self.members)
+        except UsageError:
+            raise
+        except Exception as error:  # noqa: BLE001 - copying and converting a model can each fail in its own way
+            return {"status": "not applicable", "message": f"no members to ask: {type(error).__name__}: {error}"}
+        told: dict[str, Any] = {"status": found.status.value, "message": found.message, "slow": list(found.slow)}
+        if found.error is not None and found.status is not Outcome.WRONG:
+            told |= vars(locate_failure(found.error, lambda: check(self._subject(self.dtype))))
+        return told
+
+    def measured(self, step: str) -> dict[str, Any]:
+        """What a call costs, by loop and by vmap."""
+        try:
+            # Which operations are slow the checks have told.
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return self._timed(COSTS[step])
+        except Exception as error:  # noqa: BLE001 - what can't be run can't be measured, and the checks have said why
+            return {"status": "not measured", "message": f"{type(error).__name__}: {error}"}
+
+    def _timed(self, calls: Callable[[Subject], cost.Calls]) -> dict[str, Any]:
+        dtype = self.dtype or torch.get_default_dtype()
+        rows = cost.sweep(calls, lambda n: self._subject(dtype, n), self.members)
+        peaks = cost.peaks(calls(self._subject(dtype)), self.device)
+        wanted = next(row for row in rows if row["members"] == self.members)
+        large = self.device.type == "cpu" and peaks["vmap"] >= LARGE
+        status = "faster" if wanted["ratio"] > 1 else "slower with large activations" if large else "slower"
+        crossing = cost.crossing(rows)
+        return {"status": status, "message": "", "asked": wanted, "rows": rows, "crossing": crossing, "peak": peaks}
+
+    def _subject(self, dtype: torch.dtype | None, n: int | None = None) -> Subject:
+        return Subject(self.case, self.implementation, self.device, dtype, n or self.members)

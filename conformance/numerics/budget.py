@@ -1,0 +1,114 @@
+"""How close is close enough: an error against the float64 truth, measured in what the plain loop itself loses.
+
+The truth is the plain loop in float64 on the CPU. The error of a tensor is the largest |actual - truth| in it, and its
+unit is eps(dtype) * max|truth|: what one rounding of its largest element may cost. The loop's own error in those units
+says how much rounding the computation suffers, and an ensemble may suffer
+
+    budget = FACTOR * (the loop's error) + UNITS * eps(dtype) * max|truth|
+
+- The loop's error is the worst over the members, tensor by tensor: one tiny tensor can be exact by luck, all of them
+  rarely, and members run the same arithmetic on other numbers.
+- In float64 the loop is the truth and has no error to measure. Rounding scales with eps, so the same loop in float32
+  shows it: its error in float32's units is used as float64's.
+- FACTOR. An ensemble sums the same terms in another order and in other blocks, so its error is another draw from the
+  loop's distribution. tests/meta/derive_budget.py measures the largest (ensemble - UNITS) / loop over SimpleCNN,
+  NormNet and TiedNet and 300 seeds each (torch 2.13.0, CPU): outputs 2.20 in float32, 1.99 in float64, 3.65 in
+  bfloat16, 2.75 in float16 (4,500 comparisons each), gradients 6.65 in float64 (25,500; 99 % stay below 1). FACTOR is
+  the next power of two. Gradients in a coarser precision, float32 too, are outside of it for these modules:
+  there rounding carries activations over the kink of a ReLU, and a gradient jumps (with AVX2 a float32 gradient was
+  22,450 times its loop's error off, and with AVX512 none was in 300 seeds). Smooth modules have no kinks, and
+  tests/meta/derive_parity.py measures those over 300 seeds: gradients and parameters after a step 1.4 in bfloat16 and
+  float16, 1.5 under autocast to them, 2.4 in float32 and 1.8 in float64, where the loop's error is measured three
+  times, since numbers of few bits are exact by luck too often (measured once, 5.7 in bfloat16 and 5.5 in float32).
+- Draws. In training an optimizer that divides a gradient by its size makes some element far more sensitive than all
+  others, and what a single float32 loop loses there may be little by luck: over 150 seeds of 20 steps with torch
+  2.13.0, one RMSprop in 150 was 19 times its loop's error off, while all others stayed below 8. So the error of such a
+  loop is measured several times, one rounding of its inputs apart.
+- UNITS. Where the loop is exact by luck the ensemble may still round its last operation once.
+"""
+
+import math
+from collections.abc import Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from conformance.devices import profile as device_profile
+
+FACTOR = 8.0
+
+UNITS = 1.0
+
+
+def error(actual: Tensor, truth: Tensor) -> float:
+    """The largest |actual - truth|; infinite where one of the two is not finite and the other is not the same."""
+    if not truth.numel():
+        return 0.0
+    actual = actual.detach().to("cpu", truth.dtype)
+    truth = truth.detach()
+    same = (actual == truth) | (actual.isnan() & truth.isnan())
+    gap = (actual - truth).abs()
+    return float(torch.where(same, 0.0, torch.where(gap.isfinite(), gap, math.inf)).max())
+
+
+def unit(truth: Tensor, dtype: torch.dtype) -> float:
+    """One rounding of the largest finite element of `truth` in `dtype`."""
+    size = truth.detach().abs()
+    size = size[size.isfinite()]
+    return float(size.max()) * torch.finfo(dtype).eps if size.numel() else 0.0
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The error that one member's tensor may have: `allowed`, made of the loop's error and the unit.
+
+    `factor`: what a device profile multiplies it by, for a reason that it gives.
+    """
+
+    loop: float
+    unit: float
+    factor: float = 1.0
+
+    @property
+    def allowed(self) -> float:
+        return self.factor * (FACTOR * self.loop + UNITS * self.unit)
+
+
+def budgets(samples: Sequence[Tensor], truths: Sequence[Tensor], dtype: torch.dtype) -> list[Budget]:
+    """For one tensor of each member: its budget in `dtype`, from the loop's worst error over the members."""
+    measured = [
+        (error(sample, truth), unit(truth, sample.dtype), unit(truth, dtype))
+        for sample, truth in zip(samples, truths, strict=True)
+    ]
+    worst = max((own / sample_unit for own, sample_unit, _ in measured if sample_unit and own < math.inf), default=0.0)
+    scale = torch.finfo(dtype).eps / torch.finfo(samples[0].dtype).eps
+    factor = device_profile.factor(dtype)
+    return [
+        Budget(max(worst * own_unit, own * scale if own < math.inf else 0.0), own_unit, factor)
+        for own, _, own_unit in measured
+    ]
+
+
+_shares: ContextVar[list[float] | None] = ContextVar("shares", default=None)
+
+
+@contextmanager
+def recorded_shares() -> Any:
+    """Collect the share of its budget that each comparison within uses, as a list that grows."""
+    shares: list[float] = []
+    token = _shares.set(shares)
+    try:
+        yield shares
+    finally:
+        _shares.reset(token)
+
+
+def record_share(off: float, budget: Budget) -> None:
+    """One comparison was off by this much of its budget; a share above 1 failed, and a billion stands for more."""
+    shares = _shares.get()
+    if shares is not None:
+        shares.append(min(off / budget.allowed if budget.allowed else math.inf if off else 0.0, 1e9))

@@ -1,0 +1,144 @@
+"""What the options come to, all of them checked before the first test."""
+
+import importlib
+import os
+import sys
+from typing import Any, Never
+
+import pytest
+
+from conformance.devices import cuda
+from conformance.devices import profile as device_profile
+from conformance.devices.environment import environment_facts
+from conformance.devices.probe import (
+    CANNOT_ANSWER,
+    UnknownDeviceError,
+    UnknownModuleError,
+    UnusableDeviceError,
+    chosen,
+    load_module,
+    resolve,
+)
+from conformance.plugin.session import Run
+from conformance.report import releases as recorded_releases
+from conformance.report.reader import Result, read_result
+from conformance.spec.coverage import coverage_problem
+from conformance.spec.expectations import load_expectations, parse_release
+from conformance.spec.requirements import load_requirements
+from conformance.utils.functorch_compat import name_torch_func
+
+RECORDED = "recorded"
+PROFILES = ("core", "full", "certify")
+IMPLEMENTATIONS = ("torch.func", "functorch")
+
+
+def prepare(config: pytest.Config) -> Run:
+    """Check every option before the first test; ValueError for a mistake of the caller's."""
+    option = config.option
+    if sys.flags.optimize:
+        raise ValueError("python -O strips the assertions that the suite consists of")
+    if option.profile not in PROFILES:
+        raise ValueError(f"--profile: {option.profile!r} is none of {', '.join(PROFILES)}")
+    if not 0 <= option.seed < 2**63:
+        raise ValueError(f"--seed: {option.seed} is not from 0 to 2**63 - 1")
+    _check_writable(option)
+    requirements = load_requirements()
+    for identifier in option.requirement or []:
+        if identifier not in requirements:
+            raise ValueError(f"--requirement: there is no requirement {identifier!r}")
+    gap = coverage_problem(requirements)
+    if gap:
+        raise ValueError(gap)
+    known = load_expectations(option.expectations, requirements.keys())
+    profile = device_profile.load_profile(option.device_profile, requirements.keys()) if option.device_profile else None
+    option.implementation = list(dict.fromkeys(option.implementation or IMPLEMENTATIONS))
+    option.device = chosen(option.device, os.environ)
+    sys.path.insert(0, str(config.invocation_params.dir))
+    device = _usable(option.device, option.device_module)
+    if profile and profile.device != device.type:
+        raise ValueError(f"--device-profile: {profile.name} is about {profile.device!r}, and {device} is judged")
+    if "OMP_NUM_THREADS" not in os.environ:
+        # The same with any number of workers; and with one a core, more threads only get in each other's way.
+        importlib.import_module("torch").set_num_threads(1)
+    return Run(
+        requirements=requirements,
+        expectations=[*known, *(profile.expectations if profile else ())],
+        profile=profile,
+        baseline=_baseline(option.compare) if option.compare else None,
+        page=option.page,
+        facts=environment_facts(device),  # now: a device that breaks on the way may not even tell its name
+        device=device,
+        implementations=_implementations(option.implementation, option.fault),
+        result=option.result,
+        options={
+            "implementations": option.implementation,
+            "device": option.device,
+            "device_module": option.device_module,
+            "device_profile": profile.facts() if profile else None,
+            "profile": option.profile,
+            "requirements": option.requirement or [],
+            "seed": option.seed,
+            "expectations": option.expectations.name,
+            "fault": option.fault,
+        },
+    )
+
+
+def _check_writable(option: Any) -> None:
+    for name, path in (("result", option.result), ("html", option.page)):
+        if path and (not path.absolute().parent.is_dir() or path.is_dir()):
+            raise ValueError(f"--{name}: {path} can't be written")
+
+
+def _baseline(name: str) -> Result | None:
+    """What to compare with: a result file, a recorded release, or the newest of these that is not newer."""
+    if name != RECORDED:
+        (*others, path) = recorded_releases.find(name)
+        if others:
+            raise ValueError(f"--compare: {name} is a folder, and it takes one result")
+        return read_result(path)
+    newest = recorded_releases.newest_until(parse_release(importlib.import_module("torch").__version__))
+    return read_result(newest) if newest else None
+
+
+def _usable(name: str, module: str | None) -> Any:
+    try:
+        importlib.import_module("torch")
+    except Exception as error:  # noqa: BLE001 - a broken build fails to import in any way it likes
+        _cannot_answer(f"torch does not import: {type(error).__name__}: {error}")
+    name_torch_func()
+    try:
+        if module is not None:
+            load_module(module)
+        device = resolve(name)
+    except UnknownModuleError as error:
+        raise ValueError(f"--device-module: {error}") from error
+    except UnknownDeviceError as error:
+        raise ValueError(f"--device: {error}") from error
+    except UnusableDeviceError as error:
+        _cannot_answer(str(error))
+    if device.type == "cuda":
+        cuda.limit_memory(device)
+    return device
+
+
+def _cannot_answer(reason: str) -> Never:
+    pytest.exit(f"environment can't answer: {' '.join(reason.split())}", returncode=CANNOT_ANSWER)
+
+
+def _implementations(names: list[str], fault: str | None) -> dict[str, Any]:
+    from conformance.implementations.protocol import unavailable_reason
+    from conformance.implementations.registry import load_implementation
+
+    try:
+        loaded = {name: load_implementation(name) for name in names}
+    except ValueError as error:
+        raise ValueError(f"--implementation: {error}") from error
+    missing = {name: unavailable_reason(each) for name, each in loaded.items()}
+    if all(missing.values()):
+        _cannot_answer("; ".join(f"{name}: {reason}" for name, reason in missing.items()))
+    if not fault:
+        return loaded
+    from conformance import faults
+
+    return {name: faults.inject(fault, each) for name, each in loaded.items()}

@@ -1,0 +1,155 @@
+"""Where results come together: the controller of pytest-xdist, or the only process."""
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from conformance.devices.probe import CANNOT_ANSWER, broken
+from conformance.plugin.session import Run
+from conformance.report import diff, diff_text, reader, tables, terminal, writer
+from conformance.report.html import page as html_page
+from conformance.report.html.diff import step
+from conformance.report.journal import Journal
+from conformance.report.results import CaseResult, RequirementResult, Status, Verdict, interrupted, rows, verdict
+from conformance.spec.coverage import asking_tests
+
+
+class Reporter:
+    """Collects what the tests report, and ends the run with the verdict and the result file."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.started = time.perf_counter()
+        self.findings: dict[str, dict[str, Any]] = {}
+        self.cells: dict[str, list[Any]] = {}
+        self.screen: list[str] = []
+        self.ready: set[str] = set()
+        self.journal = Journal(run.result, run.options)
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        if self._known(nodeid):
+            self.journal.began(nodeid)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        finding: dict[str, Any] | None = getattr(report, "conformance", None)
+        if finding is None and report.failed:
+            # A worker that dies takes its finding with it: what is left is its name and that it crashed.
+            finding = {"status": Status.FAILS.value, "message": f"crashed: {' '.join(str(report.longrepr).split())}"}
+        if report.when == "call":
+            self.cells[report.nodeid] = [value for key, value in report.user_properties if key == "cell"]
+        earlier = self.findings.get(report.nodeid)
+        if finding is not None and (earlier is None or finding["status"] == Status.FAILS):
+            finding = self.findings[report.nodeid] = finding | {"duration": round(report.duration, 4)}
+            if self._known(report.nodeid):
+                self.journal.found(report.nodeid, finding)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodeready(self, node: Any) -> None:
+        self.ready.add(node.gateway.id)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        output = getattr(node, "workeroutput", {}).get("conformance")
+        if output:
+            self.run.collected.update(output["collected"])
+            self.run.problems += [each for each in output["problems"] if each not in self.run.problems]
+            self.run.environment_failed = self.run.environment_failed or output["environment_failed"]
+        else:
+            self._lost(node)
+
+    def _lost(self, node: Any) -> None:
+        """A worker died. If it never started, or the device went with it, the next one would die too."""
+        name = node.gateway.id
+        problem = broken(self.run.device) if name in self.ready else "could not start, and says above why"
+        if problem:
+            self.run.environment_failed = self.run.environment_failed or f"worker {name}: {problem}"
+            node.config.pluginmanager.getplugin("dsession").shouldstop = "environment failed"
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self.run.problems:
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+        elif not session.config.option.collectonly:
+            self._judge(session, list(self._cases()))
+        self.journal.end()
+
+    def _judge(self, session: pytest.Session, cases: list[CaseResult]) -> None:
+        failed = self.run.environment_failed
+        if not cases and not failed:
+            return
+        table = rows(self.run.requirements, list(self.run.implementations), cases)
+        certify = self.run.options["profile"] == "certify"
+        answer = interrupted(table, failed) if failed else verdict(table, certify=certify)
+        if failed:
+            session.exitstatus = CANNOT_ANSWER
+        elif not answer.conforms and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        self._finish(table, answer)
+
+    def _finish(self, table: list[RequirementResult], answer: Verdict) -> None:
+        facts = self.run.facts
+        duration = time.perf_counter() - self.started
+        if self.run.profile:
+            answer = Verdict(answer.conforms, f"{answer.sentence}; with the device profile {self.run.profile.name}")
+        found = tables.collect(table, self.cells)
+        document = writer.document(facts, self.run.options, table, found, answer, duration)
+        writer.write(self.run.result, document)
+        self.screen = [*terminal.lines(facts, self.run.options, table, found, answer), f"results: {self.run.result}"]
+        result = reader.parse_result(self.run.result.name, document)
+        since = diff.as_far_as_asked(self.run.baseline, result) if self.run.baseline else None
+        if self.run.page:
+            text = html_page.page([result], [step(since, result)] if since else [])
+            writer.write_whole(self.run.page, text.encode())
+            self.screen.append(f"page: {self.run.page}")
+        if since:
+            self.screen += ["", *diff_text.lines(since, result, diff.compare(since, result))]
+
+    def _cases(self) -> Iterator[CaseResult]:
+        """Everything that was to run and everything that reported, also where only one of the two is known."""
+        for test in {**self.run.collected, **self.findings}:
+            known = self._known(test)
+            if known is None:
+                continue
+            unreported = {
+                "status": Status.NOT_RUN.value,
+                "lost": not known.get("deselected", False),
+                "message": "deselected" if known.get("deselected") else "selected, but never reported",
+            }
+            finding = self.findings.get(test, unreported)
+            yield CaseResult(
+                test=test,
+                requirement=known["requirement"],
+                implementation=known["implementation"],
+                status=Status(finding["status"]),
+                message=finding["message"],
+                dtype=known.get("dtype", ""),
+                duration=finding.get("duration", 0.0),
+                budget_share=finding.get("budget_share"),
+                lost=finding.get("lost", False),
+                layer=finding.get("layer", ""),
+                script=finding.get("script", ""),
+            )
+
+    def _known(self, test: str) -> Mapping[str, Any] | None:
+        """Requirement and implementation of a test; from its node id alone where a worker has not told or has died.
+
+        None if it is not the suite's.
+        """
+        if test in self.run.collected:
+            return self.run.collected[test]
+        function, _, parameters = test.rpartition("/")[2].partition("[")
+        for requirement, tests in asking_tests().items():
+            for name in self.run.implementations:
+                if function in tests and name in parameters:
+                    return {"requirement": requirement, "implementation": name}
+        return None
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        for problem in self.run.problems:
+            terminalreporter.write_line(f"ERROR: {problem}", red=True)
+        if self.screen:
+            terminalreporter.section("verdict")
+        for line in self.screen:
+            terminalreporter.write_line(line)

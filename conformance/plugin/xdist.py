@@ -1,0 +1,61 @@
+"""Where the workers of pytest-xdist compute: each on a GPU of its own, or as many on one as it has memory for."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from conformance.devices import cuda
+from conformance.devices.probe import chosen
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+
+
+def take(config: pytest.Config) -> None:
+    """In a worker, before torch is imported: see the GPUs that the controller has given it."""
+    seen = getattr(config, "workerinput", {}).get(VISIBLE)
+    if seen is not None:
+        os.environ[VISIBLE] = seen
+
+
+def place(config: pytest.Config) -> None:
+    """In the controller of workers that are all to compute on "cuda": give each its own GPU."""
+    gpus = cuda.visible(os.environ.get(VISIBLE), cuda.gpus()) if config.option.device == "cuda" else []
+    if gpus:
+        config.pluginmanager.register(Placement(gpus), "conformance-placement")
+
+
+def most_workers(config: pytest.Config, processors: int) -> int:
+    """How many of so many workers the devices have memory for; whoever knows better says -n NUMBER."""
+    try:
+        device = chosen(config.option.device, os.environ)
+    except ValueError:
+        return processors  # the mistake is told when the options are checked
+    if device.partition(":")[0] == "cpu":
+        return processors
+    devices = max(1, cuda.gpus()) if device == "cuda" else 1
+    return min(processors, devices * cuda.WORKERS_A_GPU)
+
+
+class Placement:
+    """Hooks of xdist's controller.
+
+    A worker's own GPU is the first that it sees, the one on which the fewest workers live. It sees the next one too,
+    for what is asked of two devices.
+    """
+
+    def __init__(self, gpus: Sequence[str]) -> None:
+        self.gpus = gpus
+        self.own: dict[str, int] = {}
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        index = min(range(len(self.gpus)), key=list(self.own.values()).count)
+        self.own[node.gateway.id] = index
+        # Not twice the same, where there is one: the driver would stop at the second.
+        node.workerinput[VISIBLE] = ",".join([*self.gpus[index:], *self.gpus[:index]][:2])
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        self.own.pop(node.gateway.id, None)

@@ -1,0 +1,116 @@
+"""What changed between two results, in words."""
+
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from conformance.report.diff import GATING, Change, Transition
+from conformance.report.reader import Result
+from conformance.report.releases import labels
+from conformance.report.terminal import WIDTH, cut, printable
+
+# More than that of these kinds are named by chapter, without what each of them says.
+NAMED = 10
+TERSE = (Change.NO_LONGER_RUNS, Change.NEWLY_RUNS, Change.NEW, Change.GONE)
+
+
+class Section(NamedTuple):
+    """What changed in one way. `gating`: it ends the comparison with exit code 1."""
+
+    title: str
+    lines: list[str]
+    gating: bool
+
+
+def lines(old: Result, new: Result, transitions: Sequence[Transition]) -> Iterator[str]:
+    """The two results, what sets their runs apart, what changed, and in one line how much."""
+    before, after = labels([old, new])
+    yield cut(f"what changed from torch {before} ({old.name}) to {after} ({new.name})")
+    yield from map(cut, conditions(old, new))
+    for title, found, _ in sections(transitions):
+        yield f"{title}:"
+        for line in found:
+            yield from _indented(line)
+    yield summary(transitions)
+
+
+def sections(transitions: Sequence[Transition]) -> list[Section]:
+    """By the way it changed; known failures come last."""
+    found: list[Section] = []
+    for known in (False, True):
+        for change in Change:
+            alike = [each for each in transitions if (each.change, each.known) == (change, known)]
+            if alike:
+                title = f"known failures, {change}" if known else str(change)
+                found.append(Section(title, list(_told(alike)), change in GATING and not known))
+    return found
+
+
+def summary(transitions: Sequence[Transition]) -> str:
+    """How many requirements moved, each way."""
+    moved: dict[tuple[bool, Change], set[str]] = {}
+    for each in transitions:
+        moved.setdefault((each.known, each.change), set()).add(each.requirement)
+    count = {key: len(requirements) for key, requirements in moved.items()}
+    parts = [
+        ", ".join(f"{count[known, change]} {change}" for change in Change if (known, change) in count)
+        for known in (False, True)
+    ]
+    if not any(parts):
+        return "CHANGED: nothing"
+    return "CHANGED: " + "; ".join(
+        [parts[0] or "nothing but known failures", *([f"known failures: {parts[1]}"] * bool(parts[1]))]
+    )
+
+
+def _told(transitions: Sequence[Transition]) -> Iterator[str]:
+    if transitions[0].change in TERSE and len({each.requirement for each in transitions}) > NAMED:
+        chapters: dict[str, dict[str, None]] = {}
+        for each in transitions:
+            chapter, _, name = each.requirement.partition(".")
+            chapters.setdefault(chapter, {})[name] = None
+        yield from (f"{chapter}: {', '.join(names)}" for chapter, names in chapters.items())
+        return
+    alike: dict[tuple[object, ...], list[Transition]] = {}
+    for each in transitions:
+        alike.setdefault((each.requirement, each.old, each.new, len(each.tests), each.message), []).append(each)
+    for group in alike.values():
+        yield from _one([each.implementation for each in group], group[0])
+
+
+def _one(implementations: Sequence[str], moved: Transition) -> Iterator[str]:
+    cases = f", {len(moved.tests)} of {moved.of} cases" if moved.tests else ""
+    way = f": {moved.old or 'nothing'} -> {moved.new or 'nothing'}" if moved.old != moved.new else ""
+    said = f": {moved.message}" if moved.message else ""
+    yield f"{moved.requirement} ({', '.join(implementations)}){way}{cases}{said}"
+    if moved.gating and moved.rerun:
+        yield f"    rerun: {moved.rerun}"
+
+
+CONDITIONS: dict[str, Callable[[Result], object]] = {
+    "device": lambda each: each.content["environment"]["device"],
+    "accelerators": lambda each: ", ".join(each.content["environment"].get("accelerators", [])),
+    "cpu": lambda each: each.content["environment"]["cpu_capability"],
+    "python": lambda each: each.content["environment"]["python"],
+    "profile": lambda each: each.content["options"]["profile"],
+    "seed": lambda each: each.content["options"]["seed"],
+    "fault": lambda each: each.content["options"]["fault"] or "none",
+    "implementations": lambda each: ", ".join(each.content["options"]["implementations"]),
+}
+
+
+def conditions(old: Result, new: Result) -> Iterator[str]:
+    """What differs beside torch, and may be why."""
+    for name, ask in CONDITIONS.items():
+        was, now = ask(old), ask(new)
+        if was != now:
+            yield f"also differs: {name} {was} -> {now}"
+
+
+def _indented(line: str) -> list[str]:
+    text = printable(line.rstrip())
+    if text.startswith(" "):
+        return [f"  {text}"]  # a command, to be copied as it is
+    return textwrap.wrap(
+        text, WIDTH, initial_indent="  ", subsequent_indent="      ", max_lines=3, placeholder=" ..."
+    ) or [""]

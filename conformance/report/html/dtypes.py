@@ -1,0 +1,38 @@
+"""How many cases of each chapter have which status, by the dtype that they are about."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from conformance.report.html.columns import Column
+
+
+@dataclass(frozen=True)
+class Dtypes:
+    """The dtypes of each column, and of each chapter the counts for all of them, one after the other."""
+
+    names: Sequence[Sequence[str]]
+    rows: Mapping[str, Sequence[Mapping[str, int]]]
+
+
+def dtypes(columns: Sequence[Column], chapters: Sequence[str]) -> Dtypes:
+    """A case that is about no dtype is not counted here."""
+    counts = [_counted(column) for column in columns]
+    names = [sorted({dtype for _, dtype in count}) for count in counts]
+    rows = {
+        chapter: [
+            count.get((chapter, dtype), Counter()) for count, some in zip(counts, names, strict=True) for dtype in some
+        ]
+        for chapter in chapters
+    }
+    return Dtypes(names, {chapter: counted for chapter, counted in rows.items() if any(counted)})
+
+
+def _counted(column: Column) -> dict[tuple[str, str], Counter[str]]:
+    count: dict[tuple[str, str], Counter[str]] = {}
+    for row in column.rows:
+        for case in row["cases"]:
+            if "dtype" in case:
+                place = (row["id"].partition(".")[0], case["dtype"])
+                count.setdefault(place, Counter())[case["status"]] += 1
+    return count

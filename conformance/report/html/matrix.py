@@ -1,0 +1,88 @@
+"""The matrix: chapters and their requirements down, columns across, and how many cases have each status."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from conformance.report.html.columns import Column
+from conformance.report.html.requirement import Found, found
+from conformance.report.results import Status
+from conformance.spec.requirements import CHAPTERS
+
+ABSENT = "not in this file"
+SECURE = "https://"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A requirement: its status in each column, and what is shown when it is opened."""
+
+    id: str
+    level: str
+    text: str
+    source: tuple[str, str]
+    statuses: Sequence[str]
+    differs: bool
+    found: Found
+
+    @property
+    def name(self) -> str:
+        return self.id.partition(".")[2]
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """The requirements of a chapter, and of each column how many have which status."""
+
+    name: str
+    lines: Sequence[Line]
+    counts: Sequence[Mapping[str, int]]
+
+    @property
+    def fails(self) -> bool:
+        return any(count[Status.FAILS] for count in self.counts)
+
+
+def chapters(columns: Sequence[Column]) -> list[Chapter]:
+    """In the order of the suite; what it does not know comes last."""
+    by_chapter: dict[str, list[str]] = {chapter: [] for chapter in CHAPTERS}
+    for requirement in dict.fromkeys(key for column in columns for key, _ in column.result.rows):
+        by_chapter.setdefault(requirement.partition(".")[0], []).append(requirement)
+    return [_chapter(name, ids, columns) for name, ids in by_chapter.items() if ids]
+
+
+def _chapter(name: str, ids: Sequence[str], columns: Sequence[Column]) -> Chapter:
+    lines = [_line(requirement, columns) for requirement in ids]
+    counts = [Counter(line.statuses[i] for line in lines) for i in range(len(columns))]
+    return Chapter(name, lines, counts)
+
+
+def _line(requirement: str, columns: Sequence[Column]) -> Line:
+    rows = {column: row for column in columns if (row := column.row(requirement))}
+    said = next(iter(rows.values()))
+    statuses = [rows[column]["status"] if column in rows else ABSENT for column in columns]
+    return Line(
+        requirement,
+        said["level"],
+        said["text"],
+        linked(said["source"]),
+        statuses,
+        _differs(columns, statuses),
+        found(rows, columns),
+    )
+
+
+def _differs(columns: Sequence[Column], statuses: Sequence[str]) -> bool:
+    """Whether files differ on an implementation; on any two, where no implementation is in two files."""
+    by_implementation: dict[str, set[str]] = {}
+    for column, status in zip(columns, statuses, strict=True):
+        by_implementation.setdefault(column.implementation, set()).add(status)
+    if len(by_implementation) == len(columns):
+        return len(set(statuses)) > 1
+    return any(len(each) > 1 for each in by_implementation.values())
+
+
+def linked(source: str) -> tuple[str, str]:
+    """The address that a source begins with, if it is one that is safe to follow, and the rest of it."""
+    address, _, rest = source.partition(" ")
+    return (address, rest) if address.startswith(SECURE) else ("", source)

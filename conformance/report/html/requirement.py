@@ -1,0 +1,118 @@
+"""What was found of one requirement: counts for each column, and what cases say that do not simply conform."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from conformance.report.html.columns import Column, Row, where
+from conformance.report.results import Status
+
+MOST_TESTS = 3  # of a group, by name
+MOST_FAILURES = 50  # of a requirement, one by one
+
+
+@dataclass(frozen=True)
+class Tally:
+    """The cases of one column: how many have which status, the largest share of the error budget, and the seconds."""
+
+    name: str
+    count: Mapping[str, int]
+    share: float | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Group:
+    """Cases that say the same: in which columns, how many, the first few by name, and how to run one again."""
+
+    status: str
+    lost: bool
+    message: str
+    where: str
+    count: int
+    tests: Sequence[str]
+    rerun: str
+
+    @property
+    def more(self) -> int:
+        return self.count - len(self.tests)
+
+
+@dataclass(frozen=True)
+class Found:
+    """All that is shown of a requirement. `by_dtype` has columns that count the same in one row."""
+
+    tallies: Sequence[Tally]
+    dtypes: Sequence[str]
+    by_dtype: Mapping[str, Mapping[str, Mapping[str, int]]]
+    groups: Sequence[Group]
+    failures: Sequence[tuple[str, Row]]
+    failed: int
+
+    @property
+    def statuses(self) -> list[Status]:
+        """The ones that any case has."""
+        return [status for status in Status if any(tally.count[status] for tally in self.tallies)]
+
+
+def found(rows: Mapping[Column, Row], columns: Sequence[Column]) -> Found:
+    """What some columns say of a requirement, on a page that has more columns."""
+    cases = {column: row["cases"] for column, row in rows.items() if row["cases"]}
+    failures = [
+        (column.name, case) for column, some in cases.items() for case in some if case["status"] == Status.FAILS
+    ]
+    return Found(
+        [_tally(column, some) for column, some in cases.items()],
+        sorted({case["dtype"] for some in cases.values() for case in some if "dtype" in case}),
+        _by_dtype(cases, columns),
+        _groups(cases, columns),
+        failures[:MOST_FAILURES],
+        len(failures),
+    )
+
+
+def _tally(column: Column, cases: Sequence[Row]) -> Tally:
+    shares = [case["budget_share"] for case in cases if case["budget_share"] is not None]
+    return Tally(
+        column.name,
+        Counter(case["status"] for case in cases),
+        max(shares, default=None),
+        sum(case["duration"] for case in cases),
+    )
+
+
+def _by_dtype(cases: Mapping[Column, Sequence[Row]], columns: Sequence[Column]) -> dict[str, dict[str, Counter[str]]]:
+    same: dict[frozenset[tuple[str, str, int]], list[Column]] = {}
+    for column, some in cases.items():
+        count = Counter((case["dtype"], case["status"]) for case in some if "dtype" in case)
+        if count:
+            key = frozenset((dtype, status, n) for (dtype, status), n in count.items())
+            same.setdefault(key, []).append(column)
+    table: dict[str, dict[str, Counter[str]]] = {}
+    for key, who in same.items():
+        row = table.setdefault(where(who, columns), {})
+        for dtype, status, n in key:
+            row.setdefault(dtype, Counter())[status] += n
+    return table
+
+
+def _groups(cases: Mapping[Column, Sequence[Row]], columns: Sequence[Column]) -> list[Group]:
+    said: dict[tuple[int, bool, str], list[tuple[Column, Row]]] = {}
+    order = list(Status)
+    for column, some in cases.items():
+        for case in some:
+            if case["status"] not in {Status.CONFORMS, Status.FAILS}:
+                key = (order.index(case["status"]), case["lost"], case["message"])
+                said.setdefault(key, []).append((column, case))
+    return [
+        Group(
+            order[status],
+            lost,
+            message,
+            where((column for column, _ in who), columns),
+            len(who),
+            [case["test"] for _, case in who[:MOST_TESTS]],
+            who[0][1]["rerun"],
+        )
+        for (status, lost, message), who in sorted(said.items(), key=lambda each: each[0][0])
+    ]

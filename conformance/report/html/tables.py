@@ -1,0 +1,40 @@
+"""The tables that a run records, of several results at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from conformance.report.reader import Result
+from conformance.report.tables import EMPTY, SCREENFUL
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table: each row has its name and a cell for each of `columns`."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[str]]]
+
+    @property
+    def is_long(self) -> bool:
+        return len(self.rows) > SCREENFUL
+
+
+def grids(results: Sequence[Result]) -> list[Grid]:
+    """By title; where results or implementations differ, a cell has what each says, in the order of the page."""
+    titles = dict.fromkeys(title for result in results for title in result.content["tables"])
+    return [_grid(title, results) for title in titles]
+
+
+def _grid(title: str, results: Sequence[Result]) -> Grid:
+    said: dict[tuple[str, str], dict[str, None]] = {}
+    for result in results:
+        for cell in result.content["tables"].get(title, []):
+            said.setdefault((cell["row"], cell["column"]), {})[cell["says"]] = None
+    columns = sorted({column for _, column in said})
+    rows = sorted({row for row, _ in said})
+    return Grid(
+        title,
+        columns,
+        [(row, [" / ".join(said.get((row, column), {EMPTY: None})) for column in columns]) for row in rows],
+    )

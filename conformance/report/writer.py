@@ -1,0 +1,80 @@
+"""The result file: JSON as `schema.json` has it, written whole and then renamed, so that nobody reads half of one."""
+
+import gzip
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from conformance.report.results import CaseResult, RequirementResult, Verdict
+from conformance.report.tables import Tables
+from conformance.report.terminal import rerun
+
+SCHEMA_VERSION = 3
+COMPRESSED = ".gz"
+
+
+def document(
+    facts: Mapping[str, Any],
+    options: Mapping[str, Any],
+    table: Sequence[RequirementResult],
+    tables: Tables,
+    answer: Verdict,
+    duration: float,
+) -> dict[str, Any]:
+    """The run as JSON: environment, options, verdict, and per requirement and case what was found, and its tables."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "environment": dict(facts),
+        "options": dict(options),
+        "conforms": answer.conforms,
+        "verdict": answer.sentence,
+        "duration": round(duration, 3),
+        "requirements": [
+            {
+                "id": row.requirement.id,
+                "level": row.requirement.level,
+                "text": row.requirement.text,
+                "source": row.requirement.source,
+                "implementation": row.implementation,
+                "status": row.status,
+                "cases": [_case(case, options) for case in row.cases],
+            }
+            for row in table
+        ],
+        "tables": dict(tables),
+    }
+
+
+def _case(case: CaseResult, options: Mapping[str, Any]) -> dict[str, Any]:
+    facts = asdict(case)
+    for key in ("requirement", "implementation"):
+        del facts[key]
+    for key in ("dtype", "layer", "script"):
+        if not facts[key]:
+            del facts[key]
+    return facts | {"rerun": rerun(case, options)}
+
+
+def write(path: Path, content: Mapping[str, Any]) -> None:
+    """Write `content` to `path`, whole or not at all; compressed if the name ends so."""
+    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
+    # Without a time in it, so that the same content is the same file.
+    data = text.encode()
+    write_whole(path, gzip.compress(data, mtime=0) if path.suffix == COMPRESSED else data)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Nobody who reads `path` sees half of it, whenever this process dies."""
+    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(scratch).chmod(0o644)
+        Path(scratch).replace(path)
+    except BaseException:
+        Path(scratch).unlink()
+        raise

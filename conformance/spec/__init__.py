@@ -1,0 +1,1 @@
+"""The requirements, their known failures, and the tests that ask for them."""

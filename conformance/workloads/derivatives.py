@@ -1,0 +1,162 @@
+"""Derivatives of a module in its parameters, twice: by the transforms of torch.func, and by plain backward alone.
+
+Each takes a function, the tensors to differentiate in by name, and targets of the shape of its output. The first kind
+is what is put inside vmap; the second is what the first is held against before any ensemble is asked.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from conformance.utils.pytree import tree_map
+from conformance.workloads.supervised import loss
+
+Tensors = Mapping[str, Tensor]
+Func = Callable[[Any], Tensor]
+
+
+@dataclass(frozen=True)
+class Derivative:
+    """`func(func, at, target)` by torch.func, and `backward(func, at, target)`, the same by torch.autograd."""
+
+    func: Callable[[Func, Tensors, Tensor], Any]
+    backward: Callable[[Func, Tensors, Tensor], Any]
+
+
+def tangents(at: Any) -> Any:
+    """A direction for each tensor, which differs where the tensors do."""
+    return tree_map(lambda tensor: (3 * tensor.detach()).cos(), at)
+
+
+def small(func: Func, at: Tensors) -> tuple[Func, Tensors]:
+    """`func` in the tensors of at most 40 elements: all of a Jacobian or Hessian would be large and say no more."""
+    return lambda part: func({**at, **part}), {name: tensor for name, tensor in at.items() if tensor.numel() <= 40}  # noqa: PLR2004
+
+
+def loss_of(func: Func, target: Tensor) -> Func:
+    return lambda at: loss(func(at), target)
+
+
+def _grad(func: Func, at: Tensors, target: Tensor) -> Any:
+    return torch.func.grad(loss_of(func, target))(at)
+
+
+def _grad_backward(func: Func, at: Tensors, target: Tensor) -> Any:
+    at = _leaves(at)
+    return _pull(loss(func(at), target), at)
+
+
+def _grad_and_value(func: Func, at: Tensors, target: Tensor) -> Any:
+    return torch.func.grad_and_value(loss_of(func, target))(at)
+
+
+def _grad_and_value_backward(func: Func, at: Tensors, target: Tensor) -> Any:
+    at = _leaves(at)
+    value = loss(func(at), target)
+    return _pull(value, at), value.detach()
+
+
+def _vjp(func: Func, at: Tensors, target: Tensor) -> Any:
+    value, pull = torch.func.vjp(func, at)[:2]
+    return value, pull(target)[0]
+
+
+def _vjp_backward(func: Func, at: Tensors, target: Tensor) -> Any:
+    at = _leaves(at)
+    value = func(at)
+    return value.detach(), _pull(value, at, target)
+
+
+def _jvp(func: Func, at: Tensors, _: Tensor) -> Any:
+    return torch.func.jvp(func, (at,), (tangents(at),))
+
+
+def _jvp_backward(func: Func, at: Tensors, _: Tensor) -> Any:
+    """Backward is linear in what it pulls back, and its own backward is its transpose: the tangent."""
+    at = _leaves(at)
+    value = func(at)
+    pulled_from = torch.zeros_like(value, requires_grad=True)
+    pulled = _pull(value, at, pulled_from, create_graph=True)
+    along = sum((pulled[name] * direction).sum() for name, direction in tangents(at).items())
+    return value.detach(), torch.autograd.grad(along, pulled_from)[0]
+
+
+def _jacrev(func: Func, at: Tensors, _: Tensor) -> Any:
+    func, at = small(func, at)
+    return torch.func.jacrev(func)(at)
+
+
+def _jacfwd(func: Func, at: Tensors, _: Tensor) -> Any:
+    func, at = small(func, at)
+    return torch.func.jacfwd(func)(at)
+
+
+def _jacobian_backward(func: Func, at: Tensors, _: Tensor) -> Any:
+    func, at = small(func, at)
+    at = _leaves(at)
+    value = func(at)
+    rows = [_pull(element, at, retain_graph=True) for element in value.flatten()]
+    return {name: torch.stack([row[name] for row in rows]).reshape(*value.shape, *at[name].shape) for name in at}
+
+
+def _hessian(func: Func, at: Tensors, target: Tensor) -> Any:
+    func, at = small(loss_of(func, target), at)
+    return torch.func.hessian(func)(at)
+
+
+def _hessian_backward(func: Func, at: Tensors, target: Tensor) -> Any:
+    func, at = small(loss_of(func, target), at)
+    at = _leaves(at)
+    first = _pull(func(at), at, create_graph=True)
+    blocks = {}
+    for name, gradient in first.items():
+        rows = [_pull(element, at, retain_graph=True) for element in gradient.flatten()]
+        blocks[name] = {
+            other: torch.stack([row[other] for row in rows]).reshape(*gradient.shape, *at[other].shape) for other in at
+        }
+    return blocks
+
+
+def _forward_over_reverse(func: Func, at: Tensors, target: Tensor) -> Any:
+    return torch.func.jvp(torch.func.grad(loss_of(func, target)), (at,), (tangents(at),))[1]
+
+
+def _reverse_over_forward(func: Func, at: Tensors, target: Tensor) -> Any:
+    direction = tangents(at)
+    return torch.func.grad(lambda at: torch.func.jvp(loss_of(func, target), (at,), (direction,))[1])(at)
+
+
+def _reverse_over_reverse(func: Func, at: Tensors, target: Tensor) -> Any:
+    at = _leaves(at)
+    first = _pull(loss(func(at), target), at, create_graph=True)
+    slope = sum(((first[name] * direction).sum() for name, direction in tangents(at).items()), torch.zeros(()))
+    return _pull(slope, at)
+
+
+DERIVATIVES: Mapping[str, Derivative] = {
+    "grad": Derivative(_grad, _grad_backward),
+    "grad_and_value": Derivative(_grad_and_value, _grad_and_value_backward),
+    "vjp": Derivative(_vjp, _vjp_backward),
+    "jvp": Derivative(_jvp, _jvp_backward),
+    "jacrev": Derivative(_jacrev, _jacobian_backward),
+    "jacfwd": Derivative(_jacfwd, _jacobian_backward),
+    "hessian": Derivative(_hessian, _hessian_backward),
+    "forward_over_reverse": Derivative(_forward_over_reverse, _reverse_over_reverse),
+    "reverse_over_forward": Derivative(_reverse_over_forward, _reverse_over_reverse),
+}
+
+
+def _leaves(at: Tensors) -> Tensors:
+    return {name: tensor.detach().requires_grad_() for name, tensor in at.items()}
+
+
+def _pull(value: Tensor, at: Tensors, cotangent: Tensor | None = None, **options: bool) -> dict[str, Tensor]:
+    """What backward from `value` gives each tensor by name; zeros for one that it does not depend on."""
+    found = torch.autograd.grad([value], list(at.values()), [cotangent], allow_unused=True, **options)
+    return {
+        name: torch.zeros_like(tensor) if gradient is None else gradient
+        for (name, tensor), gradient in zip(at.items(), found, strict=True)
+    }

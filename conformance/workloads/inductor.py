@@ -1,0 +1,52 @@
+"""Machine code: what inductor compiles, in a process of its own and from an empty cache."""
+
+import os
+import tempfile
+from contextlib import suppress
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from conformance.cases.data import draw
+from conformance.cases.members import MEMBERS, members
+from conformance.numerics.assertions import assert_distinct, assert_members_close
+from conformance.numerics.plain_loop import loop
+from conformance.utils.torch_compile import INDUCTOR, Compiler
+
+# What only costs time for one graph: many workers, and a program for each instruction set that the CPU says it has.
+QUICK = {"TORCHINDUCTOR_COMPILE_THREADS": "1", "TORCHINDUCTOR_VEC_ISA_OK": "1"}
+
+
+class Scale(nn.Module):
+    """A factor for each feature, and tanh: one kernel in machine code. Input and output (samples, 3)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.randn(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.tanh(self.factor * x)
+
+
+def assert_native(implementation: Any, device: torch.device) -> None:
+    """Two stacks by one call in machine code, each as its loop. Call it in a process of its own."""
+    models = members(Scale, 2 * MEMBERS, device=device)
+    xs = draw(2 * MEMBERS, 7, 3, device=device)
+    with tempfile.TemporaryDirectory() as cache, torch.no_grad():
+        os.environ.update(QUICK, TORCHINDUCTOR_CACHE_DIR=cache)
+        with suppress(AttributeError):  # Some releases first compile all headers, which takes ten seconds.
+            from torch._inductor import config
+
+            config.cpp_cache_precompile_headers = False
+        compiler = Compiler(INDUCTOR)
+        call = None
+        for who in (range(MEMBERS), range(MEMBERS, 2 * MEMBERS)):
+            expected = loop(lambda model, x: model(x), [models[i] for i in who], [xs[i] for i in who])
+            fmodel, params, buffers = implementation.combine([models[i] for i in who])
+            call = call or compiler(implementation.vmap(fmodel))
+            out = call(params, buffers, xs[list(who)])
+
+            assert_distinct(*out)
+            assert_members_close(out, expected)
+        assert (compiler.graphs, compiler.runs) == (1, 2)
