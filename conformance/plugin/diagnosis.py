@@ -1,4 +1,4 @@
-"""Which layer broke: asks a test that has just failed again, while its fixtures are there."""
+"""The diagnosis of a failure: re-run a test that has just failed, layer by layer, while its fixtures are there."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,21 +9,24 @@ from hypothesis import is_hypothesis_test
 LAYER = pytest.StashKey[tuple[str, str]]()
 
 
-class Climber:
-    """Climbs the ladder for the first failure of each requirement: others mostly fail for the same reason."""
+class Diagnosis:
+    """Re-runs the first failure of each requirement: later ones mostly fail for the same reason."""
 
     def __init__(self) -> None:
-        self.climbed: set[tuple[str, str]] = set()
+        self.diagnosed: set[tuple[str, str]] = set()
 
-    def climb(self, item: Any, place: tuple[str, str], seed: Callable[[], None]) -> None:
-        """Put the layer and its script into the item's stash; `place` is the requirement and the implementation."""
+    def diagnose(self, item: Any, asked: tuple[str, str], seed: Callable[[], None]) -> None:
+        """Put the first layer that differs, and its script, into the item's stash.
+
+        `asked`: the requirement and the implementation. `seed`: sets the random generators as at the start of a test.
+        """
         from conformance.diagnosis.diagnose import layer
 
         # A known failure has its reason, what runs in a child can't be recorded, and Hypothesis writes a script itself.
         told = any(item.get_closest_marker(name) for name in ("xfail", "child")) or is_hypothesis_test(item.obj)
-        if told or place in self.climbed:
+        if told or asked in self.diagnosed:
             return
-        self.climbed.add(place)
+        self.diagnosed.add(asked)
         implementation = item.funcargs["implementation"]
 
         def again(recorder: Any) -> None:

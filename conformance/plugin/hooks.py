@@ -14,6 +14,7 @@ from conformance.devices.probe import FOR_CUSTOM, ONLY_FOR
 from conformance.plugin import xdist
 from conformance.plugin.collection import Collector
 from conformance.plugin.config import IMPLEMENTATIONS, PROFILES, prepare
+from conformance.plugin.outcomes import OutcomeRecorder
 from conformance.plugin.reporter import Reporter
 from conformance.plugin.selection import Narrower
 from conformance.plugin.session import RUN
@@ -90,6 +91,7 @@ def pytest_configure(config: pytest.Config) -> None:
     judging.enter_context(device_profile.active(run.profile))
     config.add_cleanup(judging.close)
     config.pluginmanager.register(Collector(run), "conformance-collector")
+    config.pluginmanager.register(OutcomeRecorder(run), "conformance-outcomes")
     config.pluginmanager.register(Narrower(run), "conformance-narrower")
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Reporter(run), "conformance-reporter")

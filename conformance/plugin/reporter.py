@@ -1,18 +1,28 @@
 """Where results come together: the controller of pytest-xdist, or the only process."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 
 from conformance.devices.probe import CANNOT_ANSWER, broken
-from conformance.plugin.session import Run
+from conformance.plugin.session import CollectedTest, Run
 from conformance.report import diff, diff_text, reader, tables, terminal, writer
 from conformance.report.html import page as html_page
 from conformance.report.html.diff import step
 from conformance.report.journal import Journal
-from conformance.report.results import CaseResult, RequirementResult, Status, Verdict, interrupted, rows, verdict
+from conformance.report.results import (
+    CaseResult,
+    Finding,
+    RequirementResult,
+    Status,
+    Verdict,
+    interrupted,
+    rows,
+    verdict,
+)
 from conformance.spec.coverage import asking_tests
 
 
@@ -22,7 +32,7 @@ class Reporter:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.started = time.perf_counter()
-        self.findings: dict[str, dict[str, Any]] = {}
+        self.findings: dict[str, Finding] = {}
         self.cells: dict[str, list[Any]] = {}
         self.screen: list[str] = []
         self.ready: set[str] = set()
@@ -33,17 +43,26 @@ class Reporter:
             self.journal.began(nodeid)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        finding: dict[str, Any] | None = getattr(report, "conformance", None)
+        finding: Finding | None = getattr(report, "conformance", None)
         if finding is None and report.failed:
             # A worker that dies takes its finding with it: what is left is its name and that it crashed.
-            finding = {"status": Status.FAILS.value, "message": f"crashed: {' '.join(str(report.longrepr).split())}"}
+            finding = Finding(Status.FAILS, f"crashed: {' '.join(str(report.longrepr).split())}")
         if report.when == "call":
             self.cells[report.nodeid] = [value for key, value in report.user_properties if key == "cell"]
         earlier = self.findings.get(report.nodeid)
-        if finding is not None and (earlier is None or finding["status"] == Status.FAILS):
-            finding = self.findings[report.nodeid] = finding | {"duration": round(report.duration, 4)}
+        if finding is not None and (earlier is None or finding.status is Status.FAILS):
+            finding = self.findings[report.nodeid] = replace(finding, duration=round(report.duration, 4))
             if self._known(report.nodeid):
                 self.journal.found(report.nodeid, finding)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_report_from_serializable(self, data: Any) -> Generator[None, Any, Any]:
+        """Make a `Finding` again of what a worker sent."""
+        found = data.get("conformance")
+        report = yield
+        if found:
+            report.conformance = Finding(**found | {"status": Status(found["status"])})
+        return report
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodeready(self, node: Any) -> None:
@@ -53,7 +72,7 @@ class Reporter:
     def pytest_testnodedown(self, node: Any) -> None:
         output = getattr(node, "workeroutput", {}).get("conformance")
         if output:
-            self.run.collected.update(output["collected"])
+            self.run.collected.update({test: CollectedTest(**each) for test, each in output["collected"].items()})
             self.run.problems += [each for each in output["problems"] if each not in self.run.problems]
             self.run.environment_failed = self.run.environment_failed or output["environment_failed"]
         else:
@@ -112,30 +131,23 @@ class Reporter:
             known = self._known(test)
             if known is None:
                 continue
-            unreported = {
-                "status": Status.NOT_RUN.value,
-                "lost": not known.get("deselected", False),
-                "message": "deselected" if known.get("deselected") else "selected, but never reported",
-            }
-            finding = self.findings.get(test, unreported)
+            unreported = Finding(
+                Status.NOT_RUN,
+                "deselected" if known.deselected else "selected, but never reported",
+                lost=not known.deselected,
+            )
             yield CaseResult(
                 test=test,
-                requirement=known["requirement"],
-                implementation=known["implementation"],
-                status=Status(finding["status"]),
-                message=finding["message"],
-                dtype=known.get("dtype", ""),
-                duration=finding.get("duration", 0.0),
-                budget_share=finding.get("budget_share"),
-                lost=finding.get("lost", False),
-                layer=finding.get("layer", ""),
-                script=finding.get("script", ""),
+                requirement=known.requirement,
+                implementation=known.implementation,
+                dtype=known.dtype,
+                **asdict(self.findings.get(test, unreported)),
             )
 
-    def _known(self, test: str) -> Mapping[str, Any] | None:
-        """Requirement and implementation of a test; from its node id alone where a worker has not told or has died.
+    def _known(self, test: str) -> CollectedTest | None:
+        """Return the test as collected, or None if it is not the suite's.
 
-        None if it is not the suite's.
+        Where a worker has not told yet or has died, its node id alone says what it asks for.
         """
         if test in self.run.collected:
             return self.run.collected[test]
@@ -143,7 +155,7 @@ class Reporter:
         for requirement, tests in asking_tests().items():
             for name in self.run.implementations:
                 if function in tests and name in parameters:
-                    return {"requirement": requirement, "implementation": name}
+                    return CollectedTest(requirement, name)
         return None
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:

@@ -1,13 +1,18 @@
-"""Which files are collected: those that ask for something that was asked. To import all of them takes seconds."""
+"""The selection of what runs: files that ask for what the run asks for, and cases that apply to this environment."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from conformance.devices.probe import dtype_unavailable_reason
 from conformance.plugin.session import Run
 from conformance.spec.coverage import asking_tests
 from conformance.spec.locations import SUITE
+from conformance.spec.requirements import Requirement
+
+NOT_APPLICABLE = pytest.StashKey[str]()
 
 
 class Unasked(pytest.File):
@@ -18,13 +23,16 @@ class Unasked(pytest.File):
 
 
 class Narrower:
-    """Spares a run of a part of the suite the rest of it."""
+    """The hook that leaves out files that have nothing to ask: to import all of them takes seconds."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
 
     def pytest_pycollect_makemodule(self, module_path: Path, parent: pytest.Collector) -> pytest.File | None:
-        """None is left to pytest: also where a test was asked for by name, which has to be found."""
+        """Return an empty file to skip this one, or None to leave it to pytest.
+
+        A test that is asked for by name has to be found, so then no file is skipped.
+        """
         if module_path.resolve().parent != SUITE.resolve() or any("::" in each for each in parent.config.args):
             return None
         about = {
@@ -35,3 +43,38 @@ class Narrower:
         if not about or any(self.run.asks(self.run.requirements[each]) for each in about):
             return None
         return Unasked.from_parent(parent, path=module_path)
+
+
+def case_parameters(item: pytest.Item) -> Mapping[str, Any]:
+    """Return the parameters that this item is a case of."""
+    callspec = getattr(item, "callspec", None)
+    return callspec.params if callspec is not None else {}
+
+
+def case_dtype(item: pytest.Item) -> str:
+    """Return the dtype that a parameter is, or is about; an empty string if there is none."""
+    import torch
+
+    for value in case_parameters(item).values():
+        about = getattr(torch, value, None) if isinstance(value, str) else getattr(value, "dtype", value)
+        if isinstance(about, torch.dtype):
+            return str(about).removeprefix("torch.")
+    return ""
+
+
+def inapplicable_reason(item: pytest.Item, requirement: Requirement, implementation: Any, device: Any) -> str | None:
+    """Return the reason why this case does not apply to this implementation, torch and device, or None if it does."""
+    import torch
+
+    from conformance.implementations.protocol import unavailable_reason
+
+    parameters = case_parameters(item)
+    dtype = parameters.get("dtype")
+    reason = (
+        unavailable_reason(implementation)
+        or requirement.not_about(implementation)
+        or (dtype_unavailable_reason(device, getattr(torch, dtype)) if dtype else None)
+    )
+    # A parameter may know by itself that it makes no sense here, such as an optimizer that this torch lacks.
+    asked = [value.unavailable_reason for value in parameters.values() if hasattr(value, "unavailable_reason")]
+    return reason or next(filter(None, (ask(device) for ask in asked)), None)

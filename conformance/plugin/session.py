@@ -1,4 +1,4 @@
-"""One run: what was asked, what was selected."""
+"""The state of one run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,13 +14,23 @@ from conformance.spec.requirements import Requirement
 
 
 @dataclass
-class Run:
-    """What the options came to. `collected` and `problems` are filled by whoever collects: this process, or workers.
+class CollectedTest:
+    """A test as collected: its requirement's id, its implementation, its dtype, and whether -k or -m left it out."""
 
-    `collected` maps a test's node id to what the controller must know of it even if it never reports:
-    requirement, implementation, and whether the user deselected it. `baseline` is what to compare with at the end, and
-    `page` where to write a page of HTML. `environment_failed` says after which test the device stopped working, and
-    how.
+    requirement: str
+    implementation: str
+    dtype: str = ""
+    deselected: bool = False
+
+
+@dataclass
+class Run:
+    """The checked options of a run, and the tests that were collected for it.
+
+    `collected`: each test by node id, filled by the process that collects, so that the controller knows of a test that
+    never reports. `problems`: mistakes in the suite that stop the run. `baseline`: the result to compare with at the
+    end. `page`: the file to write a page of HTML to. `environment_failed`: after which test the device stopped working,
+    and how.
     """
 
     requirements: Mapping[str, Requirement]
@@ -33,12 +43,12 @@ class Run:
     facts: Mapping[str, Any]
     baseline: Result | None = None
     page: Path | None = None
-    collected: dict[str, dict[str, Any]] = field(default_factory=dict)
+    collected: dict[str, CollectedTest] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     environment_failed: str | None = None
 
     def asks(self, requirement: Requirement) -> bool:
-        """Was the run asked for it?"""
+        """Return whether the run was asked for this requirement."""
         asked = self.options["requirements"]
         return (not asked or requirement.id in asked) and (self.options["profile"] != "core" or requirement.core)
 

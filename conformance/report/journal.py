@@ -8,10 +8,11 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
-from conformance.report.results import Status
+from conformance.report.results import Finding, Status
 
 
 class Journal:
@@ -26,8 +27,8 @@ class Journal:
     def began(self, test: str) -> None:
         self._write({"began": test})
 
-    def found(self, test: str, finding: Mapping[str, Any]) -> None:
-        self._write({"test": test, **finding})
+    def found(self, test: str, finding: Finding) -> None:
+        self._write({"test": test, **asdict(finding)})
 
     def _write(self, line: Mapping[str, Any]) -> None:
         if self.file is None:

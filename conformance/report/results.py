@@ -19,6 +19,24 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True)
+class Finding:
+    """The outcome of one test, on its way from the process that ran it to the report.
+
+    `budget_share`: the largest share of its error budget that a comparison used, if any was made. `lost`: it was
+    selected and ended without an answer. `layer` and `script`: of a failure, the first layer that differs, and a
+    script that shows it with torch alone. `duration`: in seconds.
+    """
+
+    status: Status
+    message: str = ""
+    budget_share: float | None = None
+    lost: bool = False
+    layer: str = ""
+    script: str = ""
+    duration: float = 0.0
+
+
+@dataclass(frozen=True)
 class CaseResult:
     """One test with its parameters.
 

@@ -26,7 +26,7 @@ REALS = [(dtype, PLAIN) for dtype in (torch.float32, torch.float64, *HALVES)]
 ONEDNN_OFF = LIBRARIES[0]
 SET = [(torch.float32, setting) for setting in (ONEDNN_OFF, *AUTOCASTS[::2])] + [(torch.bfloat16, ONEDNN_OFF)]
 QUANTITIES = {
-    "answered": smooth_cases.ALL,
+    "ensemble_outputs": smooth_cases.ALL,
     "learned": smooth_cases.ALL,
     "stepped": smooth_cases.ALL,
     "differentiated": smooth_cases.PURE,

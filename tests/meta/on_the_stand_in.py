@@ -7,14 +7,14 @@ import copy
 import gc
 import io
 
-import conformance.stand_in
 import pytest
 import torch
 from test_kill_matrix import asked, assert_killed
 from torch import nn
 from torch.utils import backend_registration
 
-from conformance.devices.simulated import backend
+import conformance.devices.simulated
+from conformance.devices.simulated import backend, registration
 from conformance.faults import FAULTS
 from conftest import Thin
 
@@ -36,10 +36,10 @@ def test_the_fault_is_seen(run_suite, record_property, fault):
 
 
 def test_it_is_registered_once_and_has_two_devices():
-    conformance.stand_in.register()
+    conformance.devices.simulated.register()
 
-    assert torch.accelerator.current_accelerator().type == conformance.stand_in.NAME
-    assert torch.standin.device_count() == conformance.stand_in.COUNT == 2
+    assert torch.accelerator.current_accelerator().type == conformance.devices.simulated.NAME
+    assert torch.standin.device_count() == conformance.devices.simulated.COUNT == 2
     assert torch.standin.is_available()
     assert torch.standin.is_initialized()
     with pytest.raises(RuntimeError, match="there is no device 2"):
@@ -170,5 +170,5 @@ def test_an_amp_of_that_device_is_no_mistake():
 def test_a_torch_without_backends_in_python_has_none(monkeypatch):
     monkeypatch.delattr(backend_registration, "_setup_privateuseone_for_python_backend")
 
-    with pytest.raises(backend.UnavailableError, match="takes no backend in Python"):
-        backend.register.__wrapped__()
+    with pytest.raises(registration.UnavailableError, match="takes no backend in Python"):
+        registration.register.__wrapped__()

@@ -26,7 +26,7 @@ ask = partial(Request, members=3, batch=7)
 
 
 def test_the_steps_are_known_without_torch():
-    code = "import sys; from conformance.model_check import command; assert 'torch' not in sys.modules"
+    code = "import sys; from conformance.cli import check; assert 'torch' not in sys.modules"
 
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 

@@ -31,7 +31,7 @@ def test_a_correct_ensemble_and_a_correct_loop_stay_far_from_their_budgets(quant
     found = [pair for seed in range(10) for pair in measured(setup, quantity, seed)]
 
     assert max(ratio for ratio, _ in found) < FACTOR / 2
-    assert max(own for _, own in found) < (PLAUSIBLE_OUTPUT if quantity == "answered" else PLAUSIBLE) / 2
+    assert max(own for _, own in found) < (PLAUSIBLE_OUTPUT if quantity == "ensemble_outputs" else PLAUSIBLE) / 2
 
 
 def test_a_setup_says_what_it_is_and_what_it_rounds():

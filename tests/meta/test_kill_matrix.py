@@ -6,7 +6,7 @@ import pytest
 
 from conformance.faults import CHAPTERS, FAULTS, inject
 from conformance.implementations.torch_func import TorchFunc
-from conformance.plugin.diagnosis import Climber
+from conformance.plugin.diagnosis import Diagnosis
 from conformance.spec.coverage import chapter_files
 from conformance.spec.requirements import load_requirements
 from conftest import Thin
@@ -18,7 +18,7 @@ HERE = [name for name, fault in FAULTS.items() if fault.device == "cpu"]
 @pytest.fixture
 def no_ladder(monkeypatch):
     """Which layer a fault breaks is none of the questions here, and to ask takes a third of the time."""
-    monkeypatch.setattr(Climber, "climb", lambda *_: None)
+    monkeypatch.setattr(Diagnosis, "diagnose", lambda *_: None)
 
 
 @pytest.mark.usefixtures("no_ladder")

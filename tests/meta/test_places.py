@@ -34,7 +34,7 @@ class Played:
 
 def test_a_call_is_tried_on_a_stream_before_it_is_captured(monkeypatch):
     played, calls = Played(), []
-    monkeypatch.setattr(features, "of", lambda device: played)
+    monkeypatch.setattr(features, "device_namespace", lambda device: played)
 
     graph, out = captured(CPU, lambda: calls.append(len(played.asked)) or torch.ones(3))
 

@@ -9,10 +9,10 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from conformance.devices.probe import CANNOT_ANSWER
+from conformance.plugin import collection, config
 from conformance.plugin.hooks import LONGEST
 from conformance.report import releases as recorded_releases
 from conformance.report import writer
-from conformance.spec import locations
 from conformance.spec.expectations import DEFAULT
 from conformance.spec.locations import CONFIGURATION, SUITE
 from conformance.spec.requirements import CHAPTERS, load_requirements
@@ -228,7 +228,7 @@ def test_python_without_assertions_is_refused(run_suite, monkeypatch):
 
 
 def test_a_gap_between_spec_and_suite_stops_the_run(run_suite, monkeypatch):
-    monkeypatch.setattr(locations, "problem", lambda _: "no test asks for the requirement 'forward.nope'")
+    monkeypatch.setattr(config, "coverage_problem", lambda _: "no test asks for the requirement 'forward.nope'")
 
     outcome = run_suite()
 
@@ -368,9 +368,9 @@ def test_collecting_alone_says_nothing(run_suite):
 @pytest.mark.parametrize(
     ("asks", "fixture", "problem"),
     [
-        ("", "implementation", "has to ask for one requirement of the spec, and asks for []"),
-        ("forward.nope", "implementation", "has to ask for one requirement of the spec, and asks for ['forward.nope']"),
-        ("forward.any_size", "device", "has to ask an implementation"),
+        ("", "implementation", "expected one requirement of the spec, got []"),
+        ("forward.nope", "implementation", "expected one requirement of the spec, got ['forward.nope']"),
+        ("forward.any_size", "device", "expected the fixture 'implementation'"),
     ],
     ids=["nothing", "unknown", "nobody"],
 )
@@ -380,7 +380,7 @@ def test_a_test_of_the_suite_asks_somebody_for_one_requirement(
     mark = f"@pytest.mark.requirement('{asks}')\n" if asks else ""
     test = tmp_path / f"test_asks{len(asks)}.py"  # a module of one name is imported once
     test.write_text(f"import pytest\n\n\n{mark}def test_it({fixture}):\n    pass\n", encoding="utf-8")
-    monkeypatch.setattr(locations, "SUITE", tmp_path)
+    monkeypatch.setattr(collection, "SUITE", tmp_path)
 
     outcome = run_suite("-p", "conformance.plugin", "-c", str(CONFIGURATION), paths=[str(test)])
 

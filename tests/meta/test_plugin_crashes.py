@@ -8,6 +8,7 @@ from conformance.devices.probe import CANNOT_ANSWER
 from conformance.plugin.reporter import Reporter
 from conformance.plugin.session import Run
 from conformance.report import journal
+from conformance.report.results import Finding, Status
 from conformance.spec.locations import SUITE
 from conftest import in_a_process
 
@@ -65,7 +66,7 @@ def test_a_journal_says_what_failed_and_forgives_half_a_line(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
     writer.began("a")
-    writer.found("a", {"status": "fails", "message": "member 1"})
+    writer.found("a", Finding(Status.FAILS, "member 1"))
     writer.began("b")
     text = (tmp_path / "result.json.partial").read_text(encoding="utf-8")
     writer.end()
@@ -93,7 +94,7 @@ def test_tests_outside_of_the_suite_leave_no_word(run_suite, tmp_path):
 
 
 def test_a_device_that_breaks_ends_the_run(run_suite, monkeypatch):
-    monkeypatch.setattr("conformance.plugin.collection.broken", lambda device: f"{device} is gone")
+    monkeypatch.setattr("conformance.plugin.outcomes.broken", lambda device: f"{device} is gone")
 
     outcome = run_suite("--implementation=torch.func", "--fault=MembersReversed", "--profile=core", paths=STACKING)
 

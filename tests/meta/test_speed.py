@@ -49,6 +49,6 @@ def test_what_is_given_back_is_not_counted_on():
 
 
 def test_a_device_is_asked_for_its_own_count(monkeypatch):
-    monkeypatch.setattr(memory.places, "peak", lambda device, call: (str(device), call()))
+    monkeypatch.setattr(memory.features, "peak", lambda device, call: (str(device), call()))
 
     assert memory.peak(lambda: 7, torch.device("meta")) == ("meta", 7)

@@ -1,0 +1,106 @@
+"""The outcome of each test: seeded, run, and told as one `Finding` to the process that reports."""
+
+from collections.abc import Generator
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+
+from conformance.devices.probe import broken
+from conformance.plugin.diagnosis import LAYER, Diagnosis
+from conformance.plugin.selection import NOT_APPLICABLE
+from conformance.plugin.session import Run
+from conformance.report.results import Finding, Status
+
+SHARES = pytest.StashKey[list[float]]()
+DIGITS = 4  # of a share of the budget, which is an estimate itself
+
+
+class OutcomeRecorder:
+    """Hooks of the process that runs tests: the only one, or each worker of pytest-xdist."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.diagnosis = Diagnosis()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None]:
+        from conformance.checks.outcome import NotApplicableError
+        from conformance.numerics.budget import recorded_shares
+
+        if item.nodeid not in self.run.collected:
+            return (yield)
+        self._seed()
+        with recorded_shares() as shares:
+            item.stash[SHARES] = shares
+            try:
+                return (yield)
+            except NotApplicableError as nothing:
+                item.stash[NOT_APPLICABLE] = str(nothing)
+                pytest.skip(str(nothing))
+            except Exception:
+                known = self.run.collected[item.nodeid]
+                self.diagnosis.diagnose(item, (known.requirement, known.implementation), self._seed)
+                raise
+
+    def _seed(self) -> None:
+        # Seeding a device that is not asked costs more than many a test: torch keeps a traceback of each such call.
+        import torch
+
+        seed = torch.default_generator.manual_seed if self.run.device.type == "cpu" else torch.manual_seed
+        seed(self.run.options["seed"])
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if call.excinfo is not None:
+            self._check_environment(item)
+        if item.nodeid in self.run.collected and (report.when == "call" or not report.passed):
+            finding = report.conformance = _finding(item, call, report)  # type: ignore[attr-defined]
+            if finding.script:
+                report.sections.append(("the same by torch alone", finding.script))
+        return report
+
+    def _check_environment(self, item: pytest.Item) -> None:
+        """End the run if the device stopped working: all that is asked next would fail for that reason."""
+        problem = broken(self.run.device)
+        if problem and not self.run.environment_failed:
+            self.run.environment_failed = f"after {item.nodeid}: {problem}"
+            item.session.shouldstop = "environment failed"
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_report_to_serializable(self, report: Any) -> Generator[None, Any, Any]:
+        """Send the finding in types that pytest-xdist can send; `Reporter` makes a `Finding` of it again."""
+        data = yield
+        if isinstance(getattr(report, "conformance", None), Finding):
+            data["conformance"] = asdict(report.conformance) | {"status": report.conformance.status.value}
+        return data
+
+
+def _finding(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> Finding:
+    """Return what this phase of the test says about its requirement."""
+    shares = item.stash.get(SHARES, [])
+    share = float(f"{max(shares):.{DIGITS}g}") if shares else None
+    if report.passed:
+        return Finding(Status.CONFORMS, budget_share=share)
+    if NOT_APPLICABLE in item.stash:
+        return Finding(Status.NOT_APPLICABLE, item.stash[NOT_APPLICABLE], share)
+    if hasattr(report, "wasxfail"):
+        return Finding(Status.KNOWN_FAILURE, report.wasxfail, share)
+    message = _message(call, report)
+    if report.skipped:
+        return Finding(Status.NOT_RUN, message, share, lost=True)
+    layer, script = item.stash.get(LAYER, ("", ""))
+    if layer:
+        message += f"; first layer that differs: {layer}"
+    return Finding(Status.FAILS, message, share, layer=layer, script=script)
+
+
+def _message(call: pytest.CallInfo[None], report: pytest.TestReport) -> str:
+    if call.excinfo is None:
+        return str(report.longrepr)  # an unexpected pass
+    kind = call.excinfo.type.__name__
+    said = " ".join(str(call.excinfo.value).split())
+    return said if kind == "AssertionError" else f"{kind}: {said}"
