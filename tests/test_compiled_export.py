@@ -10,7 +10,7 @@ from conformance.cases.data import SAMPLES, draw
 from conformance.cases.members import MEMBERS
 from conformance.implementations.ensemble import Ensemble
 from conformance.numerics.assertions import assert_members_close, assert_same, refuses
-from conformance.utils.child_process import in_child
+from conformance.utils.child_process import run_in_child
 from conformance.utils.torch_compile import EAGER, INDUCTOR, Compiler
 from conformance.workloads.inductor import assert_native
 from conformance.workloads.supervised import forward, gradients, loss, two_stacks
@@ -103,7 +103,7 @@ def test_a_trace_of_the_gradients_answers_for_the_stack_that_it_is_given(impleme
 @pytest.mark.requirement("compiled.native")
 @pytest.mark.parametrize("backend", [INDUCTOR], ids=str)
 def test_machine_code_answers_and_learns_as_the_loop(implementation, device, backend):
-    in_child(assert_native, implementation, device)
+    run_in_child(assert_native, implementation, device)
 
 
 @pytest.mark.requirement("compiled.legacy")

@@ -12,7 +12,7 @@ from conformance.cases.data import draw
 from conformance.cases.golden_seeds import SEEDS, WAYS, stack
 from conformance.cases.members import MEMBERS
 from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same
-from conformance.utils.child_process import in_child
+from conformance.utils.child_process import run_in_child
 from conformance.utils.pytree import leaves
 
 each_way = pytest.mark.parametrize("way", WAYS)
@@ -84,7 +84,7 @@ def test_a_seed_gives_the_same_stack_in_a_thread(implementation, way, case):
 def test_a_seed_gives_the_same_stack_in_another_process(implementation):
     expected = [stack(implementation, make(training_cases.norm_net, MEMBERS, 3)) for make in WAYS.values()]
 
-    in_child(golden_seeds.assert_stacks, implementation, training_cases.norm_net, MEMBERS, 3, expected)
+    run_in_child(golden_seeds.assert_stacks, implementation, training_cases.norm_net, MEMBERS, 3, expected)
 
 
 @pytest.mark.requirement("determinism.seeds_differ")

@@ -11,7 +11,7 @@ from conformance.cases.members import MEMBERS, members
 from conformance.numerics.assertions import assert_distinct, assert_members_close
 from conformance.numerics.plain_loop import loop
 from conformance.reference.simple_cnn import small_cnn
-from conformance.utils.child_process import in_child
+from conformance.utils.child_process import run_in_child
 from conformance.workloads.strategies import calls
 from conformance.workloads.vmap_calls import Pair, VmapCall, assert_is_the_loop
 
@@ -137,7 +137,7 @@ def test_a_constant_is_repeated_at_the_place_that_is_asked_for(implementation, d
 def test_a_constant_is_repeated_at_a_negative_place(implementation, device):
     call = VmapCall("lambda a, b: b", f"({CUBE}, {CONSTANTS['captured']})", (0, None), -1)
 
-    in_child(assert_is_the_loop, implementation, call, device)
+    run_in_child(assert_is_the_loop, implementation, call, device)
 
 
 # torch.cat skips vectors without elements, their batch dimension included, and what is left counts as not mapped.
@@ -146,7 +146,7 @@ def test_a_constant_is_repeated_at_a_negative_place(implementation, device):
 def test_joined_vectors_without_elements_are_mapped(implementation, device):
     call = VmapCall("lambda a: torch.cat([a, a])", "(torch.zeros(3, 0),)", 0, -1)
 
-    in_child(assert_is_the_loop, implementation, call, device)
+    run_in_child(assert_is_the_loop, implementation, call, device)
 
 
 @pytest.mark.requirement("out_dims.ensemble")

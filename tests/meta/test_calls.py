@@ -14,7 +14,6 @@ from conformance.implementations.torch_func import TorchFunc
 from conformance.numerics.assertions import assert_same
 from conformance.reference.vmap import spread_dims
 from conformance.reference.vmap import vmap as reference_vmap
-from conformance.utils.child_process import in_child
 from conformance.utils.pytree import leaves
 from conformance.workloads.strategies import calls, nested_calls
 from conformance.workloads.vmap_calls import Pair, VmapCall, assert_is_the_loop
@@ -63,24 +62,6 @@ def test_arguments_keep_their_layout_on_another_device():
                 here.storage_offset(),
             )
             assert there.is_meta
-
-
-def fail(message):
-    raise ValueError(message)
-
-
-def crash(code):
-    import os
-
-    os._exit(code)
-
-
-def test_a_child_fails_alone():
-    in_child(print, "well")
-    with pytest.raises(AssertionError, match="which ended with 1: ValueError: on purpose"):
-        in_child(fail, "on purpose")
-    with pytest.raises(AssertionError, match="which ended with 3: nothing"):
-        in_child(crash, 3)
 
 
 SEEN = {

@@ -19,6 +19,7 @@ from conformance.model_check.input_spec import described
 from conformance.model_check.model_loader import load_model
 from conformance.model_check.options import Request, UsageError
 from conformance.model_check.result import Document
+from conformance.utils.child_process import ChildDiedError
 from conftest import ROOT
 
 CPU = torch.device("cpu")
@@ -283,11 +284,10 @@ def test_a_crash_is_named_and_the_rest_is_asked(monkeypatch):
     assert told[6:] == [("begin", "three"), ("end", {"status": "right", "message": ""})]
 
 
-def test_a_crash_of_the_plain_module_is_told_from_one_of_the_ensemble(tmp_path):
-    log = tmp_path / "log"
-    log.write_text('  File "conformance/numerics/plain_loop.py", line 7 in _run\n', encoding="utf-8")
+def test_a_crash_of_the_plain_module_is_told_from_one_of_the_ensemble():
+    frame = '  File "conformance/numerics/plain_loop.py", line 7 in _run\n'
 
-    crash = supervisor.crash(-11, log)
+    crash = supervisor.crash(ChildDiedError(-11, frame))
 
     assert crash["message"] == "the plain module alone ends the process with SIGSEGV"
 

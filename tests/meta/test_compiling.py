@@ -11,7 +11,7 @@ from conformance.implementations.compiled import Compiled, CompiledEager
 from conformance.implementations.torch_func import TorchFunc
 from conformance.numerics.assertions import assert_same, refuses
 from conformance.utils import torch_compile
-from conformance.utils.child_process import in_child
+from conformance.utils.child_process import run_in_child
 from conformance.utils.torch_compile import AOT_EAGER, EAGER, INDUCTOR, Backend, Compiler
 from conformance.workloads.inductor import assert_native
 
@@ -116,4 +116,4 @@ def test_without_what_compiles_the_implementation_is_unavailable(unasked, monkey
 
 
 def test_machine_code_is_judged_in_a_process_of_its_own():
-    in_child(assert_native, TorchFunc(), CPU)
+    run_in_child(assert_native, TorchFunc(), CPU)
