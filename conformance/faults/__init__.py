@@ -4,78 +4,18 @@
 every fault and checks which requirements go red.
 """
 
+import pkgutil
+from importlib import import_module
 from types import MappingProxyType
 from typing import Any
 
-from conformance.faults import (
-    calling,
-    calling_names,
-    chunking,
-    compiled,
-    compiled_export,
-    compiled_modes,
-    determinism,
-    determinism_repeatability,
-    errors,
-    forward,
-    gradients,
-    gradients_accumulation,
-    gradients_modes,
-    gradients_transforms,
-    in_dims,
-    inplace,
-    inplace_views,
-    modules,
-    nesting,
-    out_dims,
-    parity,
-    parity_devices,
-    parity_settings,
-    purity,
-    purity_exceptions,
-    purity_functions,
-    purity_modules,
-    randomness,
-    randomness_draws,
-    stacking,
-    stacking_refusals,
-    training,
-)
 from conformance.faults.base.fault import Fault
 
-CHAPTERS = (
-    forward,
-    stacking,
-    stacking_refusals,
-    calling,
-    calling_names,
-    in_dims,
-    out_dims,
-    chunking,
-    nesting,
-    errors,
-    gradients,
-    gradients_accumulation,
-    gradients_transforms,
-    gradients_modes,
-    training,
-    randomness,
-    randomness_draws,
-    determinism,
-    determinism_repeatability,
-    inplace,
-    inplace_views,
-    purity,
-    purity_exceptions,
-    purity_modules,
-    purity_functions,
-    parity,
-    parity_devices,
-    parity_settings,
-    compiled,
-    compiled_modes,
-    compiled_export,
-    modules,
+# Every module of this package, in alphabetical order: a new file needs no entry anywhere.
+CHAPTERS = tuple(
+    import_module(f"{__name__}.{found.name}")
+    for found in sorted(pkgutil.iter_modules(__path__), key=lambda found: found.name)
+    if not found.ispkg
 )
 FAULTS = MappingProxyType(
     {

@@ -1,4 +1,4 @@
-"""Faults for the chapter `calling`: names given twice, unknown, missing or tied."""
+"""Faults for the chapter `calling`: names given twice, unknown, missing, tied or nested."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -98,3 +98,16 @@ class FirstTiedValueCounts(CallFault):
         both = options.get("tie_weights", True) and tied and tied | names <= one_dict(state).keys()
         kept = {name: tensor for name, tensor in one_dict(state).items() if name not in tied}
         return self.inner.functional_call(module, kept if both else state, args, kwargs, **options)
+
+
+class DeepNamesIgnored(CallFault):
+    """Names of three parts and more are not found."""
+
+    breaks = "calling.nested_modules"
+
+    def call(self, module: nn.Module, state: Any, args: Any, kwargs: Any, options: dict[str, Any]) -> Any:
+        shallow = [
+            {name: t for name, t in one.items() if name.count(".") < 2 or "such" in name} for one in as_dicts(state)
+        ]
+        deep = any(name.count(".") > 1 for name, _ in module.named_parameters())
+        return self.inner.functional_call(module, shallow if deep else state, args, kwargs, **options)

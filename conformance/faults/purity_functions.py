@@ -93,7 +93,7 @@ class RulesWriteToACopy(RuleFault):
     """What a rule writes to its input is written to a copy."""
 
     breaks = "purity.function_in_place"
-    owner = autograd_functions.Writing
+    owner = autograd_functions.InplaceExp
 
     def rule(self, original: Any, cls: Any, info: Any, in_dims: Any, x: Tensor) -> Any:
         original(cls, info, in_dims, x.clone())

@@ -14,7 +14,7 @@ from conformance.faults.base.fault import Fault
 from conformance.faults.base.vmap import VmapFault
 from conformance.faults.gradients import LossWeightsAveraged
 from conformance.utils.pytree import tree_map
-from conformance.workloads.training import LEARNERS
+from conformance.workloads.training import TRAINING_MEMBERS
 
 Run = Callable[..., Any]
 
@@ -139,7 +139,7 @@ class LoadedInReverse(Fault):
         def reversed_load(*args: Any, **kwargs: Any) -> Any:
             kept = load(*args, **kwargs)
             kept["params"] = {
-                name: tensor.detach().flip(0).requires_grad_() if len(tensor) == LEARNERS else tensor
+                name: tensor.detach().flip(0).requires_grad_() if len(tensor) == TRAINING_MEMBERS else tensor
                 for name, tensor in kept["params"].items()
             }
             return kept
@@ -157,7 +157,7 @@ class MomentumNotLoaded(Fault):
 
         def forgetful(*args: Any, **kwargs: Any) -> Any:
             kept = load(*args, **kwargs)
-            stacked = [len(tensor) == LEARNERS for tensor in kept["params"].values()]
+            stacked = [len(tensor) == TRAINING_MEMBERS for tensor in kept["params"].values()]
             kept["optimizer"]["state"] = {} if all(stacked) else kept["optimizer"]["state"]
             return kept
 

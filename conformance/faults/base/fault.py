@@ -101,3 +101,9 @@ def as_tuple(args: Any) -> tuple[Any, ...]:
 
 def requires_grad(state: Any) -> bool:
     return any(getattr(tensor, "requires_grad", False) for tensor in one_dict(state).values())
+
+
+def number_of_members(args: Any) -> int:
+    """Return the number of members in a call of the ensemble."""
+    params = args[0].values() if isinstance(args[0], dict) else args[0]
+    return next(iter(params)).shape[0]
