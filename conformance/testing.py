@@ -27,7 +27,7 @@ from conformance.cases.inputs import (
     Input,
     booleans,
     distributions,
-    drawn,
+    draw_minibatches,
     fixed,
     floats,
     integers,
@@ -37,7 +37,7 @@ from conformance.cases.inputs import (
 )
 from conformance.cases.members import members
 from conformance.checks.model_checks import CHECKS
-from conformance.checks.outcome import CheckResult, Outcome, judge
+from conformance.checks.outcome import CheckResult, Outcome, run_check
 from conformance.implementations.protocol import Implementation
 from conformance.implementations.torch_func import TorchFunc
 
@@ -75,7 +75,7 @@ class Model:
 
     def minibatches(self, n: int, *, device: torch.device | str, dtype: torch.dtype) -> list[tuple[Any, ...]]:
         """A minibatch for each of `n` members."""
-        return drawn(tuple(self.inputs), n, device, dtype)
+        return draw_minibatches(tuple(self.inputs), n, device, dtype)
 
 
 def check_ensemble(
@@ -149,7 +149,7 @@ def _make_sense(expected_failures: Mapping[str, str]) -> None:
 def _ask(
     requirement: str, model: Model, implementation: Implementation | None, device: torch.device | str
 ) -> CheckResult:
-    return judge(CHECKS[requirement.removeprefix("modules.")], model, implementation or TorchFunc(), device)
+    return run_check(CHECKS[requirement.removeprefix("modules.")], model, implementation or TorchFunc(), device)
 
 
 def _problem(requirement: str, found: CheckResult, expected: str | None) -> str | None:

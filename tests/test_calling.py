@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from conformance.cases.data import SAMPLES, draw, tokens
+from conformance.cases.data import SAMPLES, draw, draw_tokens
 from conformance.cases.members import MEMBERS, members
 from conformance.cases.networks import NormNet, TiedNet
 from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same, refuses, unchanged
@@ -70,7 +70,9 @@ def test_each_given_tensor_counts(implementation, device, name):
 @pytest.mark.parametrize("factory", [small_cnn, NormNet, TiedNet], ids=lambda factory: factory.__name__)
 def test_the_combined_function_with_a_slice_is_that_member(implementation, device, factory):
     models = [model.eval() for model in members(factory, MEMBERS, device=device)]
-    x = {small_cnn: draw(SAMPLES, 1, 8, 8), NormNet: draw(SAMPLES, 3), TiedNet: tokens(SAMPLES)}[factory].to(device)
+    x = {small_cnn: draw(SAMPLES, 1, 8, 8), NormNet: draw(SAMPLES, 3), TiedNet: draw_tokens(SAMPLES)}[factory].to(
+        device
+    )
     fmodel, params, buffers = implementation.combine(models)
 
     outs = [fmodel(member_of(params, i), member_of(buffers, i), x) for i in range(MEMBERS)]
@@ -151,7 +153,7 @@ def test_the_module_is_afterwards_as_it_was(implementation, device, factory):
     module.train()
     module.body.requires_grad_(False) if factory is TiedNet else module.dropout.eval()
     next(module.parameters()).grad = torch.ones_like(next(module.parameters()))
-    x = draw(SAMPLES, 3, device=device) if factory is NormNet else tokens(SAMPLES, device=device)
+    x = draw(SAMPLES, 3, device=device) if factory is NormNet else draw_tokens(SAMPLES, device=device)
 
     with unchanged(module):
         implementation.functional_call(module, copied(state_of(other)), (x,))
@@ -270,7 +272,7 @@ def test_a_name_in_two_dicts_is_refused(implementation, device, values):
 @pytest.mark.parametrize("factory", [NormNet, TiedNet], ids=lambda factory: factory.__name__)
 def test_strict_accepts_all_names_of_the_module(implementation, device, factory):
     module, other = two(factory, device=device)
-    x = draw(SAMPLES, 3, device=device) if factory is NormNet else tokens(SAMPLES, device=device)
+    x = draw(SAMPLES, 3, device=device) if factory is NormNet else draw_tokens(SAMPLES, device=device)
 
     out = implementation.functional_call(module, copied(state_of(other)), (x,), strict=True)
 
@@ -338,7 +340,7 @@ def test_an_unknown_name_is_treated_alike_at_every_depth(implementation, device)
 @pytest.mark.parametrize("name", ["embedding.weight", "head.weight"])
 def test_a_value_for_one_tied_name_counts_for_all(implementation, device, name):
     module, other = two(TiedNet, device=device)
-    x = tokens(SAMPLES, device=device)
+    x = draw_tokens(SAMPLES, device=device)
     state = copied(state_of(other))
     given = {name: state.pop("embedding.weight"), **state}
 
@@ -353,7 +355,7 @@ def test_a_value_for_one_tied_name_counts_for_all(implementation, device, name):
 )
 def test_without_ties_a_value_counts_for_its_name_alone(implementation, device, names):
     module, other = two(TiedNet, device=device)
-    x = tokens(SAMPLES, device=device)
+    x = draw_tokens(SAMPLES, device=device)
     given = {name: draw(11, 3, seed=i + 1, device=device) for i, name in enumerate(names)}
     untied = copy.deepcopy(module)
     untied.head.weight = nn.Parameter(untied.embedding.weight.detach().clone())
@@ -372,7 +374,7 @@ def test_different_values_for_tied_names_are_refused(implementation, device):
     given = copied(state_of(other)) | {"head.weight": draw(11, 3, device=device)}
 
     with refuses("tied|multiple values"), unchanged(module):
-        implementation.functional_call(module, given, (tokens(SAMPLES, device=device),))
+        implementation.functional_call(module, given, (draw_tokens(SAMPLES, device=device),))
 
 
 @pytest.mark.requirement("calling.buffer_updates")
@@ -407,7 +409,7 @@ def buffers_afterwards(model, x):
 @pytest.mark.parametrize("factory", [NormNet, TiedNet], ids=lambda factory: factory.__name__)
 def test_the_dicts_keep_their_names_and_tensors(implementation, device, factory, dicts):
     module, other = two(factory, device=device)
-    x = draw(SAMPLES, 3, device=device) if factory is NormNet else tokens(SAMPLES, device=device)
+    x = draw(SAMPLES, 3, device=device) if factory is NormNet else draw_tokens(SAMPLES, device=device)
     params, buffers = copied(dict(other.named_parameters())), copied(dict(other.named_buffers()))
     given = [params, buffers] if dicts == "several" else [params | buffers]
     tensors, values = [dict(one) for one in given], [copied(one) for one in given]

@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from conformance.cases import training_cases
-from conformance.cases.data import SAMPLES, whole
+from conformance.cases.data import SAMPLES, draw_whole_numbers
 from conformance.cases.members import MEMBERS
 from conformance.implementations.ensemble import Ensemble
 from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same, refuses
 from conformance.utils.torch_compile import AOT_EAGER, EAGER, Compiler
-from conformance.workloads.supervised import SupervisedTask, forward, two_stacks
+from conformance.workloads.supervised import SupervisedTask, make_two_tasks, member_output
 
 eager = pytest.mark.parametrize("backend", [EAGER], ids=str)
 aot_eager = pytest.mark.parametrize("backend", [AOT_EAGER], ids=str)
@@ -19,8 +19,8 @@ aot_eager = pytest.mark.parametrize("backend", [AOT_EAGER], ids=str)
 @pytest.mark.parametrize("backend", [EAGER, AOT_EAGER], ids=str)
 @pytest.mark.parametrize("data", [0, None], ids=["own", "shared"])
 def test_a_compiled_ensemble_answers_as_the_loop(implementation, device, backend, data):
-    lesson = SupervisedTask(training_cases.LINE, data, device)
-    expected = lesson.loop(forward)
+    lesson = SupervisedTask(training_cases.LINEAR, data, device)
+    expected = lesson.loop(member_output)
     ensemble = Ensemble(implementation, lesson.models)
     compiler = Compiler(backend)
 
@@ -36,7 +36,7 @@ def test_a_compiled_ensemble_answers_as_the_loop(implementation, device, backend
 @pytest.mark.parametrize("case", [training_cases.SIMPLE_CNN, training_cases.TIED], ids=str)
 def test_modules_of_many_kinds_compile(implementation, device, backend, case):
     lesson = SupervisedTask(case, 0, device)
-    expected = lesson.loop(forward)
+    expected = lesson.loop(member_output)
     ensemble = Ensemble(implementation, lesson.models)
     compiler = Compiler(backend)
 
@@ -49,9 +49,9 @@ def test_modules_of_many_kinds_compile(implementation, device, backend, case):
 @pytest.mark.requirement("compiled.state")
 @aot_eager
 def test_what_was_compiled_for_one_stack_answers_for_another(implementation, device, backend):
-    first, second = two_stacks(training_cases.LINE, device)
-    lessons = [first, second, first.of([3, 1, 4, 0, 2])]
-    answers = [lesson.loop(forward) for lesson in lessons]
+    first, second = make_two_tasks(training_cases.LINEAR, device)
+    lessons = [first, second, first.select([3, 1, 4, 0, 2])]
+    answers = [lesson.loop(member_output) for lesson in lessons]
     stacks = [Ensemble(implementation, lesson.models) for lesson in lessons]
     compiler = Compiler(backend)
     call = compiler(stacks[0].mapped())
@@ -66,10 +66,10 @@ def test_what_was_compiled_for_one_stack_answers_for_another(implementation, dev
 @pytest.mark.requirement("compiled.held")
 @eager
 def test_the_stack_that_a_compiled_call_holds_is_read_at_each_call(implementation, device, backend):
-    first, second = two_stacks(training_cases.LINE, device)
-    third = first.of([3, 1, 4, 0, 2])
+    first, second = make_two_tasks(training_cases.LINEAR, device)
+    third = first.select([3, 1, 4, 0, 2])
     second.x = third.x = first.x
-    answers = [lesson.loop(forward) for lesson in (first, second, third)]
+    answers = [lesson.loop(member_output) for lesson in (first, second, third)]
     ensemble, other, last = (Ensemble(implementation, lesson.models) for lesson in (first, second, third))
     compiler = Compiler(backend)
     call = compiler(ensemble.__call__)
@@ -98,7 +98,7 @@ def test_another_number_of_members_or_samples_is_answered_in_full(implementation
     call = compiler(implementation.vmap(torch.matmul))
 
     for n, samples in SIZES:
-        x, w = whole(n, samples, 3, device=device), whole(n, 3, 2, device=device, seed=n)
+        x, w = draw_whole_numbers(n, samples, 3, device=device), draw_whole_numbers(n, 3, 2, device=device, seed=n)
         out = call(x, w)
 
         assert_same(out, torch.stack([a @ b for a, b in zip(x, w, strict=True)]), f"{n} members on {samples} samples")
@@ -112,7 +112,7 @@ def test_a_chunk_size_loses_no_member_when_another_number_comes(implementation, 
     call = compiler(implementation.vmap(torch.mul, chunk_size=2))
 
     for n in (3, MEMBERS, 2):
-        x, y = (whole(n, 2, device=device, seed=seed) for seed in (1, 2))
+        x, y = (draw_whole_numbers(n, 2, device=device, seed=seed) for seed in (1, 2))
         out = call(x, y)
 
         assert_same(out, x * y, f"output of {n} members")
@@ -122,7 +122,7 @@ def test_a_chunk_size_loses_no_member_when_another_number_comes(implementation, 
 @pytest.mark.requirement("compiled.dims")
 @aot_eager
 def test_dims_are_read_as_without_a_compiler(implementation, device, backend):
-    x, y = whole(3, MEMBERS, 7, device=device), whole(7, device=device)
+    x, y = draw_whole_numbers(3, MEMBERS, 7, device=device), draw_whole_numbers(7, device=device)
     compiler = Compiler(backend)
 
     out = compiler(implementation.vmap(sum_and_row, in_dims=(-2, None), out_dims={"sum": 1, "row": (-1, 0)}))(x, y)
@@ -139,7 +139,7 @@ def sum_and_row(x, y):
 @pytest.mark.requirement("compiled.numbers")
 @eager
 def test_a_number_that_changes_between_calls_is_read_at_each(implementation, device, backend):
-    x = whole(MEMBERS, 3, device=device)
+    x = draw_whole_numbers(MEMBERS, 3, device=device)
     call = Compiler(backend)(implementation.vmap(torch.mul, in_dims=(0, None)))
 
     for factor in (2, 3, 5, 0.5, 0.25, 2):
@@ -152,7 +152,7 @@ def test_a_write_to_an_input_reaches_the_callers_tensor(implementation, device, 
     call = Compiler(backend)(implementation.vmap(lambda x, y: x.add_(y).mul(2)))
 
     for seed in (1, 2):
-        x, y = (whole(MEMBERS, 3, device=device, seed=10 * seed + i) for i in range(2))
+        x, y = (draw_whole_numbers(MEMBERS, 3, device=device, seed=10 * seed + i) for i in range(2))
         expected = x + y
         out = call(x, y)
 
@@ -164,7 +164,10 @@ def test_a_write_to_an_input_reaches_the_callers_tensor(implementation, device, 
 @eager
 @pytest.mark.parametrize("wrong", [(..., slice(1)), slice(1, None)], ids=["features", "members"])
 def test_what_is_refused_leaves_the_next_call_right(implementation, device, backend, wrong):
-    x, w = whole(MEMBERS, SAMPLES, 3, device=device), whole(MEMBERS, 3, 2, device=device, seed=1)
+    x, w = (
+        draw_whole_numbers(MEMBERS, SAMPLES, 3, device=device),
+        draw_whole_numbers(MEMBERS, 3, 2, device=device, seed=1),
+    )
     compiler = Compiler(backend)
     call = compiler(implementation.vmap(torch.matmul))
 
@@ -180,8 +183,8 @@ def test_what_is_refused_leaves_the_next_call_right(implementation, device, back
 @pytest.mark.requirement("compiled.break")
 @eager
 def test_what_can_not_be_compiled_whole_is_answered_all_the_same(implementation, device, backend):
-    first, second = two_stacks(training_cases.LINE, device)
-    answers = [lesson.loop(forward) for lesson in (first, second)]
+    first, second = make_two_tasks(training_cases.LINEAR, device)
+    answers = [lesson.loop(member_output) for lesson in (first, second)]
     stacks = [Ensemble(implementation, lesson.models) for lesson in (first, second)]
     seen = []
 

@@ -12,8 +12,8 @@ from conformance.implementations.ensemble import Ensemble
 from conformance.numerics.assertions import assert_members_close, assert_same, refuses
 from conformance.utils.child_process import run_in_child
 from conformance.utils.torch_compile import EAGER, INDUCTOR, Compiler
-from conformance.workloads.inductor import assert_native
-from conformance.workloads.supervised import forward, gradients, loss, two_stacks
+from conformance.workloads.inductor import assert_compiled_matches_loop
+from conformance.workloads.supervised import loss, make_two_tasks, member_gradients, member_output
 
 
 class Program(nn.Module):
@@ -30,8 +30,8 @@ class Program(nn.Module):
 @pytest.mark.requirement("compiled.exported")
 @pytest.mark.parametrize("strict", [True, False], ids=["dynamo", "python"])
 def test_an_exported_ensemble_answers_for_the_stack_that_it_is_given(implementation, device, strict):
-    lessons = two_stacks(training_cases.LINE, device)
-    answers = [lesson.loop(forward) for lesson in lessons]
+    lessons = make_two_tasks(training_cases.LINEAR, device)
+    answers = [lesson.loop(member_output) for lesson in lessons]
     stacks = [Ensemble(implementation, lesson.models) for lesson in lessons]
     calls = [(stack.detached, stack.buffers, lesson.x) for stack, lesson in zip(stacks, lessons, strict=True)]
 
@@ -59,8 +59,8 @@ def test_an_exported_ensemble_answers_for_other_sizes_that_it_was_exported_for(i
 @pytest.mark.requirement("compiled.traced")
 @pytest.mark.parametrize("mode", ["real", "fake", "symbolic"])
 def test_a_trace_of_an_ensemble_answers_for_the_stack_that_it_is_given(implementation, device, mode):
-    lessons = two_stacks(training_cases.LAYER_NORM, device)
-    answers = [lesson.loop(forward) for lesson in lessons]
+    lessons = make_two_tasks(training_cases.LAYER_NORM, device)
+    answers = [lesson.loop(member_output) for lesson in lessons]
     stacks = [Ensemble(implementation, lesson.models) for lesson in lessons]
     calls = [(stack.detached, stack.buffers, lesson.x) for stack, lesson in zip(stacks, lessons, strict=True)]
 
@@ -83,8 +83,8 @@ def test_a_symbolic_trace_answers_for_other_sizes(implementation, device):
 
 @pytest.mark.requirement("compiled.traced_gradients")
 def test_a_trace_of_the_gradients_answers_for_the_stack_that_it_is_given(implementation, device):
-    lessons = two_stacks(training_cases.LAYER_NORM, device)
-    answers = [lesson.loop(gradients) for lesson in lessons]
+    lessons = make_two_tasks(training_cases.LAYER_NORM, device)
+    answers = [lesson.loop(member_gradients) for lesson in lessons]
     stacks = [Ensemble(implementation, lesson.models) for lesson in lessons]
     calls = [
         (stack.detached, stack.buffers, lesson.x, lesson.target) for stack, lesson in zip(stacks, lessons, strict=True)
@@ -103,13 +103,13 @@ def test_a_trace_of_the_gradients_answers_for_the_stack_that_it_is_given(impleme
 @pytest.mark.requirement("compiled.native")
 @pytest.mark.parametrize("backend", [INDUCTOR], ids=str)
 def test_machine_code_answers_and_learns_as_the_loop(implementation, device, backend):
-    run_in_child(assert_native, implementation, device)
+    run_in_child(assert_compiled_matches_loop, implementation, device)
 
 
 @pytest.mark.requirement("compiled.legacy")
 @pytest.mark.parametrize("backend", [EAGER], ids=str)
 def test_a_legacy_ensemble_is_refused_where_it_has_to_be_compiled_whole(implementation, device, backend):
-    first, _ = two_stacks(training_cases.LINE, device)
+    first, _ = make_two_tasks(training_cases.LINEAR, device)
     ensemble = Ensemble(implementation, first.models)
     compiler = Compiler(backend)
 

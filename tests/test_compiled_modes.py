@@ -10,7 +10,7 @@ from conformance.implementations.ensemble import Ensemble
 from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same, refuses
 from conformance.utils.module_state import copied
 from conformance.utils.torch_compile import AOT_EAGER, EAGER, Compiler
-from conformance.workloads.supervised import SupervisedTask, forward, output_and_buffers, two_stacks
+from conformance.workloads.supervised import SupervisedTask, make_two_tasks, member_output, member_output_and_buffers
 
 eager = pytest.mark.parametrize("backend", [EAGER], ids=str)
 aot_eager = pytest.mark.parametrize("backend", [AOT_EAGER], ids=str)
@@ -19,10 +19,10 @@ aot_eager = pytest.mark.parametrize("backend", [AOT_EAGER], ids=str)
 @pytest.mark.requirement("compiled.train")
 @eager
 def test_train_and_eval_are_read_at_each_call(implementation, device, backend):
-    lesson = SupervisedTask(training_cases.DROPPING_ALL, 0, device)
+    lesson = SupervisedTask(training_cases.DROPOUT_ALL, 0, device)
     ensemble = Ensemble(implementation, lesson.models)
     base = copied(lesson.models[0])
-    evaluated = lesson.loop(lambda model, given: forward(model.eval(), given))
+    evaluated = lesson.loop(lambda model, given: member_output(model.eval(), given))
 
     def member(params, buffers, x):
         return implementation.functional_call(base, (params, buffers), (x,))
@@ -99,9 +99,9 @@ def test_the_default_dtype_is_read_at_each_call(implementation, device, backend)
 @pytest.mark.requirement("compiled.buffers")
 @aot_eager
 def test_buffers_are_updated_through_a_compiled_call(implementation, device, backend):
-    lessons = two_stacks(training_cases.BATCH_NORM_TRAIN, device)
-    once = [lesson.loop(output_and_buffers) for lesson in lessons]
-    twice = lessons[0].loop(lambda model, given: [output_and_buffers(model, given) for _ in range(2)][-1])
+    lessons = make_two_tasks(training_cases.BATCH_NORM_TRAIN, device)
+    once = [lesson.loop(member_output_and_buffers) for lesson in lessons]
+    twice = lessons[0].loop(lambda model, given: [member_output_and_buffers(model, given) for _ in range(2)][-1])
     stacks = [Ensemble(implementation, lesson.models) for lesson in lessons]
     compiler = Compiler(backend)
     call = compiler(stacks[0].mapped())
@@ -148,8 +148,8 @@ def test_a_draw_in_mode_error_is_refused_by_name(implementation, device, backend
 @pytest.mark.requirement("compiled.meta_base")
 @eager
 def test_a_base_on_meta_takes_all_its_state_from_the_call(implementation, device, backend):
-    lessons = two_stacks(training_cases.LINE, device)
-    answers = [lesson.loop(forward) for lesson in lessons]
+    lessons = make_two_tasks(training_cases.LINEAR, device)
+    answers = [lesson.loop(member_output) for lesson in lessons]
     base = copied(lessons[0].models[0]).to("meta")
     compiler = Compiler(backend)
     call = compiler(implementation.vmap(lambda state, x: implementation.functional_call(base, state, (x,))))

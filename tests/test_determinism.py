@@ -9,13 +9,13 @@ from torch.nn import functional as F
 
 from conformance.cases import golden_seeds, training_cases
 from conformance.cases.data import draw
-from conformance.cases.golden_seeds import SEEDS, WAYS, stack
+from conformance.cases.golden_seeds import MAKERS, SEEDS, stack_state
 from conformance.cases.members import MEMBERS
 from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same
 from conformance.utils.child_process import run_in_child
 from conformance.utils.pytree import leaves
 
-each_way = pytest.mark.parametrize("way", WAYS)
+each_way = pytest.mark.parametrize("way", MAKERS)
 # Convolutions; normal, uniform and integer buffers; an embedding: what is drawn, and in how many ways.
 CASES = (training_cases.SIMPLE_CNN, training_cases.BATCH_NORM_TRAIN, training_cases.TIED)
 each_case = pytest.mark.parametrize("case", CASES, ids=["SimpleCNN", "NormNet", "TiedNet"])
@@ -45,10 +45,10 @@ BEFORE = {
 @each_way
 @pytest.mark.parametrize("before", BEFORE)
 def test_a_seed_gives_the_same_stack_whatever_was_drawn_before(implementation, way, before):
-    first = [stack(implementation, WAYS[way](case.factory, MEMBERS, 3)) for case in CASES]
+    first = [stack_state(implementation, MAKERS[way](case.factory, MEMBERS, 3)) for case in CASES]
 
     BEFORE[before]()
-    again = [stack(implementation, WAYS[way](case.factory, MEMBERS, 3)) for case in CASES]
+    again = [stack_state(implementation, MAKERS[way](case.factory, MEMBERS, 3)) for case in CASES]
 
     for _, tensor in leaves(first, "stack"):
         assert_distinct(*tensor)
@@ -59,7 +59,7 @@ def test_a_seed_gives_the_same_stack_whatever_was_drawn_before(implementation, w
 @each_case
 @pytest.mark.parametrize("seed", [0, 3, 2**31])
 def test_every_way_to_make_members_gives_the_same_stack(implementation, case, seed):
-    first, *others = (stack(implementation, make(case.factory, MEMBERS, seed)) for make in WAYS.values())
+    first, *others = (stack_state(implementation, make(case.factory, MEMBERS, seed)) for make in MAKERS.values())
 
     for other in others:
         assert_same(other, first, "stack")
@@ -69,12 +69,12 @@ def test_every_way_to_make_members_gives_the_same_stack(implementation, case, se
 @each_way
 @each_case
 def test_a_seed_gives_the_same_stack_in_a_thread(implementation, way, case):
-    expected = stack(implementation, WAYS[way](case.factory, MEMBERS, 3))
+    expected = stack_state(implementation, MAKERS[way](case.factory, MEMBERS, 3))
 
     with ThreadPoolExecutor(1) as thread:
         thread.submit(torch.randn, 1).result()
-        made = thread.submit(WAYS[way], case.factory, MEMBERS, 3).result()
-        actual = thread.submit(stack, implementation, made).result()
+        made = thread.submit(MAKERS[way], case.factory, MEMBERS, 3).result()
+        actual = thread.submit(stack_state, implementation, made).result()
 
     assert_same(actual, expected, "stack")
 
@@ -82,9 +82,14 @@ def test_a_seed_gives_the_same_stack_in_a_thread(implementation, way, case):
 @pytest.mark.child
 @pytest.mark.requirement("determinism.seeded_in_process")
 def test_a_seed_gives_the_same_stack_in_another_process(implementation):
-    expected = [stack(implementation, make(training_cases.norm_net, MEMBERS, 3)) for make in WAYS.values()]
+    expected = [
+        stack_state(implementation, make(training_cases.norm_net_without_dropout, MEMBERS, 3))
+        for make in MAKERS.values()
+    ]
 
-    run_in_child(golden_seeds.assert_stacks, implementation, training_cases.norm_net, MEMBERS, 3, expected)
+    run_in_child(
+        golden_seeds.assert_stacks, implementation, training_cases.norm_net_without_dropout, MEMBERS, 3, expected
+    )
 
 
 @pytest.mark.requirement("determinism.seeds_differ")
@@ -93,7 +98,7 @@ def test_a_seed_gives_the_same_stack_in_another_process(implementation):
 def test_other_seeds_give_other_members(implementation, way, case):
     seeds = [0, *(2**bit for bit in range(32)), -2]
 
-    stacked = stack(implementation, [WAYS[way](case.factory, 1, seed)[0] for seed in seeds])
+    stacked = stack_state(implementation, [MAKERS[way](case.factory, 1, seed)[0] for seed in seeds])
 
     for name, tensor in stacked.items():
         # Of a hundred counts some are equal by chance.
@@ -106,7 +111,8 @@ def test_other_seeds_give_other_members(implementation, way, case):
 @pytest.mark.parametrize("seed", [0, 3, 2**31])
 def test_seeds_that_are_two_to_the_32_apart_give_the_same_members(implementation, way, seed):
     near, far = (
-        stack(implementation, WAYS[way](training_cases.norm_net, MEMBERS, each)) for each in (seed, seed + 5 * 2**32)
+        stack_state(implementation, MAKERS[way](training_cases.norm_net_without_dropout, MEMBERS, each))
+        for each in (seed, seed + 5 * 2**32)
     )
 
     assert_same(far, near, "stack")
@@ -116,10 +122,10 @@ def test_seeds_that_are_two_to_the_32_apart_give_the_same_members(implementation
 @each_way
 @each_case
 def test_a_member_does_not_depend_on_how_many_come_after_it(implementation, way, case):
-    largest = stack(implementation, WAYS[way](case.factory, 23, 3))
+    largest = stack_state(implementation, MAKERS[way](case.factory, 23, 3))
 
     for n in (1, 2, MEMBERS):
-        smaller = stack(implementation, WAYS[way](case.factory, n, 3))
+        smaller = stack_state(implementation, MAKERS[way](case.factory, n, 3))
         assert_same(smaller, {name: tensor[:n] for name, tensor in largest.items()}, f"stack of {n}")
 
 
@@ -135,7 +141,7 @@ def test_fork_rng_puts_the_generator_back(implementation, case, end):
 
     with suppress(ZeroDivisionError), torch.random.fork_rng(devices=[]):
         torch.manual_seed(99)
-        stacked = stack(implementation, [case.factory() for _ in range(MEMBERS)])
+        stacked = stack_state(implementation, [case.factory() for _ in range(MEMBERS)])
         within = torch.get_rng_state()
         ENDS[end]()
 
@@ -178,16 +184,16 @@ def test_fork_rng_puts_the_generator_back_after_vmap_drew(implementation, random
 
 def assert_golden(implementation, device, name):
     """What members from `SEEDS` start with is what NumPy computes."""
-    models = [golden_seeds.by_manual_seed(golden_seeds.GOLDEN[name], 1, seed)[0].to(device) for seed in SEEDS]
+    models = [golden_seeds.make_with_manual_seed(golden_seeds.GOLDEN[name], 1, seed)[0].to(device) for seed in SEEDS]
 
-    stacked = stack(implementation, models)
+    stacked = stack_state(implementation, models)
 
-    summaries = {key: [golden_seeds.summary(member) for member in tensor] for key, tensor in stacked.items()}
+    summaries = {key: [golden_seeds.summarize(member) for member in tensor] for key, tensor in stacked.items()}
     actual = {
         key: {part: torch.stack([each[part] for each in found]) for part in found[0]}
         for key, found in summaries.items()
     }
-    assert_members_close(actual, golden_seeds.golden(name, device), "initial")
+    assert_members_close(actual, golden_seeds.load_golden_summaries(name, device), "initial")
 
 
 @pytest.mark.requirement("determinism.golden_draws")
@@ -211,12 +217,17 @@ def test_modules_start_as_by_numpy(implementation, device, name):
 @pytest.mark.requirement("determinism.other_draws")
 def test_other_draws_are_the_same_twice(implementation, record_property):
     first, again = (
-        stack(implementation, [golden_seeds.by_manual_seed(golden_seeds.OtherDraws, 1, seed)[0] for seed in SEEDS])
+        stack_state(
+            implementation,
+            [golden_seeds.make_with_manual_seed(golden_seeds.RecordedDraws, 1, seed)[0] for seed in SEEDS],
+        )
         for _ in range(2)
     )
 
     for name, tensor in first.items():
-        says = "moved since torch 2.13.0" if golden_seeds.moved(name, tensor[0]) else "as in torch 2.13.0"
+        says = (
+            "moved since torch 2.13.0" if golden_seeds.differs_from_recorded(name, tensor[0]) else "as in torch 2.13.0"
+        )
         cell = {"table": "seeded draws", "row": name, "column": "seed 0"}
         record_property("cell", {**cell, "passes": says, "fails": "not the same twice"})
         assert_distinct(*tensor)

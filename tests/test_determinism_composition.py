@@ -11,8 +11,8 @@ from conformance.implementations.ensemble import Ensemble
 from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same, unchanged
 from conformance.utils.module_state import copied, state_of
 from conformance.utils.pytree import is_inexact, tree_map
-from conformance.workloads.supervised import SupervisedTask, everything, output_and_buffers
-from conformance.workloads.training import DRAWS
+from conformance.workloads.supervised import SupervisedTask, member_output_and_buffers, member_results
+from conformance.workloads.training import ERROR_DRAWS
 
 each_case = pytest.mark.parametrize("case", training_cases.ALL, ids=str)
 
@@ -24,9 +24,9 @@ each_case = pytest.mark.parametrize("case", training_cases.ALL, ids=str)
 )
 def test_members_that_exchange_places_exchange_what_they_get(implementation, device, case, data, order):
     lesson = SupervisedTask(case, data, device)
-    expected = lesson.loop(everything)
+    expected = lesson.loop(member_results)
 
-    moved = lesson.of(order).everything(implementation)
+    moved = lesson.select(order).ensemble_results(implementation)
 
     back = torch.tensor(order, device=device).argsort()
     assert_distinct(*moved["output"])
@@ -50,9 +50,9 @@ SIZES = (
 def test_members_get_what_they_get_alone_in_ensembles_of_any_size(implementation, device, case, data, n, total):
     lesson = SupervisedTask(case, data, device, n=total)
     # Of so many members one loses by chance much more, or less, than its loop does.
-    expected = lesson.loop(everything, draws=DRAWS)
+    expected = lesson.loop(member_results, draws=ERROR_DRAWS)
 
-    found = [lesson.of(range(start, start + n)).everything(implementation) for start in range(0, total, n)]
+    found = [lesson.select(range(start, start + n)).ensemble_results(implementation) for start in range(0, total, n)]
 
     joined = tree_map(lambda *each: torch.cat(each), *found)
     assert_distinct(*joined["output"])
@@ -64,9 +64,9 @@ def test_members_get_what_they_get_alone_in_ensembles_of_any_size(implementation
 @pytest.mark.parametrize(("data", "chunk_size"), [(0, 1), (None, 2), (0, 3), (None, 4), (0, 100)])
 def test_members_get_what_they_get_alone_in_chunks_of_any_size(implementation, device, case, data, chunk_size):
     lesson = SupervisedTask(case, data, device)
-    expected = lesson.loop(everything)
+    expected = lesson.loop(member_results)
 
-    actual = lesson.everything(implementation, chunk_size=chunk_size)
+    actual = lesson.ensemble_results(implementation, chunk_size=chunk_size)
 
     assert_members_close(actual, expected, "result")
 
@@ -80,12 +80,12 @@ def test_members_get_what_they_get_alone_in_chunks_of_any_size(implementation, d
 )
 def test_other_company_changes_no_bit_of_what_a_member_gets(implementation, device, case, data, factor):
     lesson, kept = SupervisedTask(case, data, device), torch.tensor([0, 2, 4], device=device)
-    before = lesson.everything(implementation)
+    before = lesson.ensemble_results(implementation)
 
     for other in (1, 3):
         for tensor in filter(is_inexact, state_of(lesson.models[other]).values()):
             tensor.data.mul_(factor)
-    after = lesson.everything(implementation)
+    after = lesson.ensemble_results(implementation)
 
     assert_distinct(*before["output"])
     for other in (1, 3):
@@ -111,7 +111,7 @@ def lesson_of_copies(case, data, device, kind):
 @each_kind_of_copy
 def test_one_module_many_times_is_taken_for_an_ensemble(implementation, device, case, kind):
     lesson, model = lesson_of_copies(case, None, device, kind)
-    expected = lesson.loop(output_and_buffers)
+    expected = lesson.loop(member_output_and_buffers)
     ensemble = Ensemble(implementation, lesson.models)
 
     with unchanged(model):
@@ -159,7 +159,7 @@ def test_members_that_start_as_one_learn_apart(implementation, device, case, kin
     lesson, model = lesson_of_copies(case, 0, device, kind)
 
     with unchanged(model):
-        found = lesson.everything(implementation)
+        found = lesson.ensemble_results(implementation)
 
     assert len(found["gradients"]) == sum(parameter.requires_grad for parameter in model.parameters())
     for tensor in (found["output"], *found["gradients"].values()):

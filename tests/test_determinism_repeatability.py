@@ -10,8 +10,8 @@ from conformance.implementations.ensemble import Ensemble
 from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same
 from conformance.utils.pytree import tree_map
 from conformance.utils.torch_settings import Threads
-from conformance.workloads.supervised import SupervisedTask, everything, loss, output_and_buffers
-from conformance.workloads.training import learned, train
+from conformance.workloads.supervised import SupervisedTask, loss, member_output_and_buffers, member_results
+from conformance.workloads.training import train, training_result
 
 ADAM = OptimizerConfig("Adam", "tuned", optimizers.TUNED["Adam"])
 MANY = 1000  # samples, so that there is work for a second thread
@@ -69,7 +69,7 @@ def test_a_backward_pass_gives_the_same_again(implementation, device, case, samp
     lesson = SupervisedTask(case, data, device, torch.float32, samples=samples)
 
     with threads.at_work():
-        assert_repeated(lambda: lesson.everything(implementation)["gradients"])
+        assert_repeated(lambda: lesson.ensemble_results(implementation)["gradients"])
 
 
 @pytest.mark.requirement("determinism.repeated_grad")
@@ -97,7 +97,7 @@ def test_training_gives_the_same_again(implementation, device, case, samples, da
         train(optimizer, lambda _: lesson.losses(ensemble).sum(), range(3))
         for name, tensor in ensemble.trainable.items():
             assert_distinct(tensor, before[name])
-        return {**learned(ensemble.trainable, optimizer), "buffers": ensemble.buffers}
+        return {**training_result(ensemble.trainable, optimizer), "buffers": ensemble.buffers}
 
     with threads.at_work():
         assert_repeated(training)
@@ -109,7 +109,7 @@ def test_training_gives_the_same_again(implementation, device, case, samples, da
 def test_with_two_threads_members_answer_as_the_loop_does_with_one(implementation, device, case, samples, threads):
     lesson = SupervisedTask(case, 0, device, torch.float32, samples=samples)
     with Threads(1).at_work():
-        expected = lesson.loop(output_and_buffers)
+        expected = lesson.loop(member_output_and_buffers)
     ensemble = Ensemble(implementation, lesson.models)
 
     with threads.at_work():
@@ -130,9 +130,9 @@ LOOPS = [(case, samples, Threads(2 if case is training_cases.BATCH_NORM_TRAIN el
 def test_with_two_threads_members_get_the_loops_gradients(implementation, device, case, samples, of_loop, threads):
     lesson = SupervisedTask(case, 0, device, samples=samples)
     with of_loop.at_work():
-        expected = lesson.loop(everything)
+        expected = lesson.loop(member_results)
 
     with threads.at_work():
-        actual = lesson.everything(implementation)
+        actual = lesson.ensemble_results(implementation)
 
     assert_members_close(actual, expected, "result")

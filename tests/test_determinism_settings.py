@@ -16,7 +16,7 @@ from conformance.cases.data import draw
 from conformance.cases.members import MEMBERS
 from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same, refuses
 from conformance.utils.torch_settings import Threads, deterministic, settings
-from conformance.workloads.supervised import SupervisedTask, everything
+from conformance.workloads.supervised import SupervisedTask, member_results
 
 
 @pytest.mark.requirement("determinism.deterministic_algorithms")
@@ -24,10 +24,10 @@ from conformance.workloads.supervised import SupervisedTask, everything
 @pytest.mark.parametrize("data", [0, None], ids=["own", "shared"])
 def test_under_deterministic_algorithms_each_member_gets_what_the_loop_gets(implementation, device, case, data):
     lesson = SupervisedTask(case, data, device)
-    expected = lesson.loop(everything)
+    expected = lesson.loop(member_results)
 
     with deterministic():
-        actual, again = (lesson.everything(implementation) for _ in range(2))
+        actual, again = (lesson.ensemble_results(implementation) for _ in range(2))
 
     assert_members_close(actual, expected, "result")
     assert_same(again, actual, "result")

@@ -344,7 +344,7 @@ def test_gradients_are_those_of_numpy(implementation, device, size):
     grads = torch.autograd.grad((out * case.loss_weights).sum(), leaves)
 
     gradients = dict(zip([name for name, _ in named], grads, strict=True))
-    summaries = [golden.summary({name: g[i] for name, g in gradients.items()}) for i in range(len(case.models))]
+    summaries = [golden.summarize({name: g[i] for name, g in gradients.items()}) for i in range(len(case.models))]
     assert_members_close(tree_map(lambda *each: torch.stack(each), *expected.values), expected, "gradient of the loop")
     assert_members_close(tree_map(lambda *each: torch.stack(each), *summaries), expected, "gradient of the ensemble")
 
@@ -352,4 +352,4 @@ def test_gradients_are_those_of_numpy(implementation, device, size):
 def golden_gradients_of_one(model, given):
     named = dict(model.named_parameters())
     grads = torch.autograd.grad((model(given["x"]) * given["weights"]).sum(), list(named.values()))
-    return golden.summary(dict(zip(named, grads, strict=True)))
+    return golden.summarize(dict(zip(named, grads, strict=True)))

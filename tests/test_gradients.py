@@ -13,7 +13,7 @@ from conformance.numerics.assertions import assert_distinct, assert_members_clos
 from conformance.numerics.plain_loop import loop
 from conformance.utils.module_state import gradients_in
 from conformance.utils.pytree import tree_map
-from conformance.workloads.supervised import SupervisedTask, gradients, gradients_of, loss
+from conformance.workloads.supervised import SupervisedTask, ensemble_gradients, loss, member_gradients
 
 own_and_shared = pytest.mark.parametrize("data", [0, None], ids=["own", "shared"])
 each_case = pytest.mark.parametrize("case", training_cases.ALL, ids=str)
@@ -32,12 +32,12 @@ each_case_and_dtype = pytest.mark.parametrize(
 
 def assert_backward_is_the_loops(implementation, case, data, device, dtype, **options):
     lesson = SupervisedTask(case, data, device, dtype)
-    expected = lesson.loop(gradients)
+    expected = lesson.loop(member_gradients)
     ensemble = Ensemble(implementation, lesson.models)
 
     lesson.losses(ensemble, **options).sum().backward()
 
-    assert_members_close(gradients_of(ensemble), expected, "gradient")
+    assert_members_close(ensemble_gradients(ensemble), expected, "gradient")
 
 
 @pytest.mark.requirement("gradients.own_minibatch")
@@ -57,12 +57,12 @@ def test_each_member_gets_its_gradient_of_the_shared_minibatch(implementation, d
 @pytest.mark.parametrize("n", [1, 2, 23])
 def test_any_number_of_members_get_their_gradients(implementation, device, data, n):
     lesson = SupervisedTask(training_cases.LAYER_NORM, data, device, n=n)
-    expected = lesson.loop(gradients)
+    expected = lesson.loop(member_gradients)
     ensemble = Ensemble(implementation, lesson.models)
 
     lesson.losses(ensemble).sum().backward()
 
-    assert_members_close(gradients_of(ensemble), expected, "gradient")
+    assert_members_close(ensemble_gradients(ensemble), expected, "gradient")
 
 
 @pytest.mark.requirement("gradients.chunked")
@@ -147,7 +147,7 @@ def gradient_of_input_of_all(models, given):
 @own_and_shared
 def test_the_loss_of_one_member_is_nothing_to_the_others(implementation, device, case, data):
     lesson = SupervisedTask(case, data, device)
-    expected = lesson.loop(gradients)
+    expected = lesson.loop(member_gradients)
     ensemble = Ensemble(implementation, lesson.models)
     losses = lesson.losses(ensemble)
     found = {name: torch.zeros_like(tensor) for name, tensor in ensemble.trainable.items()}
@@ -175,7 +175,7 @@ def test_what_one_member_holds_is_in_no_other_gradient(implementation, device, w
     after = Ensemble(implementation, lesson.models)
     lesson.losses(after).sum().backward()
 
-    first, second = gradients_of(before), gradients_of(after)
+    first, second = ensemble_gradients(before), ensemble_gradients(after)
     assert_distinct(first["fc2.weight"][2], second["fc2.weight"][2])
     for name, gradient in second.items():
         for i in (0, 1, 3, 4):
@@ -191,13 +191,13 @@ WEIGHTS = (2.0, -0.5, 0.0, 3.0, 7.0)
 def test_the_weight_of_a_loss_scales_its_members_gradient(implementation, device, case, data):
     lesson = SupervisedTask(case, data, device)
     weights = torch.tensor(WEIGHTS, dtype=torch.float64, device=device)
-    given = [{**each, "weight": weight} for each, weight in zip(lesson.given, weights, strict=True)]
+    given = [{**each, "weight": weight} for each, weight in zip(lesson.member_data, weights, strict=True)]
     expected = loop(weighted_gradients, lesson.models, given)
     ensemble = Ensemble(implementation, lesson.models)
 
     (lesson.losses(ensemble) * weights).sum().backward()
 
-    assert_members_close(gradients_of(ensemble), expected, "gradient")
+    assert_members_close(ensemble_gradients(ensemble), expected, "gradient")
 
 
 def weighted_gradients(model, given):
@@ -212,12 +212,14 @@ def weighted_gradients(model, given):
 def test_the_mean_over_members_gives_each_an_nth_of_its_gradient(implementation, device, case, data, reduction):
     lesson = SupervisedTask(case, data, device)
     share = 1 if reduction == "sum" else MEMBERS
-    expected = lesson.loop(lambda model, given: tree_map(lambda gradient: gradient / share, gradients(model, given)))
+    expected = lesson.loop(
+        lambda model, given: tree_map(lambda gradient: gradient / share, member_gradients(model, given))
+    )
     ensemble = Ensemble(implementation, lesson.models)
 
     getattr(lesson.losses(ensemble), reduction)().backward()
 
-    assert_members_close(gradients_of(ensemble), expected, "gradient")
+    assert_members_close(ensemble_gradients(ensemble), expected, "gradient")
 
 
 @pytest.mark.requirement("gradients.accumulation")
@@ -232,7 +234,7 @@ def test_a_second_backward_adds_to_the_first(implementation, device, case, data)
     lesson.x = second_minibatch(lesson.x)
     lesson.losses(ensemble).sum().backward()
 
-    assert_members_close(gradients_of(ensemble), expected, "gradient")
+    assert_members_close(ensemble_gradients(ensemble), expected, "gradient")
 
 
 def second_minibatch(x):
@@ -241,8 +243,8 @@ def second_minibatch(x):
 
 
 def gradients_of_two_minibatches(model, given):
-    gradients(model, given)
-    return gradients(model, given | {"x": second_minibatch(given["x"])})
+    member_gradients(model, given)
+    return member_gradients(model, given | {"x": second_minibatch(given["x"])})
 
 
 @pytest.mark.requirement("gradients.zero_grad")
@@ -251,7 +253,7 @@ def gradients_of_two_minibatches(model, given):
 @pytest.mark.parametrize("set_to_none", [True, False], ids=["to-none", "to-zero"])
 def test_after_zero_grad_only_the_next_backward_counts(implementation, device, case, data, set_to_none):
     lesson = SupervisedTask(case, data, device)
-    expected = lesson.loop(lambda model, given: gradients(model, given | {"x": second_minibatch(given["x"])}))
+    expected = lesson.loop(lambda model, given: member_gradients(model, given | {"x": second_minibatch(given["x"])}))
     ensemble = Ensemble(implementation, lesson.models)
     optimizer = torch.optim.SGD(ensemble.trainable.values(), lr=1.0)
 
@@ -261,7 +263,7 @@ def test_after_zero_grad_only_the_next_backward_counts(implementation, device, c
     lesson.x = second_minibatch(lesson.x)
     lesson.losses(ensemble).sum().backward()
 
-    assert_members_close(gradients_of(ensemble), expected, "gradient")
+    assert_members_close(ensemble_gradients(ensemble), expected, "gradient")
 
 
 @pytest.mark.requirement("gradients.retain_graph")
@@ -269,14 +271,14 @@ def test_after_zero_grad_only_the_next_backward_counts(implementation, device, c
 @own_and_shared
 def test_a_retained_graph_gives_its_gradient_again(implementation, device, case, data):
     lesson = SupervisedTask(case, data, device)
-    expected = lesson.loop(gradients)
+    expected = lesson.loop(member_gradients)
     ensemble = Ensemble(implementation, lesson.models)
     total = lesson.losses(ensemble).sum()
 
     total.backward(retain_graph=True)
-    first = {name: gradient.clone() for name, gradient in gradients_of(ensemble).items()}
+    first = {name: gradient.clone() for name, gradient in ensemble_gradients(ensemble).items()}
     total.backward()
-    second = {name: gradient - first[name] for name, gradient in gradients_of(ensemble).items()}
+    second = {name: gradient - first[name] for name, gradient in ensemble_gradients(ensemble).items()}
 
     assert_members_close(first, expected, "first gradient")
     assert_members_close(second, expected, "second gradient")
@@ -297,7 +299,7 @@ def test_no_gradient_reaches_the_original_modules(implementation, device, case, 
         ensemble = Ensemble(implementation, lesson.models)
         lesson.losses(ensemble).sum().backward()
 
-    assert gradients_of(ensemble)
+    assert ensemble_gradients(ensemble)
 
 
 @pytest.mark.requirement("gradients.frozen")
@@ -308,7 +310,7 @@ def test_what_is_frozen_in_the_members_stays_without_gradient(implementation, de
 
     lesson.losses(ensemble).sum().backward()
 
-    assert list(gradients_of(ensemble)) == ["fc1.bias", "fc2.weight", "fc2.bias"]
+    assert list(ensemble_gradients(ensemble)) == ["fc1.bias", "fc2.weight", "fc2.bias"]
     assert not ensemble.params["fc1.weight"].requires_grad
     assert ensemble.params["fc1.weight"].grad is None
 
@@ -339,7 +341,7 @@ def test_a_penalty_on_the_gradient_has_a_gradient(implementation, device, case, 
     first = torch.autograd.grad(lesson.losses(ensemble).sum(), list(ensemble.trainable.values()), create_graph=True)
     sum(gradient.square().sum() for gradient in first).backward()
 
-    assert_members_close(gradients_of(ensemble), expected, "gradient of the penalty")
+    assert_members_close(ensemble_gradients(ensemble), expected, "gradient of the penalty")
 
 
 def gradients_of_penalty(model, given):

@@ -11,7 +11,7 @@ from conformance.cases import training_cases
 from conformance.cases.networks import LayerNormMLP
 from conformance.implementations.ensemble import Ensemble
 from conformance.numerics.assertions import assert_members_close, refuses
-from conformance.workloads.supervised import SupervisedTask, gradients, gradients_of
+from conformance.workloads.supervised import SupervisedTask, ensemble_gradients, member_gradients
 
 own_and_shared = pytest.mark.parametrize("data", [0, None], ids=["own", "shared"])
 each_case = pytest.mark.parametrize("case", training_cases.ALL, ids=str)
@@ -32,7 +32,7 @@ def test_what_backward_needs_may_be_packed_and_unpacked(implementation, device, 
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda kept: kept[0].to(kept[1])):
             return func(*args)
 
-    expected = lesson.loop(lambda model, given: under_hooks(gradients, model, given))
+    expected = lesson.loop(lambda model, given: under_hooks(member_gradients, model, given))
     ensemble = Ensemble(implementation, lesson.models)
 
     packed.clear()
@@ -40,7 +40,7 @@ def test_what_backward_needs_may_be_packed_and_unpacked(implementation, device, 
     losses.sum().backward()
 
     assert packed, "no tensor was packed"
-    assert_members_close(gradients_of(ensemble), expected, "gradient")
+    assert_members_close(ensemble_gradients(ensemble), expected, "gradient")
 
 
 @pytest.mark.requirement("gradients.anomaly_mode")
@@ -49,13 +49,13 @@ def test_what_backward_needs_may_be_packed_and_unpacked(implementation, device, 
 @pytest.mark.filterwarnings("ignore:Anomaly Detection has been enabled")
 def test_anomaly_mode_changes_no_gradient(implementation, device, case, data):
     lesson = SupervisedTask(case, data, device)
-    expected = lesson.loop(gradients)
+    expected = lesson.loop(member_gradients)
     ensemble = Ensemble(implementation, lesson.models)
 
     with torch.autograd.detect_anomaly():
         lesson.losses(ensemble).sum().backward()
 
-    assert_members_close(gradients_of(ensemble), expected, "gradient")
+    assert_members_close(ensemble_gradients(ensemble), expected, "gradient")
 
 
 @pytest.mark.requirement("gradients.anomaly_mode")
@@ -93,7 +93,7 @@ def test_no_grad_inside_cuts_what_it_covers_and_nothing_else(implementation, dev
 
 
 def gradients_that_there_are(model, given):
-    return {name: gradient for name, gradient in gradients(model, given).items() if gradient is not None}
+    return {name: gradient for name, gradient in member_gradients(model, given).items() if gradient is not None}
 
 
 @pytest.mark.requirement("gradients.no_grad")
@@ -148,7 +148,7 @@ def test_inference_mode_records_nothing(implementation, device, data, where):
 @own_and_shared
 def test_after_a_backward_that_fails_the_next_one_is_right(implementation, device, data):
     lesson = SupervisedTask(training_cases.LAYER_NORM, data, device)
-    expected = lesson.loop(gradients)
+    expected = lesson.loop(member_gradients)
     ensemble = Ensemble(implementation, lesson.models)
     out = lesson.losses(ensemble)
     out.register_hook(fail)
@@ -161,7 +161,7 @@ def test_after_a_backward_that_fails_the_next_one_is_right(implementation, devic
         )
     lesson.losses(ensemble).sum().backward()
 
-    assert_members_close(gradients_of(ensemble), expected, "gradient")
+    assert_members_close(ensemble_gradients(ensemble), expected, "gradient")
 
 
 def fail(_):

@@ -12,7 +12,7 @@ from conformance.numerics.assertions import assert_members_close
 from conformance.numerics.plain_loop import loop
 from conformance.reference.simple_cnn import SimpleCNN, small_cnn
 from conformance.utils.module_state import gradients_in
-from conformance.workloads.supervised import SupervisedTask, gradients_of
+from conformance.workloads.supervised import SupervisedTask, ensemble_gradients
 
 own_and_shared = pytest.mark.parametrize("data", [0, None], ids=["own", "shared"])
 
@@ -49,7 +49,7 @@ def test_losses_of_classes_and_values(implementation, device, data, name, reduct
     losses = ensemble.losses(of, lesson.x, lesson.target, data=data)
     losses.sum().backward()
 
-    assert_members_close({"loss": losses.detach(), "gradient": gradients_of(ensemble)}, expected, "result")
+    assert_members_close({"loss": losses.detach(), "gradient": ensemble_gradients(ensemble)}, expected, "result")
 
 
 @pytest.mark.requirement("gradients.losses")
@@ -79,7 +79,7 @@ def assert_cross_entropy_is_the_loops(implementation, device, factory, images, t
 
     ensemble.losses(F.cross_entropy, images, targets).sum().backward()
 
-    assert_members_close(gradients_of(ensemble), expected, "gradient")
+    assert_members_close(ensemble_gradients(ensemble), expected, "gradient")
 
 
 def gradients_of_cross_entropy(model, given):

@@ -13,8 +13,8 @@ from conformance.numerics.assertions import assert_distinct, assert_members_clos
 from conformance.numerics.plain_loop import loop
 from conformance.reference.functional_call import functional_call as reference_functional_call
 from conformance.utils.pytree import leaves, tree_map
-from conformance.workloads.derivatives import DERIVATIVES, tangents
-from conformance.workloads.supervised import SupervisedTask, gradients, loss
+from conformance.workloads.derivatives import DERIVATIVES, make_tangents
+from conformance.workloads.supervised import SupervisedTask, loss, member_gradients
 
 own_and_shared = pytest.mark.parametrize("data", [0, None], ids=["own", "shared"])
 each_pure_case = pytest.mark.parametrize("case", training_cases.PURE, ids=str)
@@ -47,7 +47,7 @@ def of_module(derivative):
 @pytest.mark.parametrize("name", DERIVATIVES)
 def test_the_transforms_of_a_plain_module_are_what_backward_gives(implementation, device, case, name):
     lesson = SupervisedTask(case, 0, device)
-    models, given = lesson.models[:3], lesson.given[:3]
+    models, given = lesson.models[:3], lesson.member_data[:3]
     expected = loop(of_module(DERIVATIVES[name].backward), models, given)
 
     each = [of_module(DERIVATIVES[name].func)(*pair) for pair in zip(models, given, strict=True)]
@@ -168,7 +168,7 @@ AROUND = {
         lambda at: (func(at) - target).square().flatten(-2).mean(-1).sum()
     )(at),
     "vjp": lambda func, at, target: torch.func.vjp(func, at)[1](target)[0],
-    "jvp": lambda func, at, _: torch.func.jvp(func, (at,), (tangents(at),)),
+    "jvp": lambda func, at, _: torch.func.jvp(func, (at,), (make_tangents(at),)),
 }
 
 
@@ -201,7 +201,7 @@ def test_a_transform_of_vmap_is_vmap_of_the_transform(implementation, device, ca
 @own_and_shared
 def test_the_jacobian_of_vmap_is_zero_between_members(implementation, device, data, transform):
     lesson = SupervisedTask(training_cases.LAYER_NORM, data, device)
-    expected = lesson.loop(gradients)
+    expected = lesson.loop(member_gradients)
     ensemble = Ensemble(implementation, lesson.models)
 
     def losses(params):
@@ -236,7 +236,7 @@ def test_tangents_flow_through_the_ensemble(implementation, device, case, data):
 
 
 def as_duals(params):
-    return {name: forward_ad.make_dual(tensor.detach(), tangents(tensor)) for name, tensor in params.items()}
+    return {name: forward_ad.make_dual(tensor.detach(), make_tangents(tensor)) for name, tensor in params.items()}
 
 
 def tangent_of_one(model, given):

@@ -6,9 +6,9 @@ from torch import nn
 
 from conformance.cases.members import MEMBERS
 from conformance.cases.operations import inplace_ops, out_variants, random_ops
-from conformance.cases.operations.inplace_op import tensors
+from conformance.cases.operations.inplace_op import make_operands
 from conformance.cases.operations.outcome import attempt
-from conformance.cases.operations.random_op import stacked
+from conformance.cases.operations.random_op import stack_values
 from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same, refuses
 from conformance.numerics.plain_loop import loop
 from conformance.report.tables import REFUSED, WRONG
@@ -17,10 +17,10 @@ from conformance.utils.pytree import tree_map
 TABLE = "in-place operations"
 EQUAL, SLOW = "equals the loop", "slow fallback"
 
-each_write = pytest.mark.parametrize("write", inplace_ops.WRITES, ids=str)
-each_behind_slice = pytest.mark.parametrize("write", inplace_ops.BEHIND_SLICES, ids=str)
+each_write = pytest.mark.parametrize("write", inplace_ops.INPLACE_OPERATIONS, ids=str)
+each_behind_slice = pytest.mark.parametrize("write", inplace_ops.INDEX_AFTER_SLICE, ids=str)
 each_reading = pytest.mark.parametrize(
-    "write", [it for it in (*inplace_ops.WRITES, *inplace_ops.BEHIND_SLICES) if it.operands], ids=str
+    "write", [it for it in (*inplace_ops.INPLACE_OPERATIONS, *inplace_ops.INDEX_AFTER_SLICE) if it.operands], ids=str
 )
 each_reshaping = pytest.mark.parametrize("write", inplace_ops.RESHAPING, ids=str)
 
@@ -57,7 +57,7 @@ def judged(outcome, write, column, record_property):
 
 def assert_written(implementation, device, record_property, write, *, shared):
     """The members' tensors are what the loop makes of them, for the function and for the caller."""
-    stacks = tensors(MEMBERS, device)
+    stacks = make_operands(MEMBERS, device)
     expected = alone(write, stacks, shared=shared)
     s, before = stacks[write.on].clone(), stacks[write.on].clone()
     read = {name: tensor[0] if shared else tensor for name, tensor in operands(write, stacks).items()}
@@ -84,10 +84,10 @@ def test_a_write_of_what_all_members_share_is_the_loops(implementation, device, 
 
 
 @pytest.mark.requirement("inplace.mapped")
-@pytest.mark.parametrize("write", [it for it in inplace_ops.WRITES[::12] if not it.refused], ids=str)
+@pytest.mark.parametrize("write", [it for it in inplace_ops.INPLACE_OPERATIONS[::12] if not it.refused], ids=str)
 @pytest.mark.parametrize("n", [1, 2, 23])
 def test_a_write_is_the_loops_for_any_number_of_members(implementation, device, write, n):
-    stacks = tensors(n, device)
+    stacks = make_operands(n, device)
     expected = alone(write, stacks)
     s = stacks[write.on].clone()
 
@@ -106,7 +106,7 @@ def test_a_write_at_an_index_behind_a_slice_is_the_loops(implementation, device,
 @pytest.mark.requirement("inplace.placed")
 @each_write
 def test_a_write_to_scattered_memory_is_the_loops(implementation, device, write):
-    stacks = tensors(MEMBERS, device)
+    stacks = make_operands(MEMBERS, device)
     expected = alone(write, stacks)
     memory = stacks[write.on].movedim(0, -1).repeat_interleave(2, -1)
     between = memory[..., 1::2].clone()
@@ -125,7 +125,7 @@ def test_a_write_to_scattered_memory_is_the_loops(implementation, device, write)
 @pytest.mark.requirement("inplace.unmapped")
 @each_reading
 def test_a_mapped_value_is_not_written_to_what_is_not_mapped(implementation, device, record_property, write):
-    stacks = tensors(MEMBERS, device)
+    stacks = make_operands(MEMBERS, device)
     s = stacks[write.on][0].clone()
     given = operands(write, stacks)
 
@@ -142,7 +142,7 @@ def test_a_mapped_value_is_not_written_to_what_is_not_mapped(implementation, dev
 
 @pytest.mark.requirement("inplace.operations_covered")
 def test_every_in_place_operation_of_this_torch_is_covered(implementation, record_property):
-    missing = inplace_ops.uncovered(random_ops.asked())
+    missing = inplace_ops.uncovered(random_ops.covered_operations())
     for name in missing:
         cell = {"table": TABLE, "row": name, "column": "mapped"}
         record_property("cell", {**cell, "passes": "not covered", "fails": "not covered"})
@@ -153,7 +153,7 @@ def test_every_in_place_operation_of_this_torch_is_covered(implementation, recor
 @pytest.mark.requirement("inplace.reshaping")
 @each_reshaping
 def test_a_change_of_shape_is_the_loops(implementation, device, record_property, write):
-    stacks = tensors(MEMBERS, device)
+    stacks = make_operands(MEMBERS, device)
     expected = alone(write, stacks)
 
     outcome = attempt(lambda: implementation.vmap(write.run)(stacks[write.on].clone(), operands(write, stacks)) + 0)
@@ -164,7 +164,7 @@ def test_a_change_of_shape_is_the_loops(implementation, device, record_property,
 
 @pytest.mark.requirement("inplace.reshaped_for_the_caller")
 def test_a_change_of_shape_reaches_the_caller(implementation, device):
-    s = tensors(MEMBERS, device)["x"].clone()
+    s = make_operands(MEMBERS, device)["x"].clone()
     before = s.clone()
 
     implementation.vmap(lambda s: s.t_())(s)
@@ -173,12 +173,12 @@ def test_a_change_of_shape_reaches_the_caller(implementation, device):
 
 
 @pytest.mark.requirement("inplace.out")
-@pytest.mark.parametrize("space", out_variants.SPACES)
+@pytest.mark.parametrize("space", out_variants.NAMESPACES)
 @pytest.mark.parametrize("mapped", [True, False], ids=["mapped-out", "shared-out"])
 def test_out_is_written_as_the_loop_writes_it_or_refused(implementation, device, record_property, space, mapped):
-    given = out_variants.tensors(MEMBERS, device)
+    given = out_variants.make_operands(MEMBERS, device)
     wrong = []
-    for into in out_variants.calls(space):
+    for into in out_variants.calls_of_namespace(space):
         says, why = called(implementation, into, given, mapped=mapped)
         cell = {"table": TABLE, "row": f"{into.name} (out)", "column": "mapped" if mapped else "not mapped"}
         record_property("cell", {**cell, "passes": says, "fails": says})
@@ -190,22 +190,22 @@ def test_out_is_written_as_the_loop_writes_it_or_refused(implementation, device,
 def called(implementation, into, given, *, mapped):
     """What the table says of one function, and why; with `mapped` each member has an `out` of its own."""
     one = [{name: tensor[i] for name, tensor in given.items()} for i in range(MEMBERS)]
-    zeros = [out_variants.zeros_like(attempt(lambda own=own: into.run(own)).answer()) for own in one]
-    target = stacked(zeros) if mapped else zeros[0]
+    zeros = [out_variants.zeros_like_tree(attempt(lambda own=own: into.run(own)).answer()) for own in one]
+    target = stack_values(zeros) if mapped else zeros[0]
 
     def written(target, given):
         into.run(given, target)
         return tree_map(torch.clone, target)
 
     def in_the_loop(_, own):
-        return written(out_variants.zeros_like(into.run(own)), own)
+        return written(out_variants.zeros_like_tree(into.run(own)), own)
 
     call = implementation.vmap(written, in_dims=(0 if mapped else None, 0))
     outcome = attempt(lambda: call(target, given))
 
     try:
         if outcome.refusal is not None:
-            assert_same(target, out_variants.zeros_like(target), "what was to be written to")
+            assert_same(target, out_variants.zeros_like_tree(target), "what was to be written to")
             return REFUSED, ""
         alone = attempt(lambda: loop(in_the_loop, [nn.Identity()] * MEMBERS, one))
         assert_members_close(outcome.value, alone.answer(), "out")

@@ -6,16 +6,16 @@ from torch import nn
 
 from conformance.cases.members import members
 from conformance.cases.operations import inplace_ops
-from conformance.cases.operations.inplace_gradients import Differentiated
-from conformance.cases.operations.inplace_op import tensors
+from conformance.cases.operations.inplace_gradients import InplaceGradient
+from conformance.cases.operations.inplace_op import make_operands
 from conformance.cases.operations.outcome import attempt
 from conformance.implementations.ensemble import Ensemble
 from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same, refuses
 from conformance.numerics.plain_loop import loop
 
-ANSWERED = [write for write in inplace_ops.WRITES if not write.refused]
+ANSWERED = [write for write in inplace_ops.INPLACE_OPERATIONS if not write.refused]
 each_write = pytest.mark.parametrize("write", [write for write in ANSWERED if write.on == "x"], ids=str)
-each_differentiated = pytest.mark.parametrize("differentiated", [Differentiated(it) for it in ANSWERED], ids=str)
+each_differentiated = pytest.mark.parametrize("differentiated", [InplaceGradient(it) for it in ANSWERED], ids=str)
 MEMBERS = 3  # there are many operations, and each is differentiated for every member three times
 STALE = "modified by an inplace operation"
 
@@ -23,7 +23,7 @@ STALE = "modified by an inplace operation"
 @pytest.mark.requirement("inplace.versions")
 @each_write
 def test_a_write_makes_an_older_backward_stale(implementation, device, write):
-    stacks = tensors(MEMBERS, device)
+    stacks = make_operands(MEMBERS, device)
     given = {name: stacks[name] for name in write.operands}
     s = stacks["x"].clone()
     weights = torch.ones_like(s, requires_grad=True)
@@ -41,7 +41,7 @@ def test_a_write_makes_an_older_backward_stale(implementation, device, write):
     "write", [write for write in inplace_ops.OPERATORS if write in ANSWERED and write.on == "x"], ids=str
 )
 def test_a_write_inside_makes_the_backward_stale(implementation, device, write):
-    stacks = tensors(MEMBERS, device)
+    stacks = make_operands(MEMBERS, device)
     given = {name: stacks[name] for name in write.operands}
     weights = torch.ones_like(stacks["x"], requires_grad=True)
 
@@ -69,7 +69,7 @@ VIEWS = {
 @pytest.mark.parametrize("write", VIEWS.values(), ids=VIEWS)
 @pytest.mark.parametrize("chunk_size", [None, 2])
 def test_a_write_to_a_view_makes_an_older_backward_stale(implementation, device, write, chunk_size):
-    s = tensors(MEMBERS, device)["x"].clone()
+    s = make_operands(MEMBERS, device)["x"].clone()
     weights = torch.ones_like(s, requires_grad=True)
     older = (weights * s).sum()
 
@@ -93,7 +93,7 @@ def by_loop(differentiated, stacks):
 @pytest.mark.requirement("inplace.gradients")
 @each_differentiated
 def test_backward_through_a_write_is_the_loops(implementation, device, differentiated):
-    write, stacks = differentiated.write, tensors(MEMBERS, device)
+    write, stacks = differentiated.write, make_operands(MEMBERS, device)
     given = {name: stacks[name] for name in write.operands}
     expected = by_loop(differentiated, stacks)
 
@@ -109,7 +109,7 @@ def test_backward_through_a_write_is_the_loops(implementation, device, different
 
 
 SOME = [
-    Differentiated(it)
+    InplaceGradient(it)
     for it in (*inplace_ops.METHODS[::6], *inplace_ops.OPERATORS[::5])
     if not it.refused and it.on == "x"
 ]
@@ -118,7 +118,7 @@ SOME = [
 @pytest.mark.requirement("inplace.gradients")
 @pytest.mark.parametrize("differentiated", SOME, ids=str)
 def test_grad_inside_through_a_write_is_the_loops(implementation, device, differentiated):
-    write, stacks = differentiated.write, tensors(MEMBERS, device)
+    write, stacks = differentiated.write, make_operands(MEMBERS, device)
     expected = by_loop(differentiated, stacks)
 
     mapped = implementation.vmap(differentiated.by_grad)

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from conformance.cases.operations.compile_source import function
-from conformance.cases.operations.inplace_op import numbers
+from conformance.cases.operations.compile_source import compile_function
+from conformance.cases.operations.inplace_op import consecutive_numbers
 from conformance.cases.operations.outcome import attempt
 from conformance.numerics.assertions import assert_distinct, assert_same, refuses
 
@@ -24,11 +24,11 @@ NESTED_WRITES = {
 def at(levels, device):
     """A tensor for every element of the levels at which it is mapped."""
     sizes = [size for size, dim in zip((OUTER, INNER), levels, strict=True) if dim == 0]
-    return numbers(device, *sizes, 2)
+    return consecutive_numbers(device, *sizes, 2)
 
 
 def written_by(code):
-    return function(code, ("s", "y"), {"torch": torch})
+    return compile_function(code, ("s", "y"), {"torch": torch})
 
 
 def write_in_two_levels(implementation, code, s, y, s_levels, y_levels):

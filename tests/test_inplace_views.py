@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from conformance.cases.members import MEMBERS
-from conformance.cases.operations.compile_source import function
-from conformance.cases.operations.inplace_op import numbers
+from conformance.cases.operations.compile_source import compile_function
+from conformance.cases.operations.inplace_op import consecutive_numbers
 from conformance.cases.operations.outcome import attempt
 from conformance.numerics.assertions import assert_distinct, assert_same, refuses
 
@@ -86,10 +86,10 @@ placed = pytest.mark.parametrize("dim", PLACES.values(), ids=PLACES)
 
 def assert_written(implementation, code, s, dim, **options):
     """The members' tensors, stacked along `dim` of `s`, are what the loop makes of them, for the caller too."""
-    v = numbers(s.device, MEMBERS) + 1
+    v = consecutive_numbers(s.device, MEMBERS) + 1
     i = torch.arange(MEMBERS, device=s.device) % 2
     theirs = s.clone()
-    written = function(code, ("s", "v", "i"), {"torch": torch})
+    written = compile_function(code, ("s", "v", "i"), {"torch": torch})
 
     def write(s, v, i):
         written(s, v, i)
@@ -122,7 +122,7 @@ def assert_reaches_nothing(implementation, code, s, dim):
 
 
 def placed_numbers(device, dim):
-    return numbers(device, MEMBERS, 2, 3).movedim(0, dim).contiguous()
+    return consecutive_numbers(device, MEMBERS, 2, 3).movedim(0, dim).contiguous()
 
 
 @pytest.mark.requirement("inplace.views")
@@ -210,7 +210,7 @@ def filled(make):
 @pytest.mark.requirement("inplace.made_inside")
 @pytest.mark.parametrize("make", MADE_FROM_MAPPED.values(), ids=MADE_FROM_MAPPED)
 def test_what_is_made_from_a_mapped_tensor_takes_a_write(implementation, device, make):
-    x, fill = numbers(device, MEMBERS, 3), filled(make)
+    x, fill = consecutive_numbers(device, MEMBERS, 3), filled(make)
 
     actual = implementation.vmap(fill)(x)
 
@@ -221,7 +221,7 @@ def test_what_is_made_from_a_mapped_tensor_takes_a_write(implementation, device,
 @pytest.mark.parametrize("make", MADE_FROM_NOTHING.values(), ids=MADE_FROM_NOTHING)
 def test_what_is_made_from_nothing_refuses_a_write(implementation, device, make):
     with refuses("not possible|device"):  # a device is what older releases do not find
-        implementation.vmap(filled(make))(numbers(device, MEMBERS, 3))
+        implementation.vmap(filled(make))(consecutive_numbers(device, MEMBERS, 3))
 
 
 @pytest.mark.requirement("inplace.chunks")

@@ -5,9 +5,9 @@ import pytest
 from conformance.cases.modules import coverage
 from conformance.cases.modules.case import ModuleCase
 from conformance.cases.modules.catalogue import CATALOGUE
-from conformance.cases.modules.refusals import crash, refusal
+from conformance.cases.modules.refusals import crash_reason, refusal_reason
 from conformance.checks import model_checks
-from conformance.checks.outcome import NotApplicableError, Outcome, judge
+from conformance.checks.outcome import NotApplicableError, Outcome, run_check
 
 TABLE = "modules"
 
@@ -26,17 +26,17 @@ each_of_integers = each(ModuleCase.takes_integers)
 
 def assert_right(check, implementation, device, record_property, case):
     """It is right, or refused as it is known to be; what the plain module can't do is not applicable."""
-    crashes = crash(check.__name__, case.name)
+    crashes = crash_reason(check.__name__, case.name)
     if crashes:
         raise NotApplicableError(crashes)
 
-    finding = judge(check, case, implementation, device)
+    finding = run_check(check, case, implementation, device)
 
     if finding.status is Outcome.NOT_APPLICABLE:
         raise NotApplicableError(finding.message)
     says = finding.status.value + " (slow fallback)" * bool(finding.slow and finding.status is Outcome.RIGHT)
     record_property("cell", {"table": TABLE, "row": case.name, "column": check.__name__, "passes": says, "fails": says})
-    known = refusal(check.__name__, case.name)
+    known = refusal_reason(check.__name__, case.name)
     allowed = {Outcome.RIGHT, *([Outcome.REFUSED] if known else [])}
     assert finding.status in allowed, f"{finding.status.value}: {finding.message}"
 
@@ -133,13 +133,13 @@ def test_a_base_on_meta_computes_with_the_stacked_state(implementation, device, 
 
 @pytest.mark.requirement("modules.covered")
 def test_every_class_of_this_torch_has_a_case(implementation):
-    missing = coverage.missing()
+    missing = coverage.uncovered_classes()
 
     assert not missing, f"not covered: {', '.join(missing)}"
 
 
 @pytest.mark.requirement("modules.functions_covered")
 def test_every_function_of_this_torch_has_a_case(implementation):
-    missing = coverage.missing_functions()
+    missing = coverage.uncovered_functions()
 
     assert not missing, f"not covered: {', '.join(missing)}"

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from torch.func import grad, jacrev, jvp
 
-from conformance.cases.data import SAMPLES, draw, tokens
+from conformance.cases.data import SAMPLES, draw, draw_tokens
 from conformance.cases.members import MEMBERS, members
 from conformance.cases.networks import TiedNet
 from conformance.implementations.ensemble import by_name
@@ -24,7 +24,7 @@ def sample_by_sample(model, x):
 @pytest.mark.parametrize("data", [0, None], ids=["own", "shared"])
 def test_members_outside_and_samples_inside(implementation, device, dtype, data):
     models = members(TiedNet, MEMBERS, device=device, dtype=dtype)
-    given_tokens = tokens(MEMBERS, SAMPLES, device=device)
+    given_tokens = draw_tokens(MEMBERS, SAMPLES, device=device)
     fmodel, params, buffers = implementation.combine(models)
 
     per_member = implementation.vmap(fmodel, in_dims=(None, None, 0))
@@ -39,7 +39,7 @@ def test_members_outside_and_samples_inside(implementation, device, dtype, data)
 @pytest.mark.requirement("nesting.members_of_samples")
 def test_samples_outside_and_members_inside(implementation, device, dtype):
     models = members(TiedNet, MEMBERS, device=device, dtype=dtype)
-    given_tokens = tokens(SAMPLES, device=device)
+    given_tokens = draw_tokens(SAMPLES, device=device)
     fmodel, params, buffers = implementation.combine(models)
 
     per_sample = implementation.vmap(fmodel, in_dims=(0, 0, None))
@@ -95,7 +95,7 @@ def loss_gradients(model, x):
 @pytest.mark.requirement("nesting.per_sample_gradients")
 def test_per_sample_gradients_of_an_ensemble(implementation, device, dtype):
     models = members(TiedNet, MEMBERS, device=device, dtype=dtype)
-    given_tokens = tokens(SAMPLES, device=device)
+    given_tokens = draw_tokens(SAMPLES, device=device)
     fmodel, params, buffers = implementation.combine(models)
 
     def loss(params, buffers, token):
@@ -112,7 +112,7 @@ def test_per_sample_gradients_of_an_ensemble(implementation, device, dtype):
 @pytest.mark.requirement("nesting.grid")
 def test_a_grid_of_ensembles(implementation, device):
     models = members(TiedNet, 2 * 3, device=device)
-    given_tokens, scales = tokens(SAMPLES, device=device), torch.tensor([1.0, 2.0], device=device)
+    given_tokens, scales = draw_tokens(SAMPLES, device=device), torch.tensor([1.0, 2.0], device=device)
     fmodel, params, buffers = implementation.combine(models)
 
     def folded(state):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from conformance.cases import smooth_cases
-from conformance.cases.numeric_settings import AUTOCASTS, BACKENDS, LIBRARIES, PLAIN
+from conformance.cases.numeric_settings import AUTOCASTS, BACKENDS, LIBRARIES, NO_SETTING
 from conformance.cases.training_cases import LAYER_NORM
 from conformance.numerics.assertions import assert_distinct, assert_members_close
 from conformance.workloads import precision
@@ -38,7 +38,7 @@ def setups(*cases):
 
 def own_and_shared(*found):
     """With a minibatch for each member in each of these setups, and without settings with one for all too."""
-    pairs = [*((0, setup) for setup in found), *((None, setup) for setup in found if setup.setting is PLAIN)]
+    pairs = [*((0, setup) for setup in found), *((None, setup) for setup in found if setup.setting is NO_SETTING)]
     names = [f"{'own' if data == 0 else 'shared'}-{setup}" for data, setup in pairs]
     return pytest.mark.parametrize(("data", "setup"), pairs, ids=names)
 
@@ -50,7 +50,9 @@ def own_and_shared(*found):
 def test_the_plain_loop_is_right_to_rounding(implementation, device, setup):
     exercise = PrecisionRun(setup, 0, device)
 
-    answers = [exercise.loop(quantity) for quantity in (precision.ensemble_outputs, precision.learned)]
+    answers = [
+        exercise.loop(quantity) for quantity in (precision.output_under_setting, precision.gradients_under_setting)
+    ]
 
     assert_distinct(*(value["output"] for value in answers[0].values))
     assert_distinct(*(value["input"] for value in answers[1].values))
@@ -60,9 +62,9 @@ def test_the_plain_loop_is_right_to_rounding(implementation, device, setup):
 @own_and_shared(*setups(*smooth_cases.PURE), *COMPLEX)
 def test_the_output_is_the_loops_to_rounding(implementation, device, setup, data):
     exercise = PrecisionRun(setup, data, device)
-    expected = exercise.loop(precision.ensemble_outputs)
+    expected = exercise.loop(precision.output_under_setting)
 
-    actual = exercise.answered(implementation)
+    actual = exercise.ensemble_output(implementation)
 
     assert_distinct(*actual["output"])
     assert_members_close(actual, expected, "result")
@@ -72,13 +74,13 @@ def test_the_output_is_the_loops_to_rounding(implementation, device, setup, data
 @own_and_shared(*setups(smooth_cases.SMOOTH_NORM))
 def test_the_statistics_of_batch_norm_are_the_loops_to_rounding(implementation, device, setup, data):
     exercise = PrecisionRun(setup, data, device)
-    expected = exercise.loop(precision.ensemble_outputs)
+    expected = exercise.loop(precision.output_under_setting)
 
-    actual = exercise.answered(implementation)
+    actual = exercise.ensemble_output(implementation)
 
     for name, buffer in actual["buffers"].items():
         assert_distinct(*buffer)
-        assert_distinct(buffer, torch.stack([model.get_buffer(name) for model in exercise.lesson.models]))
+        assert_distinct(buffer, torch.stack([model.get_buffer(name) for model in exercise.task.models]))
     assert_members_close(actual, expected, "result")
 
 
@@ -86,9 +88,9 @@ def test_the_statistics_of_batch_norm_are_the_loops_to_rounding(implementation, 
 @pytest.mark.parametrize("setup", [*setups(*smooth_cases.ALL), *COMPLEX], ids=str)
 def test_backward_gives_parameters_and_minibatches_the_loops_gradient(implementation, device, setup):
     exercise = PrecisionRun(setup, 0, device)
-    expected = exercise.loop(precision.learned)
+    expected = exercise.loop(precision.gradients_under_setting)
 
-    actual = exercise.learned(implementation)
+    actual = exercise.ensemble_gradients(implementation)
 
     assert_distinct(*actual["input"])
     assert_members_close(actual, expected, "gradient")
@@ -98,9 +100,9 @@ def test_backward_gives_parameters_and_minibatches_the_loops_gradient(implementa
 @own_and_shared(*setups(*smooth_cases.PURE), *COMPLEX)
 def test_grad_inside_vmap_is_the_gradient_of_the_loop(implementation, device, setup, data):
     exercise = PrecisionRun(setup, data, device)
-    expected = exercise.loop(precision.differentiated)
+    expected = exercise.loop(precision.grad_under_setting)
 
-    actual = exercise.differentiated(implementation)
+    actual = exercise.ensemble_grad(implementation)
 
     assert_distinct(*actual["input"])
     assert_members_close(actual, expected, "gradient")
@@ -112,12 +114,12 @@ def test_grad_inside_vmap_is_the_gradient_of_the_loop(implementation, device, se
 )
 def test_a_step_leaves_the_parameters_and_the_momentum_of_the_loop(implementation, device, setup):
     exercise = PrecisionRun(setup, 0, device)
-    expected = exercise.loop(precision.stepped)
+    expected = exercise.loop(precision.step_under_setting)
 
-    actual = exercise.stepped(implementation)
+    actual = exercise.ensemble_step(implementation)
 
     for name, parameter in actual["params"].items():
-        assert_distinct(parameter, torch.stack([model.get_parameter(name) for model in exercise.lesson.models]))
+        assert_distinct(parameter, torch.stack([model.get_parameter(name) for model in exercise.task.models]))
     assert_members_close(actual, expected, "learned")
 
 
@@ -125,9 +127,12 @@ def test_a_step_leaves_the_parameters_and_the_momentum_of_the_loop(implementatio
 @pytest.mark.parametrize("setup", under(torch.float64, SETTINGS, *smooth_cases.ALL), ids=str)
 def test_no_setting_makes_float64_coarser(implementation, device, setup):
     exercise = PrecisionRun(setup, 0, device)
-    output, gradients = exercise.loop(precision.ensemble_outputs), exercise.loop(precision.learned)
+    output, gradients = exercise.loop(precision.output_under_setting), exercise.loop(precision.gradients_under_setting)
 
-    actual_output, actual_gradients = exercise.answered(implementation), exercise.learned(implementation)
+    actual_output, actual_gradients = (
+        exercise.ensemble_output(implementation),
+        exercise.ensemble_gradients(implementation),
+    )
 
     assert_members_close(actual_output, output, "result")
     assert_members_close(actual_gradients, gradients, "gradient")

@@ -5,7 +5,7 @@ import torch
 
 from conformance.cases import smooth_cases
 from conformance.cases.members import MEMBERS
-from conformance.cases.numeric_settings import AUTOCASTS, LIBRARIES, PLAIN
+from conformance.cases.numeric_settings import AUTOCASTS, LIBRARIES, NO_SETTING
 from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same
 from conformance.utils.torch_settings import Threads, deterministic
 from conformance.workloads import precision
@@ -18,18 +18,18 @@ own_and_shared = pytest.mark.parametrize("data", [0, None], ids=["own", "shared"
 @pytest.mark.parametrize(
     "setup",
     [
-        Setup(smooth_cases.LONG, dtype, setting)
+        Setup(smooth_cases.LONG_SUM, dtype, setting)
         for dtype in (torch.bfloat16, torch.float16)
-        for setting in (PLAIN, *LIBRARIES)
+        for setting in (NO_SETTING, *LIBRARIES)
     ],
     ids=str,
 )
 @own_and_shared
 def test_long_sums_are_accumulated_as_in_the_loop(implementation, device, setup, data):
     exercise = PrecisionRun(setup, data, device)
-    expected = exercise.loop(precision.ensemble_outputs)
+    expected = exercise.loop(precision.output_under_setting)
 
-    actual = exercise.answered(implementation)
+    actual = exercise.ensemble_output(implementation)
 
     assert_distinct(*actual["output"])
     assert_members_close(actual, expected, "result")
@@ -41,10 +41,16 @@ def test_long_sums_are_accumulated_as_in_the_loop(implementation, device, setup,
 def test_what_threads_share_out_is_the_loops_to_rounding(implementation, device, dtype, threads):
     exercise = PrecisionRun(Setup(smooth_cases.WIDE, dtype), 0, device, samples=101)
     with Threads(1).at_work():
-        output, gradients = exercise.loop(precision.ensemble_outputs), exercise.loop(precision.learned)
+        output, gradients = (
+            exercise.loop(precision.output_under_setting),
+            exercise.loop(precision.gradients_under_setting),
+        )
 
     with threads.at_work():
-        actual_output, actual_gradients = exercise.answered(implementation), exercise.learned(implementation)
+        actual_output, actual_gradients = (
+            exercise.ensemble_output(implementation),
+            exercise.ensemble_gradients(implementation),
+        )
 
     assert MEMBERS * 101 * 131 > 2 * 32768, "no second thread has anything to do"
     assert_members_close(actual_output, output, "result")
@@ -64,7 +70,10 @@ def test_a_run_that_is_repeated_is_bitwise_the_same(implementation, device, setu
     exercise = PrecisionRun(setup, 0, device)
 
     with deterministic():
-        first, again = ({**exercise.answered(implementation), **exercise.learned(implementation)} for _ in range(2))
+        first, again = (
+            {**exercise.ensemble_output(implementation), **exercise.ensemble_gradients(implementation)}
+            for _ in range(2)
+        )
 
     assert_distinct(*first["output"])
     assert_same(again, first, "result")

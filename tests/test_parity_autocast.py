@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from conformance.cases.data import draw
 from conformance.cases.members import MEMBERS
 from conformance.cases.numeric_settings import AUTOCASTS, CALL, COARSER, EVERYTHING, LIBRARIES, MEMBER
-from conformance.cases.operations.autocast_ops import OPERATIONS, Autocasted
+from conformance.cases.operations.autocast_ops import OPERATIONS, AutocastOperation
 from conformance.numerics.assertions import assert_distinct, assert_members_close
 from conformance.numerics.plain_loop import loop
 from conformance.utils.torch_settings import settings
@@ -19,8 +19,8 @@ from conformance.utils.torch_settings import settings
 @pytest.mark.requirement("parity.autocast_operations")
 @pytest.mark.parametrize(
     ("scope", "operation"),
-    [(CALL, Autocasted(name, dtype)) for name in OPERATIONS for dtype in (torch.bfloat16, torch.float16)]
-    + [(MEMBER, Autocasted(name, torch.bfloat16)) for name in OPERATIONS],
+    [(CALL, AutocastOperation(name, dtype)) for name in OPERATIONS for dtype in (torch.bfloat16, torch.float16)]
+    + [(MEMBER, AutocastOperation(name, torch.bfloat16)) for name in OPERATIONS],
     ids=str,
 )
 # vmap runs some operations member by member, and says that this is slow.

@@ -11,7 +11,13 @@ from conformance.numerics.assertions import assert_distinct, assert_members_clos
 from conformance.utils.module_state import copied, state_of
 from conformance.utils.pytree import leaves
 from conformance.utils.rng import state
-from conformance.workloads.supervised import SupervisedTask, everything, forward, gradients_of, output_and_buffers
+from conformance.workloads.supervised import (
+    SupervisedTask,
+    ensemble_gradients,
+    member_output,
+    member_output_and_buffers,
+    member_results,
+)
 
 cpu = pytest.mark.parametrize("place", [CPU], ids=str)
 both_places = pytest.mark.parametrize("place", [CPU, NEXT], ids=str)
@@ -42,7 +48,7 @@ def test_models_built_elsewhere_are_stacked_on_the_device(implementation, device
         actual = {"output": ensemble(lesson.x), "buffers": ensemble.buffers}
 
     assert_slices(ensemble.params, [dict(model.named_parameters()) for model in lesson.models])
-    assert_members_close(actual, lesson.loop(output_and_buffers))
+    assert_members_close(actual, lesson.loop(member_output_and_buffers))
 
 
 @pytest.mark.requirement("parity.moved")
@@ -75,8 +81,10 @@ def test_gradients_flow_back_to_where_the_stack_is(implementation, device, place
     lesson.losses(ensemble).sum().backward()
 
     ensemble.params = stack
-    expected = lesson.everything(implementation)["gradients"]
-    assert_same(gradients_of(ensemble), {name: tensor.to(place.beside(device)) for name, tensor in expected.items()})
+    expected = lesson.ensemble_results(implementation)["gradients"]
+    assert_same(
+        ensemble_gradients(ensemble), {name: tensor.to(place.beside(device)) for name, tensor in expected.items()}
+    )
 
 
 @pytest.mark.requirement("parity.mixed_devices")
@@ -116,7 +124,7 @@ def created(lesson, ensemble):
 
 def everything_at_once(lesson, ensemble):
     lesson.losses(ensemble).sum().backward()
-    return {**gradients_of(ensemble), **ensemble.params, **ensemble.buffers}
+    return {**ensemble_gradients(ensemble), **ensemble.params, **ensemble.buffers}
 
 
 def by_grad(lesson, ensemble):
@@ -171,7 +179,7 @@ def test_a_device_that_is_not_the_current_one_answers_for_itself(implementation,
         actual = [Ensemble(implementation, each.models)(each.x) for each in (lesson, beside)]
 
     for each, out in zip((lesson, beside), actual, strict=True):
-        assert_members_close(out, each.loop(forward))
+        assert_members_close(out, each.loop(member_output))
 
 
 @pytest.mark.requirement("parity.own_generator")
@@ -193,7 +201,7 @@ def test_a_draw_on_the_device_leaves_other_generators_alone(implementation, devi
 @both_places
 def test_models_written_back_elsewhere_are_the_members(implementation, device, place):
     lesson = lesson_on(device, BATCH_NORM_TRAIN)
-    expected = lesson.loop(everything)
+    expected = lesson.loop(member_results)
     ensemble = Ensemble(implementation, lesson.models)
 
     ensemble(lesson.x)
@@ -205,4 +213,4 @@ def test_models_written_back_elsewhere_are_the_members(implementation, device, p
 
     buffers = {name: torch.stack([dict(model.named_buffers())[name] for model in back]) for name in ensemble.buffers}
     moved = {name: tensor.to(device) for name, tensor in buffers.items()}
-    assert_members_close({**lesson.everything(implementation), "buffers": moved}, expected)
+    assert_members_close({**lesson.ensemble_results(implementation), "buffers": moved}, expected)

@@ -34,15 +34,18 @@ def channels_last(images):
 @pytest.mark.parametrize("what", ["images", "weights", "both"])
 def test_channels_last_changes_no_number(implementation, device, setup, what):
     exercise = PrecisionRun(setup, 0, device)
-    lesson = exercise.lesson
+    lesson = exercise.task
     if what != "images":
         lesson.models = [model.to(memory_format=torch.channels_last) for model in lesson.models]
         assert not all(parameter.is_contiguous() for parameter in lesson.models[0].parameters())
     if what != "weights":
         lesson.x = channels_last(lesson.x)
-    output, gradients = exercise.loop(precision.ensemble_outputs), exercise.loop(precision.learned)
+    output, gradients = exercise.loop(precision.output_under_setting), exercise.loop(precision.gradients_under_setting)
 
-    actual_output, actual_gradients = exercise.answered(implementation), exercise.learned(implementation)
+    actual_output, actual_gradients = (
+        exercise.ensemble_output(implementation),
+        exercise.ensemble_gradients(implementation),
+    )
 
     assert_distinct(*actual_output["output"])
     assert_members_close(actual_output, output, "result")

@@ -19,7 +19,7 @@ from conformance.devices.features import (
 )
 from conformance.implementations.ensemble import Ensemble
 from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same
-from conformance.workloads.supervised import SupervisedTask, everything, forward
+from conformance.workloads.supervised import SupervisedTask, member_output, member_results
 
 each_case = pytest.mark.parametrize("case", [LAYER_NORM, BATCH_NORM_TRAIN], ids=str)
 
@@ -35,9 +35,9 @@ def test_on_another_stream_it_learns_what_the_loop_learns(implementation, device
     lesson = SupervisedTask(case, 0, device, dtype=torch.float32)
 
     with on_a_stream(device):
-        actual = lesson.everything(implementation)
+        actual = lesson.ensemble_results(implementation)
 
-    assert_members_close(actual, lesson.loop(everything))
+    assert_members_close(actual, lesson.loop(member_results))
 
 
 @pytest.mark.requirement("parity.synchronized")
@@ -71,9 +71,9 @@ def test_a_captured_call_replays_for_the_state_and_minibatches_of_the_day(implem
         x.neg_()
         graph.replay()
 
-    assert_members_close(first, lesson.loop(forward))
+    assert_members_close(first, lesson.loop(member_output))
     lesson.models, lesson.x = later, -lesson.x
-    assert_members_close(out, lesson.loop(forward))
+    assert_members_close(out, lesson.loop(member_output))
 
 
 class Wide(nn.Module):

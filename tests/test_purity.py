@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from conformance.cases.data import SAMPLES, draw
 from conformance.cases.members import MEMBERS, members
-from conformance.cases.side_effects import Applying, OnNumpy
+from conformance.cases.side_effects import LinearThenBody, NumpyFunction
 from conformance.implementations.ensemble import Ensemble
 from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same, refuses, unchanged
 from conformance.numerics.plain_loop import loop
@@ -28,7 +28,7 @@ def forward(model, x):
 
 def assert_refused(implementation, device, body, word):
     """Plain members do it; the ensemble is refused with that word, and nothing shows of the attempt."""
-    models = members(partial(Applying, body), MEMBERS, device=device)
+    models = members(partial(LinearThenBody, body), MEMBERS, device=device)
     x = draw(MEMBERS, SAMPLES, 3, device=device)
     ensemble = Ensemble(implementation, models)
     before = {name: tensor.clone() for name, tensor in ensemble.detached.items()}
@@ -45,7 +45,7 @@ def assert_refused(implementation, device, body, word):
 
 def assert_is_the_loop(implementation, device, body, data=0):
     """The ensemble does what plain members do, on minibatches of their own or on one for all."""
-    models = members(partial(Applying, body), MEMBERS, device=device)
+    models = members(partial(LinearThenBody, body), MEMBERS, device=device)
     x = draw(MEMBERS, SAMPLES, 3, device=device) if data == 0 else draw(SAMPLES, 3, device=device)
     expected = loop(forward, models, list(x) if data == 0 else [x] * MEMBERS)
 
@@ -60,7 +60,7 @@ def assert_is_the_loop(implementation, device, body, data=0):
     float=lambda h, _: h * float(h.sum()),
     int=lambda h, _: h * int(h.sum()),
     tolist=lambda h, _: h + len(h.tolist()),
-    numpy=OnNumpy(lambda h, _: h + h.detach().cpu().numpy().max()),
+    numpy=NumpyFunction(lambda h, _: h + h.detach().cpu().numpy().max()),
     math=lambda h, _: h * math.exp(h.sum()),
     format=lambda h, _: h * len(f"{h.sum():.2f}"),
     range=lambda h, _: h * sum(1 for _ in range(h[0].argmax())),
@@ -172,7 +172,7 @@ def test_masks_and_indices_do_what_decisions_can_not(implementation, device, bod
     grad_mode=lambda h, _: h if torch.is_grad_enabled() else -h,
 )
 def test_what_is_the_same_for_all_members_may_decide(implementation, device, body):
-    models = members(partial(Applying, body), MEMBERS, device=device, dtype=torch.float64)
+    models = members(partial(LinearThenBody, body), MEMBERS, device=device, dtype=torch.float64)
     x = draw(MEMBERS, SAMPLES, 3, device=device, dtype=torch.float64)
     expected = loop(forward, models, list(x))
 
@@ -186,7 +186,7 @@ def test_what_is_the_same_for_all_members_may_decide(implementation, device, bod
 @bodies(
     item=lambda h, x: h * x.sum().item(),
     tolist=lambda h, x: h * x[0].tolist()[0],
-    numpy=OnNumpy(lambda h, x: h * float(x.cpu().numpy().max())),
+    numpy=NumpyFunction(lambda h, x: h * float(x.cpu().numpy().max())),
     **{"if": lambda h, x: h if x[0, 0] > 0 else -h.exp()},
     nonzero=lambda h, x: h[x[:, 0].argsort().nonzero()[:, 0]],
     unique=lambda h, x: h.sum() * x.sign().unique(),
@@ -200,7 +200,9 @@ def test_shared_data_may_decide(implementation, device, body):
 @pytest.mark.requirement("purity.requires_grad")
 def test_inside_no_tensor_says_that_it_requires_gradients(implementation, device):
     said = []
-    models = members(partial(Applying, lambda h, _: said.append((h.requires_grad, h.grad_fn)) or h), 2, device=device)
+    models = members(
+        partial(LinearThenBody, lambda h, _: said.append((h.requires_grad, h.grad_fn)) or h), 2, device=device
+    )
     ensemble = Ensemble(implementation, models)
 
     out = ensemble(draw(SAMPLES, 3, device=device), None)

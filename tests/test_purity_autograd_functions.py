@@ -6,79 +6,79 @@ import pytest
 import torch
 
 from conformance.cases.autograd_functions import (
-    Doubling,
     Generated,
+    InplaceDouble,
+    InplaceExp,
     OldStyle,
     Ruled,
     RuledAndGenerated,
-    Scaled,
+    ScaledProduct,
     WithoutRule,
-    Writing,
-    exp,
-    ruled,
+    make_body,
+    make_own_rule,
 )
 from conformance.cases.data import SAMPLES, draw
 from conformance.cases.members import MEMBERS, members
-from conformance.cases.side_effects import Applying, minibatches, squares, value_and_gradients
+from conformance.cases.side_effects import LinearThenBody, make_minibatches, output_and_gradients, sum_of_squares
 from conformance.implementations.ensemble import Ensemble
 from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same, refuses, unchanged
 from conformance.numerics.plain_loop import loop
-from conformance.workloads.supervised import gradients_of
+from conformance.workloads.supervised import ensemble_gradients
 
 own_and_shared = pytest.mark.parametrize("data", [0, None], ids=["own", "shared"])
 named = {"ids": lambda function: function.__name__}
 
 
 def applying(body, device):
-    return members(partial(Applying, body), MEMBERS, device=device, dtype=torch.float64)
+    return members(partial(LinearThenBody, body), MEMBERS, device=device, dtype=torch.float64)
 
 
 def assert_learns(implementation, models, data, device):
     """Output and gradients, by backward and by `torch.func.grad` inside, are the loop's."""
-    x, inputs = minibatches(data, device)
-    expected = loop(value_and_gradients, models, inputs)
+    x, inputs = make_minibatches(data, device)
+    expected = loop(output_and_gradients, models, inputs)
     ensemble = Ensemble(implementation, models)
 
     out = ensemble(x, data)
-    squares(out).backward()
-    inside = ensemble.map(torch.func.grad(lambda *args: squares(ensemble.member(*args))), x, data=data)
+    sum_of_squares(out).backward()
+    inside = ensemble.map(torch.func.grad(lambda *args: sum_of_squares(ensemble.member(*args))), x, data=data)
 
     assert_distinct(*out)
-    for found in (gradients_of(ensemble), inside):
+    for found in (ensemble_gradients(ensemble), inside):
         assert_members_close({"out": out, "gradients": found}, expected, "result")
 
 
 @pytest.mark.requirement("purity.function_of_old_style")
 @own_and_shared
 def test_a_function_without_setup_context_is_refused(implementation, device, data):
-    models = applying(exp(OldStyle), device)
+    models = applying(make_body(OldStyle), device)
     ensemble = Ensemble(implementation, models)
 
     with unchanged(*models), refuses("setup_context"):
-        ensemble(minibatches(data, device)[0], data)
+        ensemble(make_minibatches(data, device)[0], data)
 
 
 @pytest.mark.requirement("purity.function_without_rule")
 @own_and_shared
 @pytest.mark.parametrize("function", [WithoutRule, RuledAndGenerated], **named)
 def test_a_function_without_one_rule_is_refused(implementation, device, data, function):
-    models = applying(exp(function), device)
+    models = applying(make_body(function), device)
     ensemble = Ensemble(implementation, models)
 
     with unchanged(*models), refuses("generate_vmap_rule"):
-        ensemble(minibatches(data, device)[0], data)
+        ensemble(make_minibatches(data, device)[0], data)
 
 
 @pytest.mark.requirement("purity.function_generated")
 @own_and_shared
 def test_a_function_with_a_generated_rule_learns_as_in_the_loop(implementation, device, data):
-    assert_learns(implementation, applying(exp(Generated), device), data, device)
+    assert_learns(implementation, applying(make_body(Generated), device), data, device)
 
 
 @pytest.mark.requirement("purity.function_generated")
 @own_and_shared
 def test_a_generated_rule_takes_several_inputs_and_what_is_no_tensor(implementation, device, data):
-    models = applying(lambda h, x: torch.stack(Scaled.apply(h, x.sum(1, keepdim=True), 3.0)), device)
+    models = applying(lambda h, x: torch.stack(ScaledProduct.apply(h, x.sum(1, keepdim=True), 3.0)), device)
 
     assert_learns(implementation, models, data, device)
 
@@ -86,8 +86,8 @@ def test_a_generated_rule_takes_several_inputs_and_what_is_no_tensor(implementat
 @pytest.mark.requirement("purity.function_jvp")
 @pytest.mark.parametrize("function", [Generated, Ruled], **named)
 def test_a_function_has_each_members_derivative_in_forward_mode(implementation, device, function):
-    models = applying(exp(function), device)
-    x, inputs = minibatches(0, device)
+    models = applying(make_body(function), device)
+    x, inputs = make_minibatches(0, device)
     expected = loop(lambda model, row: torch.func.jvp(model, (row,), (row.cos(),)), models, inputs)
     ensemble = Ensemble(implementation, models)
 
@@ -100,15 +100,15 @@ def test_a_function_has_each_members_derivative_in_forward_mode(implementation, 
 @pytest.mark.requirement("purity.function_ruled")
 @own_and_shared
 def test_a_function_with_its_own_rule_learns_as_in_the_loop(implementation, device, data):
-    assert_learns(implementation, applying(exp(Ruled), device), data, device)
+    assert_learns(implementation, applying(make_body(Ruled), device), data, device)
 
 
 @pytest.mark.requirement("purity.function_ruled")
 @pytest.mark.parametrize("dim", [0, 1, 2, -1])
 def test_a_rule_may_return_its_members_along_any_dimension(implementation, device, dim):
-    function = ruled("Moved", lambda out, was: (out.movedim(was, dim), dim))
+    function = make_own_rule("Moved", lambda out, was: (out.movedim(was, dim), dim))
 
-    assert_learns(implementation, applying(exp(function), device), 0, device)
+    assert_learns(implementation, applying(make_body(function), device), 0, device)
 
 
 RANDOMNESS = ("error", "different", "same")
@@ -153,13 +153,13 @@ RULES = {
 @pytest.mark.requirement("purity.function_rule_refused")
 @pytest.mark.parametrize("returned", RULES.values(), ids=RULES)
 def test_a_rule_that_returns_what_makes_no_sense_is_refused(implementation, device, returned):
-    function = ruled("Senseless", returned)
-    ensemble = Ensemble(implementation, applying(exp(function), device))
+    function = make_own_rule("Senseless", returned)
+    ensemble = Ensemble(implementation, applying(make_body(function), device))
 
     with pytest.raises((RuntimeError, ValueError, TypeError, IndexError, AttributeError)):
-        ensemble(minibatches(0, device)[0])
+        ensemble(make_minibatches(0, device)[0])
 
-    assert_learns(implementation, applying(exp(Ruled), device), 0, device)
+    assert_learns(implementation, applying(make_body(Ruled), device), 0, device)
 
 
 WRONG_SIZES = {"fewer": lambda out, dim: (out[:2], 0), "moved": lambda out, dim: (out, 1)}
@@ -169,7 +169,7 @@ WRONG_SIZES = {"fewer": lambda out, dim: (out[:2], 0), "moved": lambda out, dim:
 @pytest.mark.parametrize("used", [True, False], ids=["used", "returned"])
 @pytest.mark.parametrize("returned", WRONG_SIZES.values(), ids=WRONG_SIZES)
 def test_a_rule_that_returns_another_number_of_members_is_refused(implementation, device, returned, used):
-    function = ruled("Resized", returned)
+    function = make_own_rule("Resized", returned)
 
     with refuses("size"):
         implementation.vmap(lambda row: function.apply(row) + row if used else function.apply(row))(
@@ -180,10 +180,10 @@ def test_a_rule_that_returns_another_number_of_members_is_refused(implementation
 @pytest.mark.requirement("purity.function_in_place")
 @own_and_shared
 def test_a_function_that_writes_to_its_input_learns_as_in_the_loop(implementation, device, data):
-    assert_learns(implementation, applying(exp(Writing), device), data, device)
+    assert_learns(implementation, applying(make_body(InplaceExp), device), data, device)
 
 
 @pytest.mark.requirement("purity.function_in_place_generated")
 @own_and_shared
 def test_a_function_that_writes_with_a_generated_rule_learns_as_in_the_loop(implementation, device, data):
-    assert_learns(implementation, applying(exp(Doubling), device), data, device)
+    assert_learns(implementation, applying(make_body(InplaceDouble), device), data, device)

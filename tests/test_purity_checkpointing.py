@@ -8,11 +8,11 @@ import torch.utils.checkpoint
 
 from conformance.cases.members import MEMBERS, members
 from conformance.cases.networks import LayerNormMLP
-from conformance.cases.side_effects import minibatches, squares, value_and_gradients
+from conformance.cases.side_effects import make_minibatches, output_and_gradients, sum_of_squares
 from conformance.implementations.ensemble import Ensemble
 from conformance.numerics.assertions import assert_distinct, assert_members_close, refuses, unchanged
 from conformance.numerics.plain_loop import loop
-from conformance.workloads.supervised import gradients_of
+from conformance.workloads.supervised import ensemble_gradients
 
 own_and_shared = pytest.mark.parametrize("data", [0, None], ids=["own", "shared"])
 
@@ -32,11 +32,11 @@ class Checkpointed(LayerNormMLP):
 @own_and_shared
 def test_a_checkpoint_in_a_member_is_refused(implementation, device, data):
     models = members(partial(Checkpointed, False), MEMBERS, device=device, dtype=torch.float64)
-    x, _ = minibatches(data, device)
+    x, _ = make_minibatches(data, device)
     ensemble = Ensemble(implementation, models)
 
     with unchanged(*models), refuses("checkpoint|escaped|saved tensor hooks|SaveInputs"):
-        ensemble.map(lambda *args: squares(ensemble.member(*args)), x, data=data).sum().backward()
+        ensemble.map(lambda *args: sum_of_squares(ensemble.member(*args)), x, data=data).sum().backward()
 
 
 @pytest.mark.requirement("purity.checkpoint_under_grad")
@@ -48,7 +48,9 @@ def test_a_checkpoint_in_a_member_is_refused_under_grad(implementation, device, 
 
     with unchanged(*models), refuses("setup_context|saved tensor hooks|SaveInputs"):
         ensemble.map(
-            torch.func.grad(lambda *args: squares(ensemble.member(*args))), minibatches(data, device)[0], data=data
+            torch.func.grad(lambda *args: sum_of_squares(ensemble.member(*args))),
+            make_minibatches(data, device)[0],
+            data=data,
         )
 
 
@@ -60,14 +62,14 @@ def test_a_reentrant_checkpoint_in_a_member_is_refused(implementation, device, d
     ensemble = Ensemble(implementation, models)
 
     with unchanged(*models), refuses("setup_context"):
-        ensemble(minibatches(data, device)[0], data)
+        ensemble(make_minibatches(data, device)[0], data)
 
 
 @pytest.mark.requirement("purity.checkpoint_without_gradients")
 @own_and_shared
 def test_without_gradients_a_checkpoint_changes_nothing(implementation, device, data):
     models = members(partial(Checkpointed, False), MEMBERS, device=device, dtype=torch.float64)
-    x, inputs = minibatches(data, device)
+    x, inputs = make_minibatches(data, device)
     expected = loop(lambda model, row: model(row), models, inputs)
     ensemble = Ensemble(implementation, models)
 
@@ -83,14 +85,14 @@ def test_without_gradients_a_checkpoint_changes_nothing(implementation, device, 
 @pytest.mark.parametrize("use_reentrant", [True, False], ids=["reentrant", "not-reentrant"])
 def test_a_checkpoint_around_the_ensemble_gives_the_gradients_of_the_loop(implementation, device, data, use_reentrant):
     models = members(LayerNormMLP, MEMBERS, device=device, dtype=torch.float64)
-    x, inputs = minibatches(data, device)
-    expected = loop(value_and_gradients, models, inputs)
+    x, inputs = make_minibatches(data, device)
+    expected = loop(output_and_gradients, models, inputs)
     ensemble = Ensemble(implementation, models)
 
     # The reentrant kind wants an input that requires gradients.
     out = torch.utils.checkpoint.checkpoint(
         lambda x: ensemble(x, data), x.requires_grad_(), use_reentrant=use_reentrant
     )
-    squares(out).backward()
+    sum_of_squares(out).backward()
 
-    assert_members_close({"out": out, "gradients": gradients_of(ensemble)}, expected, "result")
+    assert_members_close({"out": out, "gradients": ensemble_gradients(ensemble)}, expected, "result")

@@ -7,7 +7,7 @@ import torch
 
 from conformance.cases.data import SAMPLES, draw
 from conformance.cases.members import MEMBERS, members
-from conformance.cases.side_effects import Applying, Tallying, normalizing
+from conformance.cases.side_effects import BufferCounter, LinearThenBody, make_normalization
 from conformance.implementations.ensemble import Ensemble
 from conformance.numerics.assertions import assert_members_close, assert_same, refuses, unchanged
 from conformance.numerics.plain_loop import loop
@@ -63,7 +63,7 @@ WAYS = {
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 def test_after_an_exception_in_forward_everything_is_as_before(implementation, device, way, error):
     bomb, bases = Bomb(), []
-    models = members(partial(Applying, bomb.body()), MEMBERS, device=device)
+    models = members(partial(LinearThenBody, bomb.body()), MEMBERS, device=device)
     for model in models:
         model.register_forward_pre_hook(lambda module, _: bases.append(module))
     x = draw(MEMBERS, SAMPLES, 3, device=device)
@@ -100,7 +100,7 @@ SABOTAGE = {
 def test_after_a_layer_that_fails_everything_is_as_before(implementation, device, sabotage):
     error, spoil = SABOTAGE[sabotage]
     armed, bases = [], []
-    models = members(partial(Applying, lambda h, _: torch.tanh(h)), MEMBERS, device=device)
+    models = members(partial(LinearThenBody, lambda h, _: torch.tanh(h)), MEMBERS, device=device)
     for model in models:
         model.register_forward_pre_hook(lambda module, _: bases.append(module))
         model.fc.register_forward_pre_hook(lambda module, args: spoil(module, args) if armed else None)
@@ -127,7 +127,7 @@ def test_after_a_layer_that_fails_everything_is_as_before(implementation, device
 )
 def test_what_was_written_before_an_exception_stays_written(implementation, device, chunk_size, at, counts):
     bomb = Bomb()
-    ensemble = Ensemble(implementation, members(partial(Tallying, bomb.body()), MEMBERS, device=device))
+    ensemble = Ensemble(implementation, members(partial(BufferCounter, bomb.body()), MEMBERS, device=device))
     x = draw(MEMBERS, SAMPLES, 3, device=device)
     bomb.error, bomb.at = ZeroDivisionError, at
 
@@ -140,7 +140,7 @@ def test_what_was_written_before_an_exception_stays_written(implementation, devi
 @pytest.mark.requirement("purity.partial_writes")
 def test_batch_norm_that_is_refused_has_counted_its_call(implementation, device):
     ensemble = Ensemble(
-        implementation, members(partial(normalizing, "BatchNorm1d", {"momentum": None}), 2, device=device)
+        implementation, members(partial(make_normalization, "BatchNorm1d", {"momentum": None}), 2, device=device)
     )
     before = {name: tensor.clone() for name, tensor in ensemble.buffers.items()}
 

@@ -9,11 +9,11 @@ from torch.nn.modules.module import register_module_forward_hook
 from conformance.cases.data import SAMPLES, draw
 from conformance.cases.members import MEMBERS, members
 from conformance.cases.networks import LayerNormMLP
-from conformance.cases.side_effects import Applying, minibatches, squares, value_and_gradients
+from conformance.cases.side_effects import LinearThenBody, make_minibatches, output_and_gradients, sum_of_squares
 from conformance.implementations.ensemble import Ensemble
 from conformance.numerics.assertions import assert_distinct, assert_members_close, refuses, unchanged
 from conformance.numerics.plain_loop import loop
-from conformance.workloads.supervised import gradients_of
+from conformance.workloads.supervised import ensemble_gradients
 
 
 def forward(model, x):
@@ -21,7 +21,7 @@ def forward(model, x):
 
 
 def gradients(model, x):
-    return value_and_gradients(model, x)["gradients"]
+    return output_and_gradients(model, x)["gradients"]
 
 
 FORWARD_HOOKS = {
@@ -121,9 +121,9 @@ def test_backward_hooks_of_members_change_gradients_as_in_the_loop(implementatio
     expected = loop(gradients, models, list(x))
     ensemble = Ensemble(implementation, models)
 
-    ensemble.map(lambda *args: squares(ensemble.member(*args)), x).sum().backward()
+    ensemble.map(lambda *args: sum_of_squares(ensemble.member(*args)), x).sum().backward()
 
-    assert_members_close(gradients_of(ensemble), expected, "gradient")
+    assert_members_close(ensemble_gradients(ensemble), expected, "gradient")
 
 
 @pytest.mark.requirement("purity.backward_hooks_under_grad")
@@ -136,7 +136,7 @@ def test_backward_hooks_of_members_are_refused_under_grad(implementation, device
     x = draw(MEMBERS, SAMPLES, 3, device=device)
 
     with unchanged(*models), refuses("setup_context"):
-        ensemble.map(torch.func.grad(lambda *args: squares(ensemble.member(*args))), x)
+        ensemble.map(torch.func.grad(lambda *args: sum_of_squares(ensemble.member(*args))), x)
 
 
 def hooked(h, _):
@@ -148,7 +148,7 @@ def hooked(h, _):
 @pytest.mark.requirement("purity.tensor_hooks")
 @pytest.mark.parametrize("ask", [hooked, lambda h, _: h.retain_grad() or h], ids=["register_hook", "retain_grad"])
 def test_a_hook_on_a_mapped_tensor_is_refused(implementation, device, ask):
-    ensemble = Ensemble(implementation, members(partial(Applying, ask), MEMBERS, device=device))
+    ensemble = Ensemble(implementation, members(partial(LinearThenBody, ask), MEMBERS, device=device))
 
     with refuses("hook|retain_grad"):
         ensemble(draw(MEMBERS, SAMPLES, 3, device=device))
@@ -157,12 +157,12 @@ def test_a_hook_on_a_mapped_tensor_is_refused(implementation, device, ask):
 @pytest.mark.requirement("purity.tensor_hooks_under_grad")
 @pytest.mark.parametrize("data", [0, None], ids=["own", "shared"])
 def test_a_hook_on_a_tensor_under_grad_is_each_members(implementation, device, data):
-    models = members(partial(Applying, hooked), MEMBERS, device=device, dtype=torch.float64)
-    x, inputs = minibatches(data, device)
+    models = members(partial(LinearThenBody, hooked), MEMBERS, device=device, dtype=torch.float64)
+    x, inputs = make_minibatches(data, device)
     expected = loop(gradients, models, inputs)
     ensemble = Ensemble(implementation, models)
 
-    found = ensemble.map(torch.func.grad(lambda *args: squares(ensemble.member(*args))), x, data=data)
+    found = ensemble.map(torch.func.grad(lambda *args: sum_of_squares(ensemble.member(*args))), x, data=data)
 
     assert_distinct(*found["fc.weight"])
     assert_members_close(found, expected, "gradient")
@@ -181,10 +181,10 @@ def test_a_hook_on_the_stack_sees_and_changes_the_gradients_of_all_members(imple
         return gradient * factors[:, None, None]
 
     ensemble.params["fc1.weight"].register_hook(scale)
-    ensemble.map(lambda *args: squares(ensemble.member(*args)), x).sum().backward()
+    ensemble.map(lambda *args: sum_of_squares(ensemble.member(*args)), x).sum().backward()
 
     assert seen == [(MEMBERS, 11, 3)]
-    assert_members_close(gradients_of(ensemble), expected, "gradient")
+    assert_members_close(ensemble_gradients(ensemble), expected, "gradient")
 
 
 def scaled_gradients(model, given):

@@ -8,7 +8,7 @@ import torch
 
 from conformance.cases.data import SAMPLES, draw
 from conformance.cases.members import MEMBERS, members
-from conformance.cases.side_effects import OnNumpy, Remembering
+from conformance.cases.side_effects import LastOutputAdder, NumpyFunction
 from conformance.implementations.ensemble import Ensemble
 from conformance.numerics.assertions import assert_same, refuses
 
@@ -39,7 +39,7 @@ def uses(**named):
     compare=lambda t: t > 0,
     item=lambda t: t.sum().item(),
     tolist=lambda t: t.tolist(),
-    numpy=OnNumpy(lambda t: t.cpu().numpy()),
+    numpy=NumpyFunction(lambda t: t.cpu().numpy()),
     if_=lambda t: bool(t[0] > 0),
     tensor=torch.tensor,
     copy_=lambda t: torch.zeros(3, device=t.device).copy_(t),
@@ -116,8 +116,8 @@ def test_a_tensor_that_escaped_is_refused_in_another_call(implementation, device
 @pytest.mark.requirement("purity.escaped_into_next_call")
 @pytest.mark.parametrize("n", [MEMBERS, 2], ids=["as_many", "fewer"])
 def test_a_tensor_that_escaped_into_an_attribute_is_refused_in_another_call(implementation, device, n):
-    ensemble = Ensemble(implementation, members(Remembering, MEMBERS, device=device))
-    others = Ensemble(implementation, members(Remembering, n, seed=1, device=device))
+    ensemble = Ensemble(implementation, members(LastOutputAdder, MEMBERS, device=device))
+    others = Ensemble(implementation, members(LastOutputAdder, n, seed=1, device=device))
     x = draw(SAMPLES, 3, device=device)
     ensemble(x, None)
 

@@ -7,7 +7,7 @@ import torch
 
 from conformance.cases.data import SAMPLES, draw
 from conformance.cases.members import MEMBERS, members
-from conformance.cases.side_effects import normalizing
+from conformance.cases.side_effects import make_normalization
 from conformance.implementations.ensemble import Ensemble
 from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same, refuses, unchanged
 from conformance.numerics.plain_loop import loop
@@ -42,7 +42,9 @@ CALLS = 3
 
 
 def made(kind, options, device, train):
-    models = [model.train(train) for model in members(partial(normalizing, kind, options), MEMBERS, device=device)]
+    models = [
+        model.train(train) for model in members(partial(make_normalization, kind, options), MEMBERS, device=device)
+    ]
     return models, draw(MEMBERS, CALLS, SAMPLES, *SHAPES[kind], device=device) * 2 + 1
 
 

@@ -7,7 +7,7 @@ import torch
 
 from conformance.cases.data import SAMPLES, draw
 from conformance.cases.members import MEMBERS, members
-from conformance.cases.side_effects import Applying, Counting, Keeping
+from conformance.cases.side_effects import AttributeCounter, BufferWriter, LinearThenBody
 from conformance.implementations.ensemble import Ensemble
 from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same
 from conformance.numerics.plain_loop import loop
@@ -26,7 +26,7 @@ def test_what_forward_does_in_python_happens_once_a_chunk(implementation, device
         print("called")  # noqa: T201 - it is what is asked about
         return h
 
-    models = members(partial(Applying, body), MEMBERS, device=device)
+    models = members(partial(LinearThenBody, body), MEMBERS, device=device)
 
     out = Ensemble(implementation, models)(draw(MEMBERS, SAMPLES, 3, device=device), chunk_size=chunk_size)
 
@@ -39,7 +39,7 @@ def test_what_forward_does_in_python_happens_once_a_chunk(implementation, device
 @chunked
 def test_an_iterator_gives_one_item_to_all_members_of_a_chunk(implementation, device, chunk_size, calls):
     factors = iter(range(1, 100))
-    models = members(partial(Applying, lambda h, _: torch.tanh(h) * next(factors)), MEMBERS, device=device)
+    models = members(partial(LinearThenBody, lambda h, _: torch.tanh(h) * next(factors)), MEMBERS, device=device)
     x = draw(MEMBERS, SAMPLES, 3, device=device)
     size = min(chunk_size or MEMBERS, MEMBERS)
     inputs = [(row, 1 + i // size) for i, row in enumerate(x)]
@@ -54,7 +54,7 @@ def test_an_iterator_gives_one_item_to_all_members_of_a_chunk(implementation, de
 @pytest.mark.requirement("purity.attributes")
 @chunked
 def test_a_counter_that_is_an_attribute_counts_the_chunks_of_all_calls(implementation, device, chunk_size, calls):
-    models = members(Counting, MEMBERS, device=device)
+    models = members(AttributeCounter, MEMBERS, device=device)
     ensemble, x = Ensemble(implementation, models), draw(MEMBERS, SAMPLES, 3, device=device)
     size = min(chunk_size or MEMBERS, MEMBERS)
     expected = [
@@ -71,7 +71,7 @@ def test_a_counter_that_is_an_attribute_counts_the_chunks_of_all_calls(implement
 
 @pytest.mark.requirement("purity.written_buffers")
 def test_a_buffer_that_is_written_is_each_members(implementation, device):
-    models = members(Keeping, MEMBERS, device=device)
+    models = members(BufferWriter, MEMBERS, device=device)
     xs = draw(MEMBERS, 3, SAMPLES, 3, device=device)
     expected = loop(lambda model, x: {"out": model(x[0]), "written": model.written}, models, list(xs))
     ensemble = Ensemble(implementation, models)
@@ -84,7 +84,7 @@ def test_a_buffer_that_is_written_is_each_members(implementation, device):
 
 @pytest.mark.requirement("purity.written_buffers")
 def test_a_buffer_that_is_written_goes_on_from_call_to_call(implementation, device):
-    models = members(Keeping, MEMBERS, device=device)
+    models = members(BufferWriter, MEMBERS, device=device)
     xs = draw(MEMBERS, 3, SAMPLES, 3, device=device)
     # What is replaced is put back before each call, as in the ensemble it is lost after each.
     expected = loop(written_in_turn, models, list(xs))
@@ -106,7 +106,7 @@ def written_in_turn(model, xs):
 
 @pytest.mark.requirement("purity.replaced_buffers")
 def test_a_buffer_that_is_replaced_is_lost_after_the_call(implementation, device):
-    models = members(Keeping, MEMBERS, device=device)
+    models = members(BufferWriter, MEMBERS, device=device)
     x = draw(MEMBERS, SAMPLES, 3, device=device)
     ensemble = Ensemble(implementation, models)
     before = ensemble.buffers["replaced"].clone()
@@ -133,7 +133,7 @@ def test_a_buffer_that_is_replaced_is_each_members_where_it_is_returned(implemen
     assert_members_close(outs, expected)
 
 
-class Returning(Keeping):
+class Returning(BufferWriter):
     """A Keeping that returns what it replaces, too."""
 
     def forward(self, x):
@@ -164,7 +164,7 @@ def test_a_mapped_tensor_shows_the_values_of_all_members(implementation, device,
 def test_a_module_shows_itself_inside(implementation, device, part):
     show = {"module": repr, "parameters": lambda m: str(list(m.parameters())), "state": lambda m: str(m.state_dict())}
     shown = []
-    models = members(partial(Applying, lambda h, _: h), MEMBERS, device=device)
+    models = members(partial(LinearThenBody, lambda h, _: h), MEMBERS, device=device)
     for model in models:
         model.register_forward_pre_hook(lambda module, _: shown.append(show[part](module)))
     ensemble, x = Ensemble(implementation, models), draw(MEMBERS, SAMPLES, 3, device=device)

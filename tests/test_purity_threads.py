@@ -9,7 +9,7 @@ import torch
 
 from conformance.cases.data import SAMPLES, draw
 from conformance.cases.members import MEMBERS, members
-from conformance.cases.side_effects import Meeting
+from conformance.cases.side_effects import PausingNet
 from conformance.implementations.ensemble import Ensemble
 from conformance.numerics.assertions import assert_members_close, unchanged
 from conformance.numerics.plain_loop import loop
@@ -64,7 +64,7 @@ def meeting(gate, seed, device):
     def meet():  # a function, since a deep copy of a module would copy the gate with its method
         gate.meet()
 
-    factory = partial(Meeting, meet)
+    factory = partial(PausingNet, meet)
     return members(factory, MEMBERS, seed=seed, device=device), draw(MEMBERS, SAMPLES, 3, seed=seed, device=device)
 
 

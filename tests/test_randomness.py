@@ -9,21 +9,21 @@ from conformance.cases.operations.outcome import attempt
 from conformance.cases.operations.random_op import (
     OWN,
     SHARED,
-    answered,
-    drawn,
-    given,
-    numbers,
-    operands,
-    seeded,
-    stacked,
+    draw_from_state,
+    draw_with_vmap,
+    drawn_numbers,
+    make_inputs,
+    member_inputs,
+    stack_values,
+    was_accepted,
 )
 from conformance.numerics.assertions import DECISIVE, assert_distinct, assert_same, refuses
 from conformance.report.tables import REFUSED, WRONG
 from conformance.utils.pytree import tree_map
 from conformance.utils.rng import restore, state
 
-each_draw = pytest.mark.parametrize("draw", random_ops.DRAWS, ids=str)
-each_operation = pytest.mark.parametrize("draw", [*random_ops.DRAWS, *random_ops.COMPOSITES], ids=str)
+each_draw = pytest.mark.parametrize("draw", random_ops.RANDOM_OPERATIONS, ids=str)
+each_operation = pytest.mark.parametrize("draw", [*random_ops.RANDOM_OPERATIONS, *random_ops.COMPOSITES], ids=str)
 each_composite = pytest.mark.parametrize("draw", random_ops.COMPOSITES, ids=str)
 each_attention = pytest.mark.parametrize("draw", random_ops.ATTENTION, ids=str)
 each_recurrent = pytest.mark.parametrize("draw", random_ops.RECURRENT, ids=str)
@@ -41,14 +41,14 @@ def judged(outcome, draw, column, answer, record_property):
     fails = REFUSED if outcome.refusal else WRONG
     cell = {"table": TABLE, "row": draw.name, "column": column, "passes": says, "fails": fails}
     record_property("cell", cell)
-    return answered(outcome, draw, column)
+    return was_accepted(outcome, draw, column)
 
 
 def assert_nothing_drawn(implementation, device, record_property, draw, whose):
-    x = operands(MEMBERS, device)
+    x = make_inputs(MEMBERS, device)
     before = state(device)
 
-    outcome = attempt(lambda: drawn(implementation, draw.one, x, whose, "error"))
+    outcome = attempt(lambda: draw_with_vmap(implementation, draw.one, x, whose, "error"))
 
     says = REFUSED if outcome.refusal else "drawn"
     cell = {"table": TABLE, "row": draw.name, "column": f"error, {whose}", "passes": says, "fails": says}
@@ -82,13 +82,13 @@ def test_in_mode_error_dropout_in_attention_is_refused(implementation, device, r
 def drawn_by_all(implementation, device, draw, x, whose, mode, **options):
     """What came of a call, and where the generator stood before it and after it."""
     start = state(device)
-    outcome = attempt(lambda: drawn(implementation, draw.one, x, whose, mode, **options))
+    outcome = attempt(lambda: draw_with_vmap(implementation, draw.one, x, whose, mode, **options))
     return outcome, start, state(device)
 
 
 def assert_plain(device, draw, xs, outcome, start, end):
     """Every member got what it draws alone, and the generator moved once."""
-    assert_same(outcome.answer(), stacked([seeded(draw, own, start) for own in xs]))
+    assert_same(outcome.answer(), stack_values([draw_from_state(draw, own, start) for own in xs]))
     assert_same(end, state(device))
 
 
@@ -98,19 +98,19 @@ def assert_stacked(device, draw, batches, outcome, start, end):
     expected = [draw.all(batch.clone()) for batch in batches]
     assert_same(outcome.answer(), tree_map(lambda *each: torch.cat(each), *expected))
     assert_same(end, state(device))
-    assert_distinct(*numbers(outcome.value))
+    assert_distinct(*drawn_numbers(outcome.value))
 
 
 def assert_one_plain_draw(implementation, device, record_property, draw, whose):
     """In mode same."""
-    x = operands(MEMBERS, device)
+    x = make_inputs(MEMBERS, device)
 
     outcome, start, end = drawn_by_all(implementation, device, draw, x, whose, "same")
 
     if judged(outcome, draw, f"same, {whose}", ONE, record_property):
-        xs = given(x, whose)
+        xs = member_inputs(x, whose)
         assert_plain(device, draw, xs, outcome, start, end)
-        assert_distinct(numbers(seeded(draw, xs[-1], start)), numbers(draw.one(xs[-1])))
+        assert_distinct(drawn_numbers(draw_from_state(draw, xs[-1], start)), drawn_numbers(draw.one(xs[-1])))
 
 
 @pytest.mark.requirement("randomness.same")
@@ -129,31 +129,31 @@ def test_in_mode_same_attention_drops_by_one_plain_draw(implementation, device, 
 
 def assert_one_stacked_draw(implementation, device, record_property, draw, whose):
     """In mode different."""
-    x = operands(MEMBERS, device)
+    x = make_inputs(MEMBERS, device)
 
     outcome, start, end = drawn_by_all(implementation, device, draw, x, whose, "different")
 
     if judged(outcome, draw, f"different, {whose}", STACKED, record_property):
-        assert_stacked(device, draw, [stacked(given(x, whose))], outcome, start, end)
+        assert_stacked(device, draw, [stack_values(member_inputs(x, whose))], outcome, start, end)
 
 
 def assert_one_or_distinct(implementation, device, record_property, draw, whose, mode):
     """Twice the same under a seed, and by the mode one draw for all members, or one for each."""
-    x = operands(1, device).repeat(MEMBERS, 1, 1)
+    x = make_inputs(1, device).repeat(MEMBERS, 1, 1)
 
     outcome, start, end = drawn_by_all(implementation, device, draw, x, whose, mode)
 
     answer = "one draw" if mode == "same" else "distinct draws"
     if judged(outcome, draw, f"{mode}, {whose}", answer, record_property):
         restore(start)
-        again = attempt(lambda: drawn(implementation, draw.one, x, whose, mode))
+        again = attempt(lambda: draw_with_vmap(implementation, draw.one, x, whose, mode))
         assert_same(again.value, outcome.value)
         assert_same(end, state(device))
         if mode == "different":
-            assert_distinct(*numbers(outcome.value))
+            assert_distinct(*drawn_numbers(outcome.value))
         else:
-            other = attempt(lambda: drawn(implementation, draw.one, x, whose, mode))
-            assert_alike(numbers(outcome.value), numbers(other.value))
+            other = attempt(lambda: draw_with_vmap(implementation, draw.one, x, whose, mode))
+            assert_alike(drawn_numbers(outcome.value), drawn_numbers(other.value))
 
 
 def assert_alike(values, other):
@@ -177,7 +177,9 @@ def test_in_mode_different_attention_drops_by_one_stacked_draw(implementation, d
 
 
 SOME = [
-    draw for draw in random_ops.DRAWS if draw.name in ("torch.rand", "torch.randn_like", "Tensor.uniform_", "F.dropout")
+    draw
+    for draw in random_ops.RANDOM_OPERATIONS
+    if draw.name in ("torch.rand", "torch.randn_like", "Tensor.uniform_", "F.dropout")
 ]
 
 
@@ -185,7 +187,7 @@ SOME = [
 @pytest.mark.parametrize("draw", SOME, ids=str)
 @pytest.mark.parametrize("n", [1, 2, 23])
 def test_in_mode_different_any_number_of_members_shares_one_stacked_draw(implementation, device, draw, n):
-    x = operands(n, device)
+    x = make_inputs(n, device)
 
     outcome, start, end = drawn_by_all(implementation, device, draw, x, OWN, "different")
 
@@ -196,7 +198,7 @@ def test_in_mode_different_any_number_of_members_shares_one_stacked_draw(impleme
 @pytest.mark.parametrize("draw", SOME, ids=str)
 @pytest.mark.parametrize("n", [1, 2, 23])
 def test_in_mode_same_any_number_of_members_gets_one_plain_draw(implementation, device, draw, n):
-    x = operands(n, device)
+    x = make_inputs(n, device)
 
     outcome, start, end = drawn_by_all(implementation, device, draw, x, OWN, "same")
 
@@ -220,13 +222,13 @@ def test_a_recurrent_network_drops_out_as_the_mode_says(implementation, device, 
 
 
 @pytest.mark.requirement("randomness.out")
-@pytest.mark.parametrize("draw", random_ops.OUT, ids=str)
+@pytest.mark.parametrize("draw", random_ops.WITH_OUT, ids=str)
 @own_and_shared
 @pytest.mark.parametrize("mode", ["error", "same", "different"])
 def test_a_random_operation_with_out_is_refused(implementation, device, draw, whose, mode):
-    x, before = operands(MEMBERS, device), state(device)
+    x, before = make_inputs(MEMBERS, device), state(device)
 
-    outcome = attempt(lambda: drawn(implementation, draw.one, x, whose, mode))
+    outcome = attempt(lambda: draw_with_vmap(implementation, draw.one, x, whose, mode))
 
     with refuses("random|out="):
         outcome.answer()
@@ -247,7 +249,7 @@ def test_every_random_operation_of_this_torch_is_covered(implementation, record_
 @each_draw
 @both_modes
 def test_tensors_mapped_along_their_last_dimension_get_their_numbers(implementation, device, draw, mode):
-    x = operands(MEMBERS, device)
+    x = make_inputs(MEMBERS, device)
     placed = x.movedim(0, -1).contiguous()
     start = state(device)
 
@@ -257,31 +259,31 @@ def test_tensors_mapped_along_their_last_dimension_get_their_numbers(implementat
 
     outcome = attempt(call)
 
-    if answered(outcome, draw, f"{mode}, {OWN}"):
+    if was_accepted(outcome, draw, f"{mode}, {OWN}"):
         assert_same(attempt(call).value, outcome.value)
         if mode == "different":
-            assert_distinct(*numbers(outcome.value))
+            assert_distinct(*drawn_numbers(outcome.value))
         else:
-            assert_same(outcome.value, stacked([seeded(draw, own, start) for own in x]))
+            assert_same(outcome.value, stack_values([draw_from_state(draw, own, start) for own in x]))
 
 
 @pytest.mark.requirement("randomness.chunks_same")
 @each_draw
 def test_in_chunks_all_members_get_the_one_plain_draw(implementation, device, draw):
-    x = operands(MEMBERS, device)
+    x = make_inputs(MEMBERS, device)
 
     outcome, start, end = drawn_by_all(implementation, device, draw, x, OWN, "same", chunk_size=CHUNK)
 
-    if answered(outcome, draw, f"same, {OWN}"):
+    if was_accepted(outcome, draw, f"same, {OWN}"):
         assert_plain(device, draw, x, outcome, start, end)
 
 
 @pytest.mark.requirement("randomness.chunks_different")
 @each_draw
 def test_each_chunk_gets_its_stacked_draw_in_turn(implementation, device, draw):
-    x = operands(MEMBERS, device)
+    x = make_inputs(MEMBERS, device)
 
     outcome, start, end = drawn_by_all(implementation, device, draw, x, OWN, "different", chunk_size=CHUNK)
 
-    if answered(outcome, draw, f"different, {OWN}"):
+    if was_accepted(outcome, draw, f"different, {OWN}"):
         assert_stacked(device, draw, x.split(CHUNK), outcome, start, end)

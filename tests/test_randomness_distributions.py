@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from conformance.cases.members import MEMBERS
-from conformance.cases.operations.distributions import CONTINUOUS, LAWS
+from conformance.cases.operations.distributions import CONTINUOUS, DISTRIBUTIONS
 from conformance.numerics.statistics import mean_of
 
 DRAWN = 20_000
@@ -26,7 +26,7 @@ def numbers(implementation, law, mode, device):
 
 
 @pytest.mark.requirement("randomness.distribution")
-@pytest.mark.parametrize("law", LAWS, ids=str)
+@pytest.mark.parametrize("law", DISTRIBUTIONS, ids=str)
 @pytest.mark.parametrize("mode", ["same", "different"])
 def test_the_numbers_of_each_member_have_their_distribution(implementation, device, law, mode):
     drawn = numbers(implementation, law, mode, device).cpu()

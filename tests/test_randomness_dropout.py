@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from conformance.cases.dropout_cases import DROPOUTS, SPLITTING
+from conformance.cases.dropout_cases import DROPOUTS, PARTIAL_DROPOUTS
 from conformance.cases.members import MEMBERS
 from conformance.implementations.ensemble import Ensemble
 from conformance.numerics.assertions import assert_distinct, assert_same
 from conformance.utils.rng import restore, state
 
 each_dropout = pytest.mark.parametrize("dropout", DROPOUTS, ids=str)
-each_splitting = pytest.mark.parametrize("dropout", SPLITTING, ids=str)
+each_splitting = pytest.mark.parametrize("dropout", PARTIAL_DROPOUTS, ids=str)
 own_and_shared = pytest.mark.parametrize("data", [0, None], ids=["own", "shared"])
 each_mode = pytest.mark.parametrize("mode", ["same", "different"])
 

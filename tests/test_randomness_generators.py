@@ -6,13 +6,24 @@ import torch
 from conformance.cases.members import MEMBERS
 from conformance.cases.operations import random_ops
 from conformance.cases.operations.outcome import attempt
-from conformance.cases.operations.random_op import OWN, SHARED, Generated, answered, drawn, given, operands, stacked
+from conformance.cases.operations.random_op import (
+    OWN,
+    SHARED,
+    OperationWithGenerator,
+    draw_with_vmap,
+    make_inputs,
+    member_inputs,
+    stack_values,
+    was_accepted,
+)
 from conformance.numerics.assertions import assert_distinct, assert_same, refuses
 from conformance.utils.rng import state
 
-DRAWS = [Generated(draw) for draw in random_ops.DRAWS if draw.takes_generator]
+DRAWS = [OperationWithGenerator(draw) for draw in random_ops.RANDOM_OPERATIONS if draw.takes_generator]
 each_draw = pytest.mark.parametrize("generated", DRAWS, ids=str)
-each_like = pytest.mark.parametrize("generated", [Generated(draw) for draw in random_ops.LIKE], ids=str)
+each_like = pytest.mark.parametrize(
+    "generated", [OperationWithGenerator(draw) for draw in random_ops.LIKE_WITH_GENERATOR], ids=str
+)
 own_and_shared = pytest.mark.parametrize("whose", [OWN, SHARED])
 both_modes = pytest.mark.parametrize("mode", ["same", "different"])
 
@@ -24,16 +35,16 @@ def fresh(device):
 
 def assert_drawn(implementation, device, draw, whose, mode):
     """As from the default generator: one plain draw, or one stacked one, or a refusal that is known."""
-    x, before = operands(MEMBERS, device), state(device)
+    x, before = make_inputs(MEMBERS, device), state(device)
     generator, plain = fresh(device), fresh(device)
 
-    outcome = attempt(lambda: drawn(implementation, lambda x: draw.one(x, generator), x, whose, mode))
+    outcome = attempt(lambda: draw_with_vmap(implementation, lambda x: draw.one(x, generator), x, whose, mode))
 
-    if answered(outcome, draw, f"{mode}, {whose}"):
+    if was_accepted(outcome, draw, f"{mode}, {whose}"):
         if mode == "different":
-            expected = draw.all(stacked(given(x, whose)), plain)
+            expected = draw.all(stack_values(member_inputs(x, whose)), plain)
         else:
-            expected = stacked([draw.one(own, plain.manual_seed(3)) for own in given(x, whose)])
+            expected = stack_values([draw.one(own, plain.manual_seed(3)) for own in member_inputs(x, whose)])
         assert_same(outcome.value, expected)
         assert_same(generator.get_state(), plain.get_state())
         assert_same(state(device), before, "the default generator's state")
@@ -41,9 +52,9 @@ def assert_drawn(implementation, device, draw, whose, mode):
 
 def assert_refused(implementation, device, draw, whose):
     """In mode error, and nothing is drawn."""
-    x, generator = operands(MEMBERS, device), fresh(device)
+    x, generator = make_inputs(MEMBERS, device), fresh(device)
 
-    outcome = attempt(lambda: drawn(implementation, lambda x: draw.one(x, generator), x, whose, "error"))
+    outcome = attempt(lambda: draw_with_vmap(implementation, lambda x: draw.one(x, generator), x, whose, "error"))
 
     with refuses(f"random|{draw.native}"):
         outcome.answer()
@@ -85,13 +96,13 @@ def test_in_mode_error_a_generator_of_rand_like_is_not_drawn_from(implementation
 @pytest.mark.parametrize("chunk_size", [2, 3, 5])
 @pytest.mark.parametrize("generated", DRAWS[:1], ids=str)
 def test_in_chunks_a_generator_is_drawn_from_as_the_mode_says(implementation, device, mode, generated, chunk_size):
-    draw, x = generated.draw, operands(MEMBERS, device)
+    draw, x = generated.draw, make_inputs(MEMBERS, device)
     generator, plain = fresh(device), fresh(device)
 
-    actual = drawn(implementation, lambda x: draw.one(x, generator), x, OWN, mode, chunk_size=chunk_size)
+    actual = draw_with_vmap(implementation, lambda x: draw.one(x, generator), x, OWN, mode, chunk_size=chunk_size)
 
     if mode == "same":
-        assert_same(actual, stacked([draw.one(x[0], plain)] * MEMBERS))
+        assert_same(actual, stack_values([draw.one(x[0], plain)] * MEMBERS))
     else:
         assert_distinct(*actual)
         assert_same(actual, torch.cat([draw.all(chunk, plain) for chunk in x.split(chunk_size)]))

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from conformance.cases.data import SAMPLES, draw, tokens
+from conformance.cases.data import SAMPLES, draw, draw_tokens
 from conformance.cases.members import MEMBERS, members
 from conformance.cases.networks import Assorted, NormNet, TiedNet
 from conformance.implementations.ensemble import by_name
@@ -277,7 +277,7 @@ def test_unstacked_state_makes_the_member_again(implementation, device, dtype, f
 @pytest.mark.requirement("stacking.tied")
 def test_tied_weights_are_stacked_once_and_used_everywhere(implementation, device, dtype):
     models = members(TiedNet, MEMBERS, device=device, dtype=dtype)
-    given = tokens(MEMBERS, SAMPLES, device=device)
+    given = draw_tokens(MEMBERS, SAMPLES, device=device)
     fmodel, params, buffers = implementation.combine(models)
 
     out = implementation.vmap(fmodel)(params, buffers, given)
@@ -305,7 +305,7 @@ def on_meta_base(implementation, models, given, **options):
 @pytest.mark.requirement("stacking.tied_meta_base")
 def test_tied_weights_on_the_meta_base_of_the_tutorial(implementation, device):
     models = members(TiedNet, MEMBERS, seed=1801, device=device)
-    given = tokens(MEMBERS, 19, seed=1801, device=device)
+    given = draw_tokens(MEMBERS, 19, seed=1801, device=device)
 
     right_or_refused(lambda: on_meta_base(implementation, models, given), models, given)
 
@@ -313,7 +313,7 @@ def test_tied_weights_on_the_meta_base_of_the_tutorial(implementation, device):
 @pytest.mark.requirement("stacking.tied_meta_base_strict")
 def test_strict_notices_weights_that_came_apart(implementation, device):
     models = members(TiedNet, MEMBERS, seed=1802, device=device)
-    given = tokens(MEMBERS, 19, seed=1802, device=device)
+    given = draw_tokens(MEMBERS, 19, seed=1802, device=device)
 
     right_or_refused(lambda: on_meta_base(implementation, models, given, strict=True), models, given)
 

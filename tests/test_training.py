@@ -8,7 +8,7 @@ from conformance.cases.optimizers import OptimizerConfig
 from conformance.implementations.ensemble import Ensemble
 from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same, refuses
 from conformance.workloads.supervised import loss
-from conformance.workloads.training import TrainingRun, learned, train, trained
+from conformance.workloads.training import TrainingRun, member_trainer, train, training_result
 
 SGD = OptimizerConfig("SGD", "tuned", optimizers.TUNED["SGD"])
 
@@ -24,13 +24,13 @@ def note(record_property, setting, cell, otherwise):
 def test_the_stack_learns_what_its_members_learn_alone(implementation, device, record_property, setting):
     note(record_property, setting, "as alone", "not as alone")
     course = TrainingRun(device)
-    expected = course.loop(trained(setting.make))
+    expected = course.loop(member_trainer(setting.make))
     ensemble = Ensemble(implementation, course.models)
     optimizer = setting.make(ensemble.params.values())
 
     course.train(ensemble, optimizer)
 
-    actual = learned(ensemble.params, optimizer)
+    actual = training_result(ensemble.params, optimizer)
     for name, parameter in actual["params"].items():
         assert_distinct(parameter, torch.stack([model.get_parameter(name) for model in course.models]))
     assert_members_close(actual, expected, "learned")
@@ -41,7 +41,7 @@ def test_the_stack_learns_what_its_members_learn_alone(implementation, device, r
 def test_an_optimizer_that_couples_members_is_known(implementation, device, record_property, setting):
     note(record_property, setting, "couples members", "no longer couples members")
     course = TrainingRun(device, steps=2)
-    expected = course.loop(lambda model, given: trained(setting.make)(model, given)["params"])
+    expected = course.loop(lambda model, given: member_trainer(setting.make)(model, given)["params"])
     ensemble = Ensemble(implementation, course.models)
 
     course.train(ensemble, setting.make(ensemble.params.values()))
@@ -55,7 +55,7 @@ def test_an_optimizer_that_couples_members_is_known(implementation, device, reco
 def test_an_optimizer_that_refuses_the_stack_says_so(implementation, device, record_property, setting):
     note(record_property, setting, "refuses the stack", "no longer refuses the stack")
     course = TrainingRun(device, training_cases.MATRICES)
-    course.loop(trained(setting.make))
+    course.loop(member_trainer(setting.make))
     ensemble = Ensemble(implementation, course.models)
 
     with refuses("2D"):
@@ -65,7 +65,7 @@ def test_an_optimizer_that_refuses_the_stack_says_so(implementation, device, rec
 @pytest.mark.requirement("training.optimizers_covered")
 def test_every_optimizer_of_this_torch_is_covered(implementation, record_property):
     missing = optimizers.uncovered_optimizers()
-    for name in optimizers.NOT_DENSE:
+    for name in optimizers.SPARSE_ONLY:
         note(record_property, OptimizerConfig(name), "sparse gradients only", "sparse gradients only")
     for name in missing:
         note(record_property, OptimizerConfig(name), "not covered", "not covered")

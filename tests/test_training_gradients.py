@@ -8,7 +8,7 @@ from conformance.implementations.ensemble import Ensemble
 from conformance.numerics.assertions import assert_members_close, assert_same
 from conformance.numerics.plain_loop import loop
 from conformance.workloads.supervised import loss
-from conformance.workloads.training import DRAWS, TrainingRun, train
+from conformance.workloads.training import ERROR_DRAWS, TrainingRun, train
 
 RATES = (0.125, 0.03125, 0.0625)
 
@@ -89,7 +89,7 @@ def test_clip_grad_norm_takes_one_norm_over_all_members(implementation, device):
         "target": course.targets.transpose(0, 1),
         "weight": torch.tensor(WEIGHTS, dtype=torch.float64, device=device),
     }
-    expected = loop(together, [nn.ModuleList(course.models)], [given], draws=DRAWS)
+    expected = loop(together, [nn.ModuleList(course.models)], [given], draws=ERROR_DRAWS)
     ensemble = Ensemble(implementation, course.models)
 
     gradients_of_stack(course, ensemble)

@@ -20,7 +20,7 @@ from conformance.numerics.assertions import (
 from conformance.reference.functional_call import functional_call as reference_functional_call
 from conformance.utils.module_state import copied, state_of
 from conformance.workloads.supervised import loss
-from conformance.workloads.training import LEARNERS, TrainingRun, learned, train
+from conformance.workloads.training import TRAINING_MEMBERS, TrainingRun, train, training_result
 
 ADAM, SGD = (
     OptimizerConfig("Adam", "tuned", optimizers.TUNED["Adam"]),
@@ -43,7 +43,9 @@ def test_a_trained_stack_goes_back_into_modules(implementation, device):
     course.train(ensemble, SGD.make(ensemble.params.values()))
     stacked = {**ensemble.params, **ensemble.buffers}
 
-    modules = members(training_cases.norm_net, LEARNERS, seed=7, device=device, dtype=torch.float64)
+    modules = members(
+        training_cases.norm_net_without_dropout, TRAINING_MEMBERS, seed=7, device=device, dtype=torch.float64
+    )
     for i, module in enumerate(modules):
         module.load_state_dict({name: tensor[i].detach() for name, tensor in stacked.items()})
     out = torch.stack([module.eval()(unseen).detach() for module in modules])
@@ -93,7 +95,7 @@ def assert_resumed_as_if_uninterrupted(setting, twice, loss_at):
     train(resumed, lambda step: loss_at(kept["params"], step), range(3, 6))
 
     assert_distinct(next(iter(first.values())), next(iter(whole.values())))
-    assert_same(learned(kept["params"], resumed), learned(whole, optimizer), "learned")
+    assert_same(training_result(kept["params"], resumed), training_result(whole, optimizer), "learned")
 
 
 @pytest.mark.requirement("training.original_parameters")

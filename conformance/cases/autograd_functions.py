@@ -64,7 +64,7 @@ class Ruled(WithoutRule):
         return out, dim
 
 
-class Sevenfold(Function):
+class DoubleWithSevenfoldGradient(Function):
     """Twice its input, whose backward says seven times: no tracer can guess it from forward."""
 
     generate_vmap_rule = True
@@ -88,7 +88,7 @@ class RuledAndGenerated(Ruled):
     generate_vmap_rule = True
 
 
-class Scaled(Function):
+class ScaledProduct(Function):
     """x * y * factor, and x + y without a gradient: several inputs and outputs, and one that is no tensor."""
 
     generate_vmap_rule = True
@@ -109,7 +109,7 @@ class Scaled(Function):
         return gradient * y * ctx.factor, gradient * x * ctx.factor, None
 
 
-class Writing(Function):
+class InplaceExp(Function):
     """exp in place, with a rule of its own for vmap."""
 
     @staticmethod
@@ -131,7 +131,7 @@ class Writing(Function):
         return x, in_dims[0]
 
 
-class Doubling(Function):
+class InplaceDouble(Function):
     """Twice its input, in place, with a generated rule."""
 
     generate_vmap_rule = True
@@ -149,11 +149,11 @@ class Doubling(Function):
         return 2 * gradient
 
 
-def ruled(name: str, returned: Any) -> type[Ruled]:
+def make_own_rule(name: str, returned: Any) -> type[Ruled]:
     """A `Ruled` whose rule returns what `returned(out, dim)` does."""
     return type(name, (Ruled,), {"returned": staticmethod(returned)})
 
 
-def exp(function: Any) -> Any:
+def make_body(function: Any) -> Any:
     """What a member does with its hidden layer: the function of a part of it, which is not needed in backward."""
     return lambda hidden, _: function.apply(hidden * 0.5)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from conformance.cases.data import draw, tokens
+from conformance.cases.data import draw, draw_tokens
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class TrainingCase:
     def inputs(self, *leading: int, device: torch.device | str, dtype: torch.dtype = torch.float64) -> Tensor:
         """Minibatches, (*leading, *sample)."""
         if self.sample is None:
-            return tokens(*leading, device=device)
+            return draw_tokens(*leading, device=device)
         return draw(*leading, *self.sample, device=device, dtype=dtype)
 
     def targets(self, *leading: int, device: torch.device | str, dtype: torch.dtype = torch.float64) -> Tensor:

@@ -23,12 +23,12 @@ def draw(
     return torch.randn(shape, generator=_generator(seed), dtype=drawn).to(device=device, dtype=dtype)
 
 
-def whole(*shape: int, seed: int | None = None, device: torch.device | str = "cpu") -> Tensor:
+def draw_whole_numbers(*shape: int, seed: int | None = None, device: torch.device | str = "cpu") -> Tensor:
     """Small whole numbers in float32, of which every sum and product is exact."""
     return draw(*shape, seed=seed, device=device).mul(8).round()
 
 
-def tokens(*shape: int, seed: int | None = None, device: torch.device | str = "cpu") -> Tensor:
+def draw_tokens(*shape: int, seed: int | None = None, device: torch.device | str = "cpu") -> Tensor:
     """Integers from 0 to 10, for `TiedNet`."""
     return torch.randint(11, shape, generator=_generator(seed)).to(device)
 

@@ -10,7 +10,7 @@ from conformance.cases.data import SAMPLES, draw
 from conformance.cases.members import MEMBERS, members
 
 
-class Dropping(nn.Module):
+class ScaledDropout(nn.Module):
     """A scale of its own, and then a dropout. Input and output (samples, *sample)."""
 
     def __init__(self, dropout: Callable[[float], nn.Module], p: float) -> None:
@@ -24,7 +24,7 @@ class Dropping(nn.Module):
 
 
 @dataclass(frozen=True)
-class Dropout:
+class DropoutCase:
     """A module of torch.nn that drops, what a sample of it looks like, and what it drops with which probability."""
 
     module: str
@@ -32,7 +32,7 @@ class Dropout:
     p: float
 
     def members(self, device: torch.device) -> list[nn.Module]:
-        return members(lambda: Dropping(getattr(nn, self.module), self.p), MEMBERS, device=device)
+        return members(lambda: ScaledDropout(getattr(nn, self.module), self.p), MEMBERS, device=device)
 
     def inputs(self, *leading: int, device: torch.device) -> Tensor:
         """Positive numbers, (*leading, samples, *sample)."""
@@ -42,7 +42,7 @@ class Dropout:
         return f"{self.module}-{self.p}"
 
 
-SAMPLE = {
+SAMPLE_SHAPES = {
     "Dropout": (11,),
     "Dropout1d": (11, 2),
     "Dropout2d": (11, 2, 3),
@@ -50,6 +50,6 @@ SAMPLE = {
     "AlphaDropout": (11,),
     "FeatureAlphaDropout": (11, 2),
 }
-DROPOUTS = [Dropout(module, sample, p) for module, sample in SAMPLE.items() for p in (0.0, 0.3, 1.0)]
+DROPOUTS = [DropoutCase(module, sample, p) for module, sample in SAMPLE_SHAPES.items() for p in (0.0, 0.3, 1.0)]
 # Those that drop some and keep some.
-SPLITTING = [each for each in DROPOUTS if 0 < each.p < 1]
+PARTIAL_DROPOUTS = [each for each in DROPOUTS if 0 < each.p < 1]

@@ -16,7 +16,7 @@ from torch import Tensor
 from conformance.reference.simple_cnn import SimpleCNN
 from conformance.spec.locations import FIXTURES
 
-FILE = FIXTURES / "golden.json"
+GOLDEN_FILE = FIXTURES / "golden.json"
 SIZES = ("small", "full")
 # The numbers that the closed form gives to what is no parameter; the parameters are 0 to 7.
 INPUT, LOSS_WEIGHTS = 8, 9
@@ -67,7 +67,7 @@ def closed_form(shape: tuple[int, ...], tensor: int, member: int, scale: float) 
     return ((residue.double() / 10007 - 0.5) * scale).reshape(shape)
 
 
-def summary(gradients: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+def summarize(gradients: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
     """About 200 elements of each gradient, and a sum in which every element counts, beside the size of its terms."""
     summaries = {}
     for t, (name, gradient) in enumerate(gradients.items()):
@@ -89,4 +89,4 @@ def _model(sizes: dict[str, Any], member: int, scales: list[float]) -> SimpleCNN
 
 @cache
 def _file() -> dict[str, Any]:
-    return json.loads(FILE.read_text(encoding="utf-8"))
+    return json.loads(GOLDEN_FILE.read_text(encoding="utf-8"))

@@ -24,12 +24,12 @@ from conformance.reference.simple_cnn import SimpleCNN, small_cnn
 from conformance.spec.locations import FIXTURES
 
 SEEDS = (0, 1, 2**31 + 7)
-HEAD = 5
+HEAD_SIZE = 5
 
 Factory = Callable[[], nn.Module]
 
 
-class Draws(nn.Module):
+class GoldenDraws(nn.Module):
     """What torch's own functions draw: below and above 16 normals, which are drawn in different ways."""
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class Draws(nn.Module):
         self.register_buffer("bernoulli", torch.bernoulli(torch.arange(1, 24) / 24))
 
 
-class OtherDraws(nn.Module):
+class RecordedDraws(nn.Module):
     """What no golden value is known for: torch may draw it otherwise in another release, and on another CPU."""
 
     def __init__(self) -> None:
@@ -73,7 +73,7 @@ class OtherDraws(nn.Module):
             self.register_buffer(name, tensor)
 
 
-class Inits(nn.Module):
+class GoldenInits(nn.Module):
     """Matrices that are wider, or taller, than they are tall, or wide, from functions of torch.nn.init."""
 
     def __init__(self) -> None:
@@ -101,25 +101,25 @@ MODULES: MappingProxyType[str, Factory] = MappingProxyType(
         "SimpleCNN": SimpleCNN,
     }
 )
-GOLDEN: MappingProxyType[str, Factory] = MappingProxyType({"draws": Draws, "inits": Inits, **MODULES})
+GOLDEN: MappingProxyType[str, Factory] = MappingProxyType({"draws": GoldenDraws, "inits": GoldenInits, **MODULES})
 
 
-def by_manual_seed(factory: Factory, n: int, seed: int) -> list[nn.Module]:
+def make_with_manual_seed(factory: Factory, n: int, seed: int) -> list[nn.Module]:
     """As the tutorial makes them: seed torch, then make one after the other."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return [factory() for _ in range(n)]
 
 
-def by_members(factory: Factory, n: int, seed: int) -> list[nn.Module]:
+def make_with_members(factory: Factory, n: int, seed: int) -> list[nn.Module]:
     """As this suite makes them."""
     return members(factory, n, seed=seed)
 
 
-WAYS = MappingProxyType({"manual_seed": by_manual_seed, "members": by_members})
+MAKERS = MappingProxyType({"manual_seed": make_with_manual_seed, "members": make_with_members})
 
 
-def stack(implementation: Implementation, models: Sequence[nn.Module]) -> dict[str, Tensor]:
+def stack_state(implementation: Implementation, models: Sequence[nn.Module]) -> dict[str, Tensor]:
     """The stacked state by name, as values."""
     ensemble = Ensemble(implementation, models)
     return {**ensemble.detached, **ensemble.buffers}
@@ -127,41 +127,43 @@ def stack(implementation: Implementation, models: Sequence[nn.Module]) -> dict[s
 
 def assert_stacks(implementation: Implementation, factory: Factory, n: int, seed: int, expected: Any) -> None:
     """`n` members from this seed have, made in each of `WAYS`, these stacks, bitwise; for a process of its own."""
-    found = [stack(implementation, make(factory, n, seed)) for make in WAYS.values()]
+    found = [stack_state(implementation, make(factory, n, seed)) for make in MAKERS.values()]
     assert_same(found, expected, "stack")
 
 
-def summary(tensor: Tensor) -> dict[str, Tensor]:
+def summarize(tensor: Tensor) -> dict[str, Tensor]:
     """The first elements, and a sum in which every element and its place counts, beside the size of its terms."""
     flat = tensor.detach().flatten()
     wide = flat.double() if flat.is_floating_point() else flat
     terms = wide * (torch.arange(flat.numel(), device=flat.device) % 101 - 50)
-    return {"head": flat[:HEAD], "checksum": torch.stack([terms.sum(), terms.abs().sum()])}
+    return {"head": flat[:HEAD_SIZE], "checksum": torch.stack([terms.sum(), terms.abs().sum()])}
 
 
-def golden(name: str, device: torch.device | str) -> LoopResult:
+def load_golden_summaries(name: str, device: torch.device | str) -> LoopResult:
     """What `summary` gives for each tensor of `GOLDEN[name]`, from each of `SEEDS`."""
-    kept = _file()[name]
-    exact, rounded = ([_tensors(kept[str(seed)], which, "cpu") for seed in SEEDS] for which in ("exact", "float32"))
-    on_device = [_tensors(kept[str(seed)], "float32", device) for seed in SEEDS]
+    kept = _read_golden()[name]
+    exact, rounded = (
+        [_read_tensors(kept[str(seed)], which, "cpu") for seed in SEEDS] for which in ("exact", "float32")
+    )
+    on_device = [_read_tensors(kept[str(seed)], "float32", device) for seed in SEEDS]
     return LoopResult(values=on_device, truth=exact, sample=rounded)
 
 
-def moved(name: str, tensor: Tensor) -> bool:
+def differs_from_recorded(name: str, tensor: Tensor) -> bool:
     """Is this tensor of `OtherDraws`, from the first seed, another one than torch 2.13.0 drew, but for rounding?"""
-    recorded = torch.tensor(_recorded()[name], dtype=torch.float64)
+    recorded = torch.tensor(_read_recorded()[name], dtype=torch.float64)
     one_rounding = unit(recorded, tensor.dtype) if tensor.is_floating_point() else 0.0
     return error(tensor.flatten(), recorded) > Budget(one_rounding, one_rounding).allowed
 
 
-def _tensors(kept: dict[str, Any], which: str, device: torch.device | str) -> dict[str, dict[str, Tensor]]:
+def _read_tensors(kept: dict[str, Any], which: str, device: torch.device | str) -> dict[str, dict[str, Tensor]]:
     return {
-        name: {part: _tensor(values, part, which, device) for part, values in each[which].items()}
+        name: {part: _read_tensor(values, part, which, device) for part, values in each[which].items()}
         for name, each in kept.items()
     }
 
 
-def _tensor(values: list[Any], part: str, which: str, device: torch.device | str) -> Tensor:
+def _read_tensor(values: list[Any], part: str, which: str, device: torch.device | str) -> Tensor:
     if isinstance(values[0], int):
         return torch.tensor(values, device=device)
     dtype = torch.float32 if (part, which) == ("head", "float32") else torch.float64
@@ -169,10 +171,10 @@ def _tensor(values: list[Any], part: str, which: str, device: torch.device | str
 
 
 @cache
-def _file() -> dict[str, Any]:
+def _read_golden() -> dict[str, Any]:
     return json.loads((FIXTURES / "golden_seeds.json").read_text(encoding="utf-8"))
 
 
 @cache
-def _recorded() -> dict[str, list[float]]:
+def _read_recorded() -> dict[str, list[float]]:
     return json.loads((FIXTURES / "recorded_draws.json").read_text(encoding="utf-8"))

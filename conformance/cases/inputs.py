@@ -25,7 +25,9 @@ class Input:
         return tensor.to(device, dtype) if tensor.is_floating_point() else tensor.to(device)
 
 
-def drawn(inputs: tuple[Any, ...], n: int, device: torch.device | str, dtype: torch.dtype) -> list[tuple[Any, ...]]:
+def draw_minibatches(
+    inputs: tuple[Any, ...], n: int, device: torch.device | str, dtype: torch.dtype
+) -> list[tuple[Any, ...]]:
     """`n` minibatches, each with numbers of its own; what is no Input is the same in all."""
     generator = torch.Generator().manual_seed(torch.initial_seed() ^ 0x5EED)
 

@@ -44,7 +44,7 @@ class NumericSetting:
 
 
 @cache
-def _without_effect(name: str, there: Context, otherwise: Context, device: torch.device) -> str | None:
+def _no_effect_reason(name: str, there: Context, otherwise: Context, device: torch.device) -> str | None:
     """A product and a convolution large enough for every algorithm that a device may have."""
     found = []
     for context in (there, otherwise):
@@ -59,13 +59,13 @@ def _product_and_convolution(device: torch.device) -> tuple[Tensor, Tensor]:
     return matrix @ matrix, F.conv2d(matrix.reshape(2, 8, 16, 16), matrix[:9].reshape(8, 8, 3, 3))
 
 
-def _lacks_cudnn(device: torch.device) -> str | None:
+def _cudnn_unavailable_reason(device: torch.device) -> str | None:
     taken = torch.backends.cudnn.is_acceptable(torch.ones(1, device=device))  # type: ignore[no-untyped-call]
     return None if taken else f"cuDNN takes no tensor of {device}"
 
 
 @cache
-def _lacks_autocast(dtype: torch.dtype, device: torch.device) -> str | None:
+def _autocast_unavailable_reason(dtype: torch.dtype, device: torch.device) -> str | None:
     one = torch.ones(1, 1, device=device)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -77,20 +77,20 @@ def _lacks_autocast(dtype: torch.dtype, device: torch.device) -> str | None:
     return None if found == dtype else f"under autocast to {dtype} {device} computes in {found}"
 
 
-def backend(name: str, there: Context, otherwise: Context, rounding: float = 0.0) -> NumericSetting:
+def backend_setting(name: str, there: Context, otherwise: Context, rounding: float = 0.0) -> NumericSetting:
     """A setting that may be compared with what it is otherwise: it counts where a bit depends on it."""
 
     def unavailable_reason(device: torch.device) -> str | None:
-        return _without_effect(name, there, otherwise, device)
+        return _no_effect_reason(name, there, otherwise, device)
 
     return NumericSetting(name, lambda _: there(), unavailable_reason, rounding=rounding)
 
 
-def cudnn(name: str, **values: bool) -> NumericSetting:
-    return NumericSetting(f"cudnn-{name}", lambda _: flagged(**values), _lacks_cudnn)
+def cudnn_setting(name: str, **values: bool) -> NumericSetting:
+    return NumericSetting(f"cudnn-{name}", lambda _: flagged(**values), _cudnn_unavailable_reason)
 
 
-def autocast(dtype: torch.dtype, scope: str) -> NumericSetting:
+def autocast_setting(dtype: torch.dtype, scope: str) -> NumericSetting:
     """Autocast around the call of the ensemble, or inside each member."""
 
     @contextmanager
@@ -99,33 +99,35 @@ def autocast(dtype: torch.dtype, scope: str) -> NumericSetting:
             yield
 
     where = {CALL: "around", MEMBER: "inside"}[scope]
-    unavailable_reason = partial(_lacks_autocast, dtype)
-    return NumericSetting(f"autocast-{short(dtype)}-{where}", cast, unavailable_reason, scope, torch.finfo(dtype).eps)
+    unavailable_reason = partial(_autocast_unavailable_reason, dtype)
+    return NumericSetting(
+        f"autocast-{dtype_name(dtype)}-{where}", cast, unavailable_reason, scope, torch.finfo(dtype).eps
+    )
 
 
-def short(dtype: torch.dtype) -> str:
+def dtype_name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
 # What everything else is set from: float32 in full, which convolutions on CUDA are not unless they are told to.
 FULL_PRECISION = partial(flagged, tf32_matmul=TF32[False], tf32_conv=TF32[False])
-PLAIN = NumericSetting("", lambda _: nullcontext(), lambda _: None)
+NO_SETTING = NumericSetting("", lambda _: nullcontext(), lambda _: None)
 
 ONEDNN_ON, ONEDNN_OFF = (partial(flagged, onednn_enabled=value) for value in (True, False))
 HIGHEST = partial(matmul_precision, "highest")
 TF32_ROUNDING = 2.0**-10
 # Settings that torch starts with have no entry: every setup without a setting has them.
 LIBRARIES = (
-    backend("onednn-off", ONEDNN_OFF, ONEDNN_ON),
-    cudnn("off", cudnn_enabled=False),
-    cudnn("benchmark", cudnn_benchmark=True),
-    cudnn("deterministic", cudnn_deterministic=True),
+    backend_setting("onednn-off", ONEDNN_OFF, ONEDNN_ON),
+    cudnn_setting("off", cudnn_enabled=False),
+    cudnn_setting("benchmark", cudnn_benchmark=True),
+    cudnn_setting("deterministic", cudnn_deterministic=True),
 )
 COARSER = (
-    backend("matmul-high", partial(matmul_precision, "high"), HIGHEST, TF32_ROUNDING),
-    backend("matmul-medium", partial(matmul_precision, "medium"), HIGHEST, torch.finfo(torch.bfloat16).eps),
+    backend_setting("matmul-high", partial(matmul_precision, "high"), HIGHEST, TF32_ROUNDING),
+    backend_setting("matmul-medium", partial(matmul_precision, "medium"), HIGHEST, torch.finfo(torch.bfloat16).eps),
     *(
-        backend(
+        backend_setting(
             f"tf32-{what}",
             partial(flagged, **{f"tf32_{what}": TF32[True]}),
             partial(flagged, **{f"tf32_{what}": TF32[False]}),
@@ -135,4 +137,6 @@ COARSER = (
     ),
 )
 BACKENDS = (*LIBRARIES, *COARSER)
-AUTOCASTS = tuple(autocast(dtype, scope) for dtype in (torch.bfloat16, torch.float16) for scope in (CALL, MEMBER))
+AUTOCASTS = tuple(
+    autocast_setting(dtype, scope) for dtype in (torch.bfloat16, torch.float16) for scope in (CALL, MEMBER)
+)

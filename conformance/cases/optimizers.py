@@ -78,7 +78,7 @@ COUPLING = [
 # Made for matrices: a stack of them has a dimension too many.
 REFUSING = [OptimizerConfig("Muon")]
 # Takes sparse gradients alone, which vmap does not give.
-NOT_DENSE = ("SparseAdam",)
+SPARSE_ONLY = ("SparseAdam",)
 
 Scheduler = Callable[[torch.optim.Optimizer], Any]
 SCHEDULERS: Mapping[str, Scheduler] = {
@@ -102,19 +102,19 @@ SCHEDULERS: Mapping[str, Scheduler] = {
     "StepLR": lambda it: lr_scheduler.StepLR(it, 2, 0.3),
 }
 # It follows one loss, and an ensemble has one for each member.
-FOLLOWS_A_LOSS = ("ReduceLROnPlateau",)
+LOSS_DRIVEN = ("ReduceLROnPlateau",)
 
 
 def uncovered_optimizers() -> list[str]:
     """The names of the optimizers of torch.optim that nothing here is about."""
-    covered = {setting.optimizer for setting in (*SEPARABLE, *COUPLING, *REFUSING)} | set(NOT_DENSE)
+    covered = {setting.optimizer for setting in (*SEPARABLE, *COUPLING, *REFUSING)} | set(SPARSE_ONLY)
     return _others(torch.optim, (torch.optim.Optimizer,), covered)
 
 
 def uncovered_schedulers() -> list[str]:
     """The names of the schedulers of torch.optim.lr_scheduler that nothing here is about."""
     bases = (lr_scheduler.LRScheduler, lr_scheduler.ReduceLROnPlateau)
-    return _others(lr_scheduler, bases, {*SCHEDULERS, *FOLLOWS_A_LOSS})
+    return _others(lr_scheduler, bases, {*SCHEDULERS, *LOSS_DRIVEN})
 
 
 def _others(module: Any, bases: tuple[type, ...], covered: set[str]) -> list[str]:

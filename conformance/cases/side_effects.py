@@ -13,7 +13,7 @@ from conformance.utils.module_state import gradients_in
 
 
 @dataclass(frozen=True)
-class OnNumpy:
+class NumpyFunction:
     """A function that goes through NumPy, which torch can do without."""
 
     func: Callable[..., Any]
@@ -30,7 +30,7 @@ class OnNumpy:
         return None
 
 
-class Applying(nn.Module):
+class LinearThenBody(nn.Module):
     """A Linear, and then whatever `body(hidden, x)` does: what it returns is the output.
 
     Input (samples, 3), hidden (samples, 11).
@@ -45,7 +45,7 @@ class Applying(nn.Module):
         return self.body(self.fc(x), x)
 
 
-class Keeping(nn.Module):
+class BufferWriter(nn.Module):
     """A Linear whose outputs are kept in buffers: `written` in place, in two ways, and `replaced` by a new tensor.
 
     Input (samples, 3), output (samples, 2): it depends on what was kept.
@@ -68,7 +68,7 @@ class Keeping(nn.Module):
         return out
 
 
-class Counting(nn.Module):
+class AttributeCounter(nn.Module):
     """A Linear times the number of calls, which is kept as a Python attribute.
 
     Input (samples, 3), output (samples, 2).
@@ -84,7 +84,7 @@ class Counting(nn.Module):
         return self.fc(x) * self.calls
 
 
-class Remembering(nn.Module):
+class LastOutputAdder(nn.Module):
     """A Linear to whose output the last call's is added, which is kept as a plain attribute.
 
     Input (samples, 3), output (samples, 2).
@@ -101,7 +101,7 @@ class Remembering(nn.Module):
         return out
 
 
-class Tallying(nn.Module):
+class BufferCounter(nn.Module):
     """Counts its calls in a buffer and then calls `body`, which may fail.
 
     Input (samples, 3), output (samples, 2).
@@ -120,7 +120,7 @@ class Tallying(nn.Module):
         return self.body(self.fc(x))
 
 
-class Meeting(nn.Module):
+class PausingNet(nn.Module):
     """Linear, `meet()`, Linear: in `meet` another thread may come by.
 
     Input (samples, 3), output (samples, 2).
@@ -138,7 +138,7 @@ class Meeting(nn.Module):
         return self.fc2(hidden)
 
 
-def normalizing(kind: str, options: dict[str, Any]) -> nn.Module:
+def make_normalization(kind: str, options: dict[str, Any]) -> nn.Module:
     """The normalization of that name in torch.nn for 3 channels, with state at random, so that members differ in it."""
     module: nn.Module = getattr(nn, kind)(3, **options)
     for parameter in module.parameters():
@@ -151,19 +151,19 @@ def normalizing(kind: str, options: dict[str, Any]) -> nn.Module:
     return module
 
 
-def minibatches(data: int | None, device: torch.device | str) -> tuple[Tensor, list[Tensor]]:
+def make_minibatches(data: int | None, device: torch.device | str) -> tuple[Tensor, list[Tensor]]:
     """For the ensemble, one for each member or one for all, and the same as a list with one for each member."""
     x = draw(MEMBERS, SAMPLES, 3, device=device, dtype=torch.float64)
     return (x, list(x)) if data == 0 else (x[0], [x[0]] * MEMBERS)
 
 
-def squares(output: Tensor) -> Tensor:
+def sum_of_squares(output: Tensor) -> Tensor:
     """Something to differentiate."""
     return output.square().sum()
 
 
-def value_and_gradients(model: nn.Module, x: Tensor) -> dict[str, Any]:
+def output_and_gradients(model: nn.Module, x: Tensor) -> dict[str, Any]:
     """A model's output, and what backward through its squares gives each parameter."""
     out = model(x)
-    squares(out).backward()  # type: ignore[no-untyped-call]
+    sum_of_squares(out).backward()  # type: ignore[no-untyped-call]
     return {"out": out, "gradients": gradients_in(model)}

@@ -92,7 +92,7 @@ COMPLEX: Mapping[torch.dtype, TrainingCase] = MappingProxyType(
 # Of torch.func's transforms each takes these: what writes its statistics they refuse.
 PURE = (LAYER_NORM, SMOOTH_CNN)
 ALL = (*PURE, SMOOTH_NORM)
-LONG = TrainingCase("long", LongSum, (1031,), (3,), smooth=True)
+LONG_SUM = TrainingCase("long", LongSum, (1031,), (3,), smooth=True)
 # Large enough for torch to share the work out: it does not bother a second thread with fewer than 32768 elements.
 WIDE = TrainingCase(
     "wide", lambda: nn.Sequential(nn.Linear(3, 131), nn.Tanh(), nn.Linear(131, 3)), (3,), (3,), smooth=True

@@ -7,7 +7,7 @@ from conformance.cases.networks import FrozenNet, LayerNormMLP, NormNet, TiedNet
 from conformance.reference.simple_cnn import small_cnn
 
 
-def norm_net() -> NormNet:
+def norm_net_without_dropout() -> NormNet:
     """BatchNorm in train mode, and no dropout: what it draws is another chapter's question."""
     model = NormNet()
     model.dropout.eval()
@@ -16,8 +16,8 @@ def norm_net() -> NormNet:
 
 SIMPLE_CNN = TrainingCase("SimpleCNN", small_cnn, (1, 8, 8), (13,), smooth=False)
 LAYER_NORM = TrainingCase("LayerNorm", LayerNormMLP, (3,), (2,), smooth=True)
-BATCH_NORM_TRAIN = TrainingCase("BatchNorm-train", norm_net, (3,), (2,), smooth=False)
-BATCH_NORM_EVAL = TrainingCase("BatchNorm-eval", lambda: norm_net().eval(), (3,), (2,), smooth=False)
+BATCH_NORM_TRAIN = TrainingCase("BatchNorm-train", norm_net_without_dropout, (3,), (2,), smooth=False)
+BATCH_NORM_EVAL = TrainingCase("BatchNorm-eval", lambda: norm_net_without_dropout().eval(), (3,), (2,), smooth=False)
 TIED = TrainingCase("tied", TiedNet, None, (11,), smooth=True)
 FROZEN = TrainingCase("frozen", FrozenNet, (3,), (2,), smooth=True)
 
@@ -34,11 +34,9 @@ LEARNER = TrainingCase(
     "learner", lambda: nn.Sequential(nn.Linear(2, 5), nn.Tanh(), nn.Linear(5, 11)), (2,), (11,), smooth=True
 )
 # The smallest of all, where what is asked is not the module.
-LINE = TrainingCase("line", lambda: nn.Linear(3, 2), (3,), (2,), smooth=True)
+LINEAR = TrainingCase("line", lambda: nn.Linear(3, 2), (3,), (2,), smooth=True)
 # In train mode nothing is left, in eval mode everything.
-DROPPING_ALL = TrainingCase(
-    "dropping", lambda: nn.Sequential(nn.Linear(3, 2), nn.Dropout(1.0)), (3,), (2,), smooth=True
-)
+DROPOUT_ALL = TrainingCase("dropping", lambda: nn.Sequential(nn.Linear(3, 2), nn.Dropout(1.0)), (3,), (2,), smooth=True)
 # Matrices alone, for an optimizer that takes nothing else.
 MATRICES = TrainingCase(
     "matrices",

@@ -17,12 +17,12 @@ from conformance.numerics.assertions import REFUSALS
 from conformance.numerics.plain_loop import PlainLoopError
 
 # What a person needs to find the way out: the operation, the mode, or what vmap can't do with it.
-CLEAR = re.compile(
+CLEAR_REFUSAL = re.compile(
     r"vmap|batching rule|batched|in-?place|random|functorch|functional_call|data-dependent|dynamic shape|"
     r"torch\.func|not differentiable|not implemented|not supported|unsupported|same class|not alike|equal size|meta",
     re.IGNORECASE,
 )
-SLOW = re.compile(r"performance drop.*? batching rule for (\S+?)\. ")
+SLOW_FALLBACK = re.compile(r"performance drop.*? batching rule for (\S+?)\. ")
 PACKAGE = Path(__file__).parents[1]
 
 
@@ -53,7 +53,7 @@ class CheckResult:
     error: Exception | None = None
 
 
-def judge(
+def run_check(
     check: Check,
     case: ModelCase,
     implementation: Implementation,
@@ -64,26 +64,26 @@ def judge(
     """Run a check of `n` members of a case. What its factory raises is its own fault, and is not caught."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        found = _judged(check, Subject(case, implementation, device, dtype, n))
-    operations = (SLOW.search(str(warning.message)) for warning in caught)
+        found = _classify(check, Subject(case, implementation, device, dtype, n))
+    operations = (SLOW_FALLBACK.search(str(warning.message)) for warning in caught)
     return replace(found, slow=tuple(sorted({each[1] for each in operations if each})))
 
 
-def _judged(check: Check, subject: Subject) -> CheckResult:
+def _classify(check: Check, subject: Subject) -> CheckResult:
     try:
         check(subject)
     except PlainLoopError as error:
         return CheckResult(Outcome.NOT_APPLICABLE, str(error), error=error)
     except Exception as error:  # noqa: BLE001 - what is no clear refusal is an unclear one
-        if isinstance(error, AssertionError) and _is_ours(error):
+        if isinstance(error, AssertionError) and _raised_by_the_suite(error):
             return CheckResult(Outcome.WRONG, str(error), error=error)
-        clear = isinstance(error, REFUSALS) and CLEAR.search(str(error)) and "INTERNAL ASSERT" not in str(error)
+        clear = isinstance(error, REFUSALS) and CLEAR_REFUSAL.search(str(error)) and "INTERNAL ASSERT" not in str(error)
         status = Outcome.REFUSED if clear else Outcome.REFUSED_UNCLEARLY
         return CheckResult(status, f"{type(error).__name__}: {error}", error=error)
     return CheckResult(Outcome.RIGHT)
 
 
-def _is_ours(error: AssertionError) -> bool:
+def _raised_by_the_suite(error: AssertionError) -> bool:
     """Did a check find something, or does a model refuse with an assertion of its own?"""
     *_, innermost = traceback.extract_tb(error.__traceback__)
     return PACKAGE in Path(innermost.filename).parents

@@ -12,45 +12,45 @@ from conformance.numerics.assertions import assert_members_close
 from conformance.numerics.plain_loop import LoopResult
 from conformance.utils.pytree import is_inexact, leaves, tree_map
 
-NUMBERS = (math.nan, math.inf)
-ONE = 1  # the member that is spoiled
-FAR = 2**20
+NON_FINITE = (math.nan, math.inf)
+PERTURBED_MEMBER = 1  # the member that is spoiled
+LARGE_INDEX = 2**20
 
 
-def with_numbers(subject: Subject) -> Iterator[Subject]:
+def with_non_finite_numbers(subject: Subject) -> Iterator[Subject]:
     """The subject with NaN or infinity in one member's state and minibatch, where it can take them."""
-    for value in NUMBERS:
-        spoiled = subject.of(range(len(subject.models)))
+    for value in NON_FINITE:
+        spoiled = subject.select(range(len(subject.models)))
         tensors = [tensor for tensor in (*_state(spoiled), *_minibatch(spoiled)) if is_inexact(tensor)]
         with torch.no_grad():
             for tensor in tensors:
                 tensor.fill_(value)
-        if tensors and takes(spoiled.of([ONE])):
+        if tensors and runs_alone(spoiled.select([PERTURBED_MEMBER])):
             yield spoiled
 
 
-def with_indices(subject: Subject) -> Iterator[Subject]:
+def with_out_of_range_indices(subject: Subject) -> Iterator[Subject]:
     """The subject with an index in one member's minibatch that the plain module does not take, each in turn."""
     for place, tensor in enumerate(_minibatch(subject)):
         if tensor.dtype != torch.int64 or not tensor.numel():
             continue
-        for index in (-1, *range(int(tensor.max()) + 1, 64), FAR):
-            lone = subject.of([ONE])
+        for index in (-1, *range(int(tensor.max()) + 1, 64), LARGE_INDEX):
+            lone = subject.select([PERTURBED_MEMBER])
             _minibatch(lone, 0)[place].view(-1)[0] = index
-            if takes(lone):
+            if runs_alone(lone):
                 continue
-            spoiled = subject.of(range(len(subject.models)))
+            spoiled = subject.select(range(len(subject.models)))
             _minibatch(spoiled)[place].view(-1)[0] = index
             yield spoiled
             if index > 0:
                 break
 
 
-def takes(lone: Subject) -> bool:
+def runs_alone(lone: Subject) -> bool:
     """Does a member alone answer?"""
     model, x = lone.pairs[0]
     try:
-        with lone.seeded():
+        with lone.fixed_seed():
             model(*x)
     except Exception:  # noqa: BLE001 - a module refuses in any way it likes
         return False
@@ -60,7 +60,7 @@ def takes(lone: Subject) -> bool:
 def assert_others_close(actual: Any, expected: LoopResult) -> None:
     """What is not the spoiled member's is what it was."""
     count = len(expected.values)
-    others = [i for i in range(count) if i != ONE]
+    others = [i for i in range(count) if i != PERTURBED_MEMBER]
     kept = LoopResult(*([each[i] for i in others] for each in (expected.values, expected.truth, expected.sample)))
     assert_members_close(_rows(actual, others), kept, "answer")
 
@@ -70,9 +70,9 @@ def _rows(tree: Any, which: list[int]) -> Any:
 
 
 def _state(subject: Subject) -> list[Tensor]:
-    model = subject.models[ONE]
+    model = subject.models[PERTURBED_MEMBER]
     return [*model.parameters(), *model.buffers()]
 
 
-def _minibatch(subject: Subject, which: int = ONE) -> list[Tensor]:
+def _minibatch(subject: Subject, which: int = PERTURBED_MEMBER) -> list[Tensor]:
     return [leaf for _, leaf in leaves(subject.minibatches[which], "input") if isinstance(leaf, Tensor)]

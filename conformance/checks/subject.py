@@ -20,7 +20,7 @@ from conformance.utils.rng import restore, seed, state
 # Where the generators stand before each member's call: vmap's mode "same" draws once, and so does the first member.
 SEED = 23
 # How many errors of the loop are measured in each tensor: a few, such as those of five losses, are 0 by luck too often.
-MEASURED = 15
+ERROR_SAMPLES = 15
 
 
 class ModelCase(Protocol):
@@ -51,7 +51,7 @@ class Subject:
         self.models = case.members(n, device=device, dtype=dtype)
         self.minibatches = case.minibatches(n, device=device, dtype=dtype)
 
-    def of(self, who: Sequence[int]) -> "Subject":
+    def select(self, who: Sequence[int]) -> "Subject":
         """These members with their minibatches, in this order, as copies."""
         made = object.__new__(Subject)
         made.implementation, made.device = self.implementation, self.device
@@ -64,16 +64,16 @@ class Subject:
 
     def in_mode(self, mode: bool) -> "Subject":
         """The same in train mode, or in eval mode."""
-        made = self.of(range(len(self.models)))
+        made = self.select(range(len(self.models)))
         for model in made.models:
             model.train(mode)
         return made
 
     @cached_property
-    def draws(self) -> bool:
+    def is_random(self) -> bool:
         """Does the plain module draw random numbers?"""
-        model, x = self.of([0]).pairs[0]
-        with self.seeded():
+        model, x = self.select([0]).pairs[0]
+        with self.fixed_seed():
             before = state(self.device)
             try:
                 model(*x)
@@ -89,10 +89,10 @@ class Subject:
     @property
     def randomness(self) -> str:
         """The mode in which members draw what each would draw alone from the same place."""
-        return "same" if self.draws else "error"
+        return "same" if self.is_random else "error"
 
     @contextmanager
-    def seeded(self) -> Any:
+    def fixed_seed(self) -> Any:
         """The device's generators stand at `SEED` here, and afterwards where they stood."""
         kept = state(self.device)
         try:
@@ -101,7 +101,7 @@ class Subject:
         finally:
             restore(kept)
 
-    def alone(self, func: Callable[[nn.Module, tuple[Any, ...]], Any], *, shared: bool = False) -> LoopResult:
+    def run_loop(self, func: Callable[[nn.Module, tuple[Any, ...]], Any], *, shared: bool = False) -> LoopResult:
         """`func` of each model and its minibatch by itself, or of the first minibatch if all `shared` it."""
         given = [self.minibatches[0]] * len(self.models) if shared else self.minibatches
 
@@ -109,26 +109,26 @@ class Subject:
             seed(self.device, SEED)
             return func(model, x)
 
-        with self.seeded():
-            return loop(from_the_same_place, self.models, given, numbers=MEASURED)
+        with self.fixed_seed():
+            return loop(from_the_same_place, self.models, given, numbers=ERROR_SAMPLES)
 
     def ensemble(self) -> Ensemble:
         return Ensemble(self.implementation, self.models)
 
     @property
-    def stacked(self) -> tuple[Any, ...]:
+    def stacked_minibatches(self) -> tuple[Any, ...]:
         """The minibatches as one, each tensor (members, *shape)."""
         first, *rest = self.minibatches
         return tree_map(_stacked, first, *rest)
 
-    def together(self, func: Callable[..., Any], ensemble: Ensemble, x: tuple[Any, ...], **options: Any) -> Any:
+    def run_ensemble(self, func: Callable[..., Any], ensemble: Ensemble, x: tuple[Any, ...], **options: Any) -> Any:
         """`func(params, buffers, x)` over the members, from the same place as each alone; `options` are vmap's.
 
         Each tensor of `x` is mapped, unless `in_dims` says otherwise.
         """
         dims = tree_map(lambda leaf: 0 if isinstance(leaf, Tensor) else None, x)
         options = {"in_dims": (0, 0, dims), "randomness": self.randomness} | options
-        with self.seeded():
+        with self.fixed_seed():
             return self.implementation.vmap(func, **options)(ensemble.params, ensemble.buffers, x)
 
 
@@ -140,19 +140,19 @@ def _stacked(leaf: Any, *others: Any) -> Any:
     return torch.stack([leaf, *others]) if isinstance(leaf, Tensor) else leaf
 
 
-def tensors(output: Any) -> tuple[Tensor, ...]:
+def output_tensors(output: Any) -> tuple[Tensor, ...]:
     """The tensors of an output, in order; what is none, such as a missing attention weight, vmap can't return."""
     return tuple(leaf for _, leaf in leaves(output, "output") if isinstance(leaf, Tensor))
 
 
-def differentiable(tree: Any) -> list[Tensor]:
+def floating_inputs(tree: Any) -> list[Tensor]:
     """The floating tensors among the inputs."""
     return [leaf for _, leaf in leaves(tree, "input") if is_inexact(leaf)]
 
 
-def total(output: Any) -> Tensor:
+def weighted_sum(output: Any) -> Tensor:
     """A number that depends on every floating element of an output, each in its own way."""
-    parts = [(leaf * _weights(leaf)).sum() for leaf in tensors(output) if is_inexact(leaf)]
+    parts = [(leaf * _weights(leaf)).sum() for leaf in output_tensors(output) if is_inexact(leaf)]
     return torch.stack([part.real if part.is_complex() else part for part in parts]).sum()
 
 

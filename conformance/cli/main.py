@@ -2,9 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-
-from conformance.spec.locations import CONFIGURATION
 
 MISTAKE = 4
 HELP = """\
@@ -13,6 +10,7 @@ usage: conformance run [options] [tests]
        conformance compare OLD NEW [options]
        conformance explain REQUIREMENT
        conformance render RESULT... [--html FILE]
+       conformance simulate [options] [tests]
 
 A conformance suite for PyTorch model ensembling.
 
@@ -22,6 +20,7 @@ verbs:
   compare  what changed between result files, or between releases of torch
   explain  all that is known of one requirement
   render   result files as one page of HTML
+  simulate run the suite on a simulated second device
 
 `run` takes the options of pytest and of the suite: `conformance run --help` lists them. Without tests it runs the whole
 suite. Tests are named as the result file names them: tests/test_forward.py, tests/test_forward.py::test_name.
@@ -38,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return check(rest)
         case [("compare" | "explain" | "render") as verb, *rest]:
             return report(verb, rest)
+        case ["simulate", *rest]:
+            return simulate(rest)
         case ["-h" | "--help"]:
             sys.stdout.write(HELP)
             return 0
@@ -50,15 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run pytest on the suite; returns its exit code.
+    """Run the suite; returns pytest's exit code."""
+    from conformance.cli import run as run_command
 
-    The caller's folder gets all that is written; its conftest.py and its configuration are of no concern here.
-    """
-    # Here, so that whoever asks for help need not wait; and before the plugin, whose imports pytest wants to see.
-    import pytest
-
-    own = ["-c", str(CONFIGURATION), "--noconftest", "-o", f"cache_dir={Path.cwd() / '.pytest_cache'}"]
-    return int(pytest.main([*own, "-p", "conformance.plugin", "-p", "conformance.plugin.suite_paths", *arguments]))
+    return run_command.main(arguments)
 
 
 def check(arguments: Sequence[str]) -> int:
@@ -73,6 +69,13 @@ def report(verb: str, arguments: Sequence[str]) -> int:
     from conformance.cli import report as report_command
 
     return report_command.main(verb, arguments)
+
+
+def simulate(arguments: Sequence[str]) -> int:
+    """Run the suite on the simulated device; returns pytest's exit code."""
+    from conformance.cli import simulate as simulate_command
+
+    return simulate_command.main(arguments)
 
 
 if __name__ == "__main__":

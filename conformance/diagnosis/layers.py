@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from conformance.checks.subject import differentiable, total
+from conformance.checks.subject import floating_inputs, weighted_sum
 from conformance.diagnosis.recorder import Call, Recorder, Stack, copied
 from conformance.reference.vmap import slice_args, spread_dims
 from conformance.reference.vmap import vmap as reference_vmap
@@ -124,7 +124,7 @@ def _numbers(mapping: Callable[[], Callable[..., Any]], inputs: Any, call: Call)
 def _gradients(mapping: Callable[[], Callable[..., Any]], inputs: Any, call: Call) -> Any:
     given = tree_map(_leaf, inputs)
     output = mapping()(*given, **call.kwargs)
-    found = torch.autograd.grad(total(output), differentiable(given), allow_unused=True)
+    found = torch.autograd.grad(weighted_sum(output), floating_inputs(given), allow_unused=True)
     return [torch.zeros(()) if each is None else each for each in found]
 
 

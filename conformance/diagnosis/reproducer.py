@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from conformance.checks.subject import tensors
+from conformance.checks.subject import output_tensors
 from conformance.diagnosis.recorder import Call, copied
 from conformance.reference.vmap import spread_dims
 from conformance.utils.pytree import children, leaves, rebuild
@@ -91,7 +91,7 @@ def _source(call: Call, digits: int) -> str | None:
         filled = list(given)
         for i, tensor in zip(mapped, tensors_of_member, strict=True):
             filled[i] = tensor
-        return list(tensors(call.func(*_filled(call.inputs, iter(filled)), **call.kwargs)))
+        return list(output_tensors(call.func(*_filled(call.inputs, iter(filled)), **call.kwargs)))
 
     slices = [copied(given[i]) if dim_of[i] is None else copied(given[i].select(dim_of[i], 0)) for i in mapped]
     traced = make_fx(member)(*slices)

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from conformance.checks.outputs import member
-from conformance.checks.subject import Subject, tensors
+from conformance.checks.outputs import member_forward
+from conformance.checks.subject import Subject, output_tensors
 from conformance.devices import memory
 from conformance.utils import timing
 from conformance.utils.pytree import is_inexact, tree_map
@@ -73,15 +73,15 @@ def backward(subject: Subject) -> Calls:
 
 def _ensemble(subject: Subject) -> tuple[list[Tensor], Callable[[], Any]]:
     """What an ensemble learns, and its call on the minibatches, which are stacked beforehand as its state is."""
-    ensemble, x = subject.ensemble(), subject.stacked
+    ensemble, x = subject.ensemble(), subject.stacked_minibatches
     dims = tree_map(lambda leaf: 0 if isinstance(leaf, Tensor) else None, x)
-    randomness = "different" if subject.draws else "error"
-    mapped = subject.implementation.vmap(member(ensemble), in_dims=(0, 0, dims), randomness=randomness)
+    randomness = "different" if subject.is_random else "error"
+    mapped = subject.implementation.vmap(member_forward(ensemble), in_dims=(0, 0, dims), randomness=randomness)
     return list(ensemble.trainable.values()), lambda: mapped(ensemble.params, ensemble.buffers, x)
 
 
 def total(output: Any) -> Tensor:
     """One number to learn from: the sum of all that an output holds."""
     return torch.stack(
-        [leaf.real.sum() if leaf.is_complex() else leaf.sum() for leaf in tensors(output) if is_inexact(leaf)]
+        [leaf.real.sum() if leaf.is_complex() else leaf.sum() for leaf in output_tensors(output) if is_inexact(leaf)]
     ).sum()

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
-from conformance.cases.inputs import drawn
+from conformance.cases.inputs import draw_minibatches
 from conformance.cases.modules.case import vary
 from conformance.model_check.input_spec import DTYPES, described
 from conformance.model_check.options import Request, UsageError
@@ -84,7 +84,7 @@ def load_model(request: Request) -> Checked:
         text = name if ":" in name else f"{module_name}:{name}"
         return Checked(request.model, made, _from_function(_found(text), text))
     inputs = tuple(described(text, request.batch) for text in request.inputs)
-    return Checked(request.model, made, lambda n, device, dtype: drawn(inputs, n, device, dtype))
+    return Checked(request.model, made, lambda n, device, dtype: draw_minibatches(inputs, n, device, dtype))
 
 
 def _is_function(text: str) -> bool:

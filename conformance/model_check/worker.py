@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from conformance.checks.model_checks import CHECKS
-from conformance.checks.outcome import Outcome, judge
+from conformance.checks.outcome import Outcome, run_check
 from conformance.checks.subject import Subject
 from conformance.devices import probe
 from conformance.devices.environment import environment_facts
@@ -105,7 +105,7 @@ class Questions:
         """What a check of the members says, and where it stops."""
         check = CHECKS[step]
         try:
-            found = judge(check, self.case, self.implementation, self.device, self.dtype, self.members)
+            found = run_check(check, self.case, self.implementation, self.device, self.dtype, self.members)
         except UsageError:
             raise
         except Exception as error:  # noqa: BLE001 - copying and converting a model can each fail in its own way

@@ -26,22 +26,22 @@ class Derivative:
     backward: Callable[[Func, Tensors, Tensor], Any]
 
 
-def tangents(at: Any) -> Any:
+def make_tangents(at: Any) -> Any:
     """A direction for each tensor, which differs where the tensors do."""
     return tree_map(lambda tensor: (3 * tensor.detach()).cos(), at)
 
 
-def small(func: Func, at: Tensors) -> tuple[Func, Tensors]:
+def restrict_to_small_tensors(func: Func, at: Tensors) -> tuple[Func, Tensors]:
     """`func` in the tensors of at most 40 elements: all of a Jacobian or Hessian would be large and say no more."""
     return lambda part: func({**at, **part}), {name: tensor for name, tensor in at.items() if tensor.numel() <= 40}  # noqa: PLR2004
 
 
-def loss_of(func: Func, target: Tensor) -> Func:
+def loss_function(func: Func, target: Tensor) -> Func:
     return lambda at: loss(func(at), target)
 
 
 def _grad(func: Func, at: Tensors, target: Tensor) -> Any:
-    return torch.func.grad(loss_of(func, target))(at)
+    return torch.func.grad(loss_function(func, target))(at)
 
 
 def _grad_backward(func: Func, at: Tensors, target: Tensor) -> Any:
@@ -50,7 +50,7 @@ def _grad_backward(func: Func, at: Tensors, target: Tensor) -> Any:
 
 
 def _grad_and_value(func: Func, at: Tensors, target: Tensor) -> Any:
-    return torch.func.grad_and_value(loss_of(func, target))(at)
+    return torch.func.grad_and_value(loss_function(func, target))(at)
 
 
 def _grad_and_value_backward(func: Func, at: Tensors, target: Tensor) -> Any:
@@ -71,7 +71,7 @@ def _vjp_backward(func: Func, at: Tensors, target: Tensor) -> Any:
 
 
 def _jvp(func: Func, at: Tensors, _: Tensor) -> Any:
-    return torch.func.jvp(func, (at,), (tangents(at),))
+    return torch.func.jvp(func, (at,), (make_tangents(at),))
 
 
 def _jvp_backward(func: Func, at: Tensors, _: Tensor) -> Any:
@@ -80,22 +80,22 @@ def _jvp_backward(func: Func, at: Tensors, _: Tensor) -> Any:
     value = func(at)
     pulled_from = torch.zeros_like(value, requires_grad=True)
     pulled = _pull(value, at, pulled_from, create_graph=True)
-    along = sum((pulled[name] * direction).sum() for name, direction in tangents(at).items())
+    along = sum((pulled[name] * direction).sum() for name, direction in make_tangents(at).items())
     return value.detach(), torch.autograd.grad(along, pulled_from)[0]
 
 
 def _jacrev(func: Func, at: Tensors, _: Tensor) -> Any:
-    func, at = small(func, at)
+    func, at = restrict_to_small_tensors(func, at)
     return torch.func.jacrev(func)(at)
 
 
 def _jacfwd(func: Func, at: Tensors, _: Tensor) -> Any:
-    func, at = small(func, at)
+    func, at = restrict_to_small_tensors(func, at)
     return torch.func.jacfwd(func)(at)
 
 
 def _jacobian_backward(func: Func, at: Tensors, _: Tensor) -> Any:
-    func, at = small(func, at)
+    func, at = restrict_to_small_tensors(func, at)
     at = _leaves(at)
     value = func(at)
     rows = [_pull(element, at, retain_graph=True) for element in value.flatten()]
@@ -103,12 +103,12 @@ def _jacobian_backward(func: Func, at: Tensors, _: Tensor) -> Any:
 
 
 def _hessian(func: Func, at: Tensors, target: Tensor) -> Any:
-    func, at = small(loss_of(func, target), at)
+    func, at = restrict_to_small_tensors(loss_function(func, target), at)
     return torch.func.hessian(func)(at)
 
 
 def _hessian_backward(func: Func, at: Tensors, target: Tensor) -> Any:
-    func, at = small(loss_of(func, target), at)
+    func, at = restrict_to_small_tensors(loss_function(func, target), at)
     at = _leaves(at)
     first = _pull(func(at), at, create_graph=True)
     blocks = {}
@@ -121,18 +121,18 @@ def _hessian_backward(func: Func, at: Tensors, target: Tensor) -> Any:
 
 
 def _forward_over_reverse(func: Func, at: Tensors, target: Tensor) -> Any:
-    return torch.func.jvp(torch.func.grad(loss_of(func, target)), (at,), (tangents(at),))[1]
+    return torch.func.jvp(torch.func.grad(loss_function(func, target)), (at,), (make_tangents(at),))[1]
 
 
 def _reverse_over_forward(func: Func, at: Tensors, target: Tensor) -> Any:
-    direction = tangents(at)
-    return torch.func.grad(lambda at: torch.func.jvp(loss_of(func, target), (at,), (direction,))[1])(at)
+    direction = make_tangents(at)
+    return torch.func.grad(lambda at: torch.func.jvp(loss_function(func, target), (at,), (direction,))[1])(at)
 
 
 def _reverse_over_reverse(func: Func, at: Tensors, target: Tensor) -> Any:
     at = _leaves(at)
     first = _pull(loss(func(at), target), at, create_graph=True)
-    slope = sum(((first[name] * direction).sum() for name, direction in tangents(at).items()), torch.zeros(()))
+    slope = sum(((first[name] * direction).sum() for name, direction in make_tangents(at).items()), torch.zeros(()))
     return _pull(slope, at)
 
 

@@ -15,7 +15,7 @@ from conformance.numerics.plain_loop import loop
 from conformance.utils.torch_compile import INDUCTOR, Compiler
 
 # What only costs time for one graph: many workers, and a program for each instruction set that the CPU says it has.
-QUICK = {"TORCHINDUCTOR_COMPILE_THREADS": "1", "TORCHINDUCTOR_VEC_ISA_OK": "1"}
+FAST_COMPILATION = {"TORCHINDUCTOR_COMPILE_THREADS": "1", "TORCHINDUCTOR_VEC_ISA_OK": "1"}
 
 
 class Scale(nn.Module):
@@ -29,12 +29,12 @@ class Scale(nn.Module):
         return torch.tanh(self.factor * x)
 
 
-def assert_native(implementation: Any, device: torch.device) -> None:
+def assert_compiled_matches_loop(implementation: Any, device: torch.device) -> None:
     """Two stacks by one call in machine code, each as its loop. Call it in a process of its own."""
     models = members(Scale, 2 * MEMBERS, device=device)
     xs = draw(2 * MEMBERS, 7, 3, device=device)
     with tempfile.TemporaryDirectory() as cache, torch.no_grad():
-        os.environ.update(QUICK, TORCHINDUCTOR_CACHE_DIR=cache)
+        os.environ.update(FAST_COMPILATION, TORCHINDUCTOR_CACHE_DIR=cache)
         with suppress(AttributeError):  # Some releases first compile all headers, which takes ten seconds.
             from torch._inductor import config
 

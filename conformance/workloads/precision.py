@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from conformance.cases.case import TrainingCase
 from conformance.cases.data import SAMPLES
 from conformance.cases.members import MEMBERS
-from conformance.cases.numeric_settings import CALL, EVERYTHING, FULL_PRECISION, MEMBER, PLAIN, NumericSetting
+from conformance.cases.numeric_settings import CALL, EVERYTHING, FULL_PRECISION, MEMBER, NO_SETTING, NumericSetting
 from conformance.devices import probe
 from conformance.implementations.ensemble import Ensemble
 from conformance.implementations.protocol import Implementation
@@ -26,21 +26,21 @@ from conformance.numerics.budget import error
 from conformance.numerics.plain_loop import LoopResult, PlainLoopError, loop
 from conformance.utils.module_state import gradients_in
 from conformance.utils.pytree import is_inexact, leaves
-from conformance.workloads.supervised import SupervisedTask, gradients_of
+from conformance.workloads.supervised import SupervisedTask, ensemble_gradients
 
-Around = Callable[[str], AbstractContextManager[None]]
-Alone = Callable[[Around, nn.Module, Any], Any]
+SettingContext = Callable[[str], AbstractContextManager[None]]
+MemberFunction = Callable[[SettingContext, nn.Module, Any], Any]
 
 # How many roundings of its largest element a plain loop's output, buffer, gradient or parameter may be off. The most
 # that tests/meta/derive_parity.py found over 300 seeds (torch 2.13.0, CPU) was 4.9 for outputs and buffers and 39 for
 # the others. A device that is wrong, and does not round, is off by a thousand in float32.
-PLAUSIBLE_OUTPUT = 16.0
-PLAUSIBLE = 128.0
-DRAWS = 3
-SINGLE = torch.finfo(torch.float32).eps
+MAX_OUTPUT_ROUNDINGS = 16.0
+MAX_GRADIENT_ROUNDINGS = 128.0
+ERROR_DRAWS = 3
+FLOAT32_EPS = torch.finfo(torch.float32).eps
 
 
-def nothing(_: str) -> AbstractContextManager[None]:
+def without_setting(_: str) -> AbstractContextManager[None]:
     return nullcontext()
 
 
@@ -50,20 +50,20 @@ class Setup:
 
     case: TrainingCase
     dtype: torch.dtype
-    setting: NumericSetting = PLAIN
+    setting: NumericSetting = NO_SETTING
 
     @property
     def rounding(self) -> float:
         """What one rounding of a number near 1 costs in the coarsest step on the way: settings are about float32."""
         eps = torch.finfo(self.dtype).eps
-        return max(eps, self.setting.rounding) if eps == SINGLE else eps
+        return max(eps, self.setting.rounding) if eps == FLOAT32_EPS else eps
 
     def unavailable_reason(self, device: torch.device) -> str | None:
         """Why the device can't run it, in its own words; None if it can."""
         return (
             self.setting.unavailable_reason(device)
             or probe.dtype_unavailable_reason(device, self.dtype)
-            or _lacks_case(self, device)
+            or _kernel_unavailable_reason(self, device)
         )
 
     def __str__(self) -> str:
@@ -77,7 +77,7 @@ class PrecisionRun:
         self, setup: Setup, data: int | None, device: torch.device | str, n: int = MEMBERS, samples: int = SAMPLES
     ) -> None:
         self.setup, self.device = setup, torch.device(device)
-        self.lesson = SupervisedTask(setup.case, data, device, setup.dtype, n, samples)
+        self.task = SupervisedTask(setup.case, data, device, setup.dtype, n, samples)
 
     @contextmanager
     def around(self, scope: str) -> Iterator[None]:
@@ -86,19 +86,22 @@ class PrecisionRun:
         with start, self.setup.setting.around(scope, self.device):
             yield
 
-    def loop(self, func: Alone) -> LoopResult:
+    def loop(self, func: MemberFunction) -> LoopResult:
         """`func` of each model and what it is given; PlainLoopError if the loop is farther off than rounding goes."""
-        models, given = self.lesson.models, self.lesson.given
+        models, given = self.task.models, self.task.member_data
         # Numbers of few bits are exact by luck too often, and small tensors in any: numerics says how much it takes.
         answer = loop(
             partial(func, self.around),
             models,
             given,
-            draws=DRAWS,
-            plain=partial(func, nothing),
+            draws=ERROR_DRAWS,
+            plain=partial(func, without_setting),
             rounding=self.setup.rounding,
         )
-        plausible(answer, self.setup.rounding * (PLAUSIBLE_OUTPUT if func is ensemble_outputs else PLAUSIBLE))
+        check_plausible(
+            answer,
+            self.setup.rounding * (MAX_OUTPUT_ROUNDINGS if func is output_under_setting else MAX_GRADIENT_ROUNDINGS),
+        )
         return answer
 
     def output(self, ensemble: Ensemble, x: Tensor) -> Tensor:
@@ -109,100 +112,100 @@ class PrecisionRun:
                 return ensemble.member(params, buffers, x)
 
         with self.around(CALL):
-            return ensemble.map(member, x, data=self.lesson.data)
+            return ensemble.map(member, x, data=self.task.data)
 
-    def answered(self, implementation: Implementation) -> dict[str, Any]:
+    def ensemble_output(self, implementation: Implementation) -> dict[str, Any]:
         """What `answered` is of a model alone, for all members of a new ensemble."""
-        ensemble = Ensemble(implementation, self.lesson.models)
+        ensemble = Ensemble(implementation, self.task.models)
         with self.around(EVERYTHING):
-            out = self.output(ensemble, self.lesson.x)
-        return {"output": compared(out, self.lesson.x), "buffers": ensemble.buffers}
+            out = self.output(ensemble, self.task.x)
+        return {"output": promote_output(out, self.task.x), "buffers": ensemble.buffers}
 
-    def learned(self, implementation: Implementation) -> dict[str, Any]:
+    def ensemble_gradients(self, implementation: Implementation) -> dict[str, Any]:
         """What `learned` is of a model alone, for all members of a new ensemble, each with an input of its own."""
-        ensemble = Ensemble(implementation, self.lesson.models)
-        x = self.lesson.x.detach().requires_grad_()
+        ensemble = Ensemble(implementation, self.task.models)
+        x = self.task.x.detach().requires_grad_()
         with self.around(EVERYTHING):
             self._backward(ensemble, x)
-        return {"gradients": gradients_of(ensemble), "input": x.grad}
+        return {"gradients": ensemble_gradients(ensemble), "input": x.grad}
 
-    def stepped(self, implementation: Implementation) -> dict[str, Any]:
+    def ensemble_step(self, implementation: Implementation) -> dict[str, Any]:
         """What `stepped` is of a model alone, for all members of a new ensemble."""
-        ensemble = Ensemble(implementation, self.lesson.models)
-        optimizer = optimizer_of(ensemble.params)
+        ensemble = Ensemble(implementation, self.task.models)
+        optimizer = make_optimizer(ensemble.params)
         with self.around(EVERYTHING):
-            self._backward(ensemble, self.lesson.x)
+            self._backward(ensemble, self.task.x)
             optimizer.step()
         return optimizer_state(ensemble.params, optimizer)
 
-    def differentiated(self, implementation: Implementation) -> dict[str, Any]:
+    def ensemble_grad(self, implementation: Implementation) -> dict[str, Any]:
         """What `differentiated` is of a model alone, by grad inside vmap."""
-        ensemble = Ensemble(implementation, self.lesson.models)
+        ensemble = Ensemble(implementation, self.task.models)
 
         def of_member(params: Any, buffers: Any, x: Tensor, target: Tensor) -> Tensor:
             with self.around(MEMBER):
                 out = ensemble.member(params, buffers, x)
-            return distance(out, target)
+            return mean_squared_distance(out, target)
 
         with self.around(EVERYTHING), self.around(CALL):
             found = ensemble.map(
-                torch.func.grad(of_member, argnums=(0, 2)), self.lesson.x, self.lesson.target, data=self.lesson.data
+                torch.func.grad(of_member, argnums=(0, 2)), self.task.x, self.task.target, data=self.task.data
             )
         return {"gradients": found[0], "input": found[1]}
 
     def _backward(self, ensemble: Ensemble, x: Tensor) -> None:
-        gap = self.output(ensemble, x) - self.lesson.target
+        gap = self.output(ensemble, x) - self.task.target
         (gap * gap.conj()).real.flatten(1).mean(1).sum().backward()  # type: ignore[no-untyped-call]
 
 
-def ensemble_outputs(around: Around, model: nn.Module, given: Mapping[str, Tensor]) -> dict[str, Any]:
+def output_under_setting(around: SettingContext, model: nn.Module, given: Mapping[str, Tensor]) -> dict[str, Any]:
     """A model's output alone, and its buffers after that."""
     with around(EVERYTHING):
         out = _output(around, model, given["x"])
-    return {"output": compared(out, given["x"]), "buffers": dict(model.named_buffers())}
+    return {"output": promote_output(out, given["x"]), "buffers": dict(model.named_buffers())}
 
 
-def learned(around: Around, model: nn.Module, given: Mapping[str, Tensor]) -> dict[str, Any]:
+def gradients_under_setting(around: SettingContext, model: nn.Module, given: Mapping[str, Tensor]) -> dict[str, Any]:
     """What backward gives a model alone, and its input."""
     x = given["x"].detach().requires_grad_()
     with around(EVERYTHING):
-        distance(_output(around, model, x), given["target"]).backward()  # type: ignore[no-untyped-call]
+        mean_squared_distance(_output(around, model, x), given["target"]).backward()  # type: ignore[no-untyped-call]
     return {"gradients": gradients_in(model), "input": x.grad}
 
 
-def stepped(around: Around, model: nn.Module, given: Mapping[str, Tensor]) -> dict[str, Any]:
+def step_under_setting(around: SettingContext, model: nn.Module, given: Mapping[str, Tensor]) -> dict[str, Any]:
     """A model's parameters after one step alone, and what the optimizer keeps."""
     params = dict(model.named_parameters())
-    optimizer = optimizer_of(params)
+    optimizer = make_optimizer(params)
     with around(EVERYTHING):
-        distance(_output(around, model, given["x"]), given["target"]).backward()  # type: ignore[no-untyped-call]
+        mean_squared_distance(_output(around, model, given["x"]), given["target"]).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     return optimizer_state(params, optimizer)
 
 
-def differentiated(around: Around, model: nn.Module, given: Mapping[str, Tensor]) -> dict[str, Any]:
+def grad_under_setting(around: SettingContext, model: nn.Module, given: Mapping[str, Tensor]) -> dict[str, Any]:
     """The same as `learned`, with the setting around backward as it is around grad inside vmap."""
     x = given["x"].detach().requires_grad_()
     params = dict(model.named_parameters())
     with around(EVERYTHING), around(CALL):
         with around(MEMBER):
             out = model(x)
-        *found, into = torch.autograd.grad(distance(out, given["target"]), [*params.values(), x])
+        *found, into = torch.autograd.grad(mean_squared_distance(out, given["target"]), [*params.values(), x])
     return {"gradients": dict(zip(params, found, strict=True)), "input": into}
 
 
-def compared(output: Tensor, x: Tensor) -> Tensor:
+def promote_output(output: Tensor, x: Tensor) -> Tensor:
     """An output in the dtype of its minibatch, if that is wider: which one autocast leaves is a question of its own."""
     return output.detach().to(torch.promote_types(output.dtype, x.dtype))
 
 
-def distance(output: Tensor, target: Tensor) -> Tensor:
+def mean_squared_distance(output: Tensor, target: Tensor) -> Tensor:
     """The mean squared distance, a real scalar, also between complex numbers."""
     gap = output - target
     return (gap * gap.conj()).real.mean()
 
 
-def optimizer_of(params: Mapping[str, Tensor]) -> torch.optim.Optimizer:
+def make_optimizer(params: Mapping[str, Tensor]) -> torch.optim.Optimizer:
     """SGD alone is judged in every precision: others divide by a gradient's size, and rounding decides the quotient."""
     return torch.optim.SGD(params.values(), lr=0.1, momentum=0.9, weight_decay=0.1)
 
@@ -215,7 +218,7 @@ def optimizer_state(params: Mapping[str, Tensor], optimizer: torch.optim.Optimiz
     }
 
 
-def plausible(answer: LoopResult, allowed: float) -> None:
+def check_plausible(answer: LoopResult, allowed: float) -> None:
     """PlainLoopError if a tensor of the loop is off by more than this share of its largest element."""
     for i, (values, truths) in enumerate(zip(answer.values, answer.truth, strict=True)):
         for (name, value), (_, truth) in zip(leaves(values, "the loop's"), leaves(truths, ""), strict=True):
@@ -231,19 +234,19 @@ def relative_error(value: Tensor, truth: Tensor) -> float:
     return error(value, truth) / float(truth.detach().abs().max())
 
 
-def _output(around: Around, model: nn.Module, x: Tensor) -> Tensor:
+def _output(around: SettingContext, model: nn.Module, x: Tensor) -> Tensor:
     with around(CALL), around(MEMBER):
         return model(x)
 
 
 @cache
-def _lacks_case(setup: Setup, device: torch.device) -> str | None:
+def _kernel_unavailable_reason(setup: Setup, device: torch.device) -> str | None:
     """What a plain module says that has no kernel for this dtype. Any other failure is the test's to report."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         exercise = PrecisionRun(setup, 0, device, n=1, samples=2)
         try:
-            learned(exercise.around, exercise.lesson.models[0], exercise.lesson.given[0])
+            gradients_under_setting(exercise.around, exercise.task.models[0], exercise.task.member_data[0])
         except RuntimeError as error:
             said = " ".join(str(error).split())
             return f"{device} can't: {said}" if re.search("not (implemented|supported)|unsupported", said) else None

@@ -47,7 +47,7 @@ class SupervisedTask:
         self.target = case.targets(*leading, device=device, dtype=dtype)
 
     @property
-    def given(self) -> list[dict[str, Tensor]]:
+    def member_data(self) -> list[dict[str, Tensor]]:
         """What each member is given: its `x` and its `target`."""
         if self.data is None:
             return [{"x": self.x, "target": self.target} for _ in self.models]
@@ -55,9 +55,9 @@ class SupervisedTask:
 
     def loop(self, func: Callable[[nn.Module, Any], Any], *, draws: int = 1) -> LoopResult:
         """`func` of each model and what it is given, in turn; its error is measured `draws` times."""
-        return loop(func, self.models, self.given, draws=draws)
+        return loop(func, self.models, self.member_data, draws=draws)
 
-    def of(self, who: Sequence[int]) -> Self:
+    def select(self, who: Sequence[int]) -> Self:
         """The lesson of these members alone, in this order."""
         lesson = copy.copy(self)
         lesson.models = [self.models[i] for i in who]
@@ -65,12 +65,12 @@ class SupervisedTask:
             lesson.x, lesson.target = self.x[list(who)], self.target[list(who)]
         return lesson
 
-    def everything(self, implementation: Implementation, **options: Any) -> dict[str, Any]:
+    def ensemble_results(self, implementation: Implementation, **options: Any) -> dict[str, Any]:
         """What `everything` is of a model alone, for all members of a new ensemble; `options` are vmap's."""
         ensemble = Ensemble(implementation, self.models)
         out = ensemble(self.x, self.data, **options)
         (out - self.target).square().flatten(1).mean(1).sum().backward()
-        return {"output": out.detach(), "buffers": ensemble.buffers, "gradients": gradients_of(ensemble)}
+        return {"output": out.detach(), "buffers": ensemble.buffers, "gradients": ensemble_gradients(ensemble)}
 
     def losses(self, ensemble: Ensemble, **options: Any) -> Tensor:
         """The loss of each member, (members,)."""
@@ -78,37 +78,37 @@ class SupervisedTask:
         return losses
 
 
-def two_stacks(case: TrainingCase, device: torch.device | str) -> tuple[SupervisedTask, SupervisedTask]:
+def make_two_tasks(case: TrainingCase, device: torch.device | str) -> tuple[SupervisedTask, SupervisedTask]:
     """Lessons of two ensembles of one size, of which no member is in both; each member has a minibatch of its own."""
     both = SupervisedTask(case, 0, device, n=2 * MEMBERS)
-    return both.of(range(MEMBERS)), both.of(range(MEMBERS, 2 * MEMBERS))
+    return both.select(range(MEMBERS)), both.select(range(MEMBERS, 2 * MEMBERS))
 
 
-def forward(model: nn.Module, given: dict[str, Tensor]) -> Tensor:
+def member_output(model: nn.Module, given: dict[str, Tensor]) -> Tensor:
     """A model's output alone."""
     out: Tensor = model(given["x"]).detach()
     return out
 
 
-def output_and_buffers(model: nn.Module, given: dict[str, Tensor]) -> dict[str, Any]:
+def member_output_and_buffers(model: nn.Module, given: dict[str, Tensor]) -> dict[str, Any]:
     """A model's output alone, and its buffers after that."""
     return {"output": model(given["x"]).detach(), "buffers": dict(model.named_buffers())}
 
 
-def everything(model: nn.Module, given: dict[str, Tensor]) -> dict[str, Any]:
+def member_results(model: nn.Module, given: dict[str, Tensor]) -> dict[str, Any]:
     """A model's output alone, its buffers after that, and what backward gives it, by name."""
     out = model(given["x"])
     loss(out, given["target"]).backward()  # type: ignore[no-untyped-call]
     return {"output": out.detach(), "buffers": dict(model.named_buffers()), "gradients": gradients_in(model)}
 
 
-def gradients(model: nn.Module, given: dict[str, Tensor]) -> dict[str, Tensor | None]:
+def member_gradients(model: nn.Module, given: dict[str, Tensor]) -> dict[str, Tensor | None]:
     """What backward gives a model alone, by name; nothing for what is frozen."""
     loss(model(given["x"]), given["target"]).backward()  # type: ignore[no-untyped-call]
     return gradients_in(model)
 
 
-def gradients_of(ensemble: Ensemble) -> dict[str, Tensor]:
+def ensemble_gradients(ensemble: Ensemble) -> dict[str, Tensor]:
     """What backward gave the stack, by name; members that agree would prove nothing."""
     found = {}
     for name, tensor in ensemble.trainable.items():

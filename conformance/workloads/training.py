@@ -16,10 +16,10 @@ from conformance.numerics.plain_loop import LoopResult, loop
 from conformance.workloads.supervised import loss
 
 STEPS = 20
-LEARNERS = 3
-DRAWS = 3  # of the loop's error: numerics says why
+TRAINING_MEMBERS = 3
+ERROR_DRAWS = 3  # of the loop's error: numerics says why
 
-Make = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
+OptimizerFactory = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
 
 
 class TrainingRun:
@@ -31,19 +31,19 @@ class TrainingRun:
     def __init__(self, device: torch.device | str, case: TrainingCase = LEARNER, steps: int = STEPS) -> None:
         self.steps = steps
         dtype = finest(device)
-        self.models = members(case.factory, LEARNERS, device=device, dtype=dtype)
-        self.xs = case.inputs(steps, LEARNERS, SAMPLES, device=device, dtype=dtype)
-        self.targets = case.targets(steps, LEARNERS, SAMPLES, device=device, dtype=dtype)
+        self.models = members(case.factory, TRAINING_MEMBERS, device=device, dtype=dtype)
+        self.xs = case.inputs(steps, TRAINING_MEMBERS, SAMPLES, device=device, dtype=dtype)
+        self.targets = case.targets(steps, TRAINING_MEMBERS, SAMPLES, device=device, dtype=dtype)
 
     def loop(
-        self, func: Callable[[nn.Module, Any], Any], each: Sequence[dict[str, Any]] = ({},) * LEARNERS
+        self, func: Callable[[nn.Module, Any], Any], each: Sequence[dict[str, Any]] = ({},) * TRAINING_MEMBERS
     ) -> LoopResult:
         """`func` of each model and what it is given: its `x`, (steps, samples, features), `target`, and its `each`."""
         given = [
             {"x": x, "target": target, **more}
             for x, target, more in zip(self.xs.unbind(1), self.targets.unbind(1), each, strict=True)
         ]
-        return loop(func, self.models, given, draws=DRAWS)
+        return loop(func, self.models, given, draws=ERROR_DRAWS)
 
     def losses(self, ensemble: Ensemble, step: int) -> Tensor:
         """The loss of each member in that step, (members,)."""
@@ -68,18 +68,18 @@ def train(optimizer: torch.optim.Optimizer, loss_at: Callable[[int], Tensor], st
         optimizer.step(closure)
 
 
-def trained(make: Make) -> Callable[[nn.Module, Any], Any]:
+def member_trainer(make: OptimizerFactory) -> Callable[[nn.Module, Any], Any]:
     """For the loop: train a model alone; its parameters and what the optimizer keeps for each."""
 
     def alone(model: nn.Module, given: Any) -> Any:
         optimizer = make(model.parameters())
         train(optimizer, lambda step: loss(model(given["x"][step]), given["target"][step]), range(len(given["x"])))
-        return learned(dict(model.named_parameters()), optimizer)
+        return training_result(dict(model.named_parameters()), optimizer)
 
     return alone
 
 
-def learned(params: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+def training_result(params: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     """The parameters, and what the optimizer keeps of their shape, such as momentum; step counts are of no member."""
     kept = {
         name: {

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import torch
 
-from conformance.cases.data import SAMPLES, draw, tokens
+from conformance.cases.data import SAMPLES, draw, draw_tokens
 from conformance.cases.members import MEMBERS, members
 from conformance.cases.networks import NormNet, TiedNet
 from conformance.implementations.torch_func import TorchFunc
@@ -34,7 +34,11 @@ def ratios(dtype: torch.dtype, seeds: range, *, backward: bool) -> Iterator[floa
     for factory, shape in CASES.items():
         for seed in seeds:
             models = [model.eval() for model in members(factory, MEMBERS, seed=seed, dtype=dtype)]
-            x = draw(MEMBERS, SAMPLES, *shape, seed=seed, dtype=dtype) if shape else tokens(MEMBERS, SAMPLES, seed=seed)
+            x = (
+                draw(MEMBERS, SAMPLES, *shape, seed=seed, dtype=dtype)
+                if shape
+                else draw_tokens(MEMBERS, SAMPLES, seed=seed)
+            )
             fmodel, params, buffers = TorchFunc().combine(models)
             out = TorchFunc().vmap(fmodel)(params, buffers, x)
             actual = {"output": out}

@@ -2,7 +2,7 @@
 
 ``python tests/meta/derive_parity.py 300`` prints, for each dtype and setting over that many seeds, the largest
 (ensemble - UNITS) / loop, which `numerics.FACTOR` has to cover, and the loop's largest error in roundings, which
-`parity.PLAUSIBLE` has to.
+`precision.MAX_GRADIENT_ROUNDINGS` has to.
 """
 
 import math
@@ -13,7 +13,7 @@ from contextlib import suppress
 import torch
 
 from conformance.cases import smooth_cases
-from conformance.cases.numeric_settings import AUTOCASTS, LIBRARIES, PLAIN
+from conformance.cases.numeric_settings import AUTOCASTS, LIBRARIES, NO_SETTING
 from conformance.implementations.torch_func import TorchFunc
 from conformance.numerics.budget import UNITS, budgets, error
 from conformance.utils.pytree import is_inexact, leaves
@@ -21,15 +21,15 @@ from conformance.workloads import precision
 from conformance.workloads.precision import PrecisionRun, Setup, relative_error
 
 HALVES = (torch.bfloat16, torch.float16)
-REALS = [(dtype, PLAIN) for dtype in (torch.float32, torch.float64, *HALVES)]
+REALS = [(dtype, NO_SETTING) for dtype in (torch.float32, torch.float64, *HALVES)]
 # As many threads as one likes, and where autocast stands, change little: one of each kind says enough.
 ONEDNN_OFF = LIBRARIES[0]
 SET = [(torch.float32, setting) for setting in (ONEDNN_OFF, *AUTOCASTS[::2])] + [(torch.bfloat16, ONEDNN_OFF)]
 QUANTITIES = {
-    "ensemble_outputs": smooth_cases.ALL,
-    "learned": smooth_cases.ALL,
-    "stepped": smooth_cases.ALL,
-    "differentiated": smooth_cases.PURE,
+    "output": smooth_cases.ALL,
+    "gradients": smooth_cases.ALL,
+    "step": smooth_cases.ALL,
+    "grad": smooth_cases.PURE,
 }
 
 
@@ -37,8 +37,8 @@ def measured(setup, quantity, seed):
     """(ensemble - UNITS) / loop for each tensor of each member, and the loop's error in roundings."""
     torch.manual_seed(seed)
     exercise = PrecisionRun(setup, 0, "cpu")
-    answer = exercise.loop(getattr(precision, quantity))
-    actual = leaves(getattr(exercise, quantity)(TorchFunc()), "")
+    answer = exercise.loop(getattr(precision, f"{quantity}_under_setting"))
+    actual = leaves(getattr(exercise, f"ensemble_{quantity}")(TorchFunc()), "")
     trees = [[leaf for _, leaf in leaves(tree, "")] for tree in (*answer.values, *answer.truth, *answer.sample)]
     n = len(answer.values)
     for (_, tensor), *columns in zip(actual, *trees, strict=True):
@@ -55,7 +55,7 @@ def measured(setup, quantity, seed):
 def main(seeds):
     device = torch.device("cpu")
     for quantity, cases in QUANTITIES.items():
-        for dtype, setting in (*REALS, *((each, PLAIN) for each in smooth_cases.COMPLEX), *SET):
+        for dtype, setting in (*REALS, *((each, NO_SETTING) for each in smooth_cases.COMPLEX), *SET):
             for case in (smooth_cases.COMPLEX[dtype],) if dtype in smooth_cases.COMPLEX else cases:
                 setup = Setup(case, dtype, setting)
                 if setup.unavailable_reason(device):
@@ -75,6 +75,6 @@ def main(seeds):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    precision.PLAUSIBLE = precision.PLAUSIBLE_OUTPUT = math.inf
+    precision.MAX_GRADIENT_ROUNDINGS = precision.MAX_OUTPUT_ROUNDINGS = math.inf
     warnings.simplefilter("ignore")
     main(int(sys.argv[1]))

@@ -14,9 +14,9 @@ from conformance.cases.numeric_settings import (
     EVERYTHING,
     LIBRARIES,
     MEMBER,
-    PLAIN,
-    autocast,
-    backend,
+    NO_SETTING,
+    autocast_setting,
+    backend_setting,
 )
 from conformance.utils.torch_settings import matmul_precision, settings
 
@@ -24,7 +24,7 @@ CPU, META = torch.device("cpu"), torch.device("meta")
 
 
 def test_settings_have_names_of_their_own():
-    names = [str(each) for each in (PLAIN, *BACKENDS, *AUTOCASTS)]
+    names = [str(each) for each in (NO_SETTING, *BACKENDS, *AUTOCASTS)]
 
     assert len(set(names)) == len(names)
 
@@ -44,7 +44,7 @@ def test_a_setting_is_around_what_it_says_and_nothing_else(setting):
 
 
 def test_what_changes_no_bit_says_so_by_name():
-    same = backend("nothing", nullcontext, nullcontext)
+    same = backend_setting("nothing", nullcontext, nullcontext)
 
     assert same.unavailable_reason(CPU) == "nothing changes no bit on cpu"
 
@@ -53,7 +53,7 @@ def test_what_changes_a_bit_counts(monkeypatch):
     numbers = iter([torch.zeros(1), torch.ones(1)])
     monkeypatch.setattr(numeric_settings, "_product_and_convolution", lambda device: [next(numbers)])
 
-    assert backend("something", nullcontext, nullcontext).unavailable_reason(CPU) is None
+    assert backend_setting("something", nullcontext, nullcontext).unavailable_reason(CPU) is None
 
 
 def test_cudnn_is_asked_whether_it_takes_a_tensor(monkeypatch):
@@ -65,16 +65,18 @@ def test_cudnn_is_asked_whether_it_takes_a_tensor(monkeypatch):
 
 
 def test_a_device_without_autocast_says_so_in_its_words():
-    assert autocast(torch.bfloat16, CALL).unavailable_reason(CPU) is None
+    assert autocast_setting(torch.bfloat16, CALL).unavailable_reason(CPU) is None
     assert (
-        autocast(torch.bfloat16, CALL).unavailable_reason(META).startswith("meta has no autocast to torch.bfloat16: ")
+        autocast_setting(torch.bfloat16, CALL)
+        .unavailable_reason(META)
+        .startswith("meta has no autocast to torch.bfloat16: ")
     )
 
 
 def test_an_autocast_that_is_not_done_is_seen(monkeypatch):
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
 
-    assert numeric_settings._lacks_autocast.__wrapped__(torch.float16, CPU) == (  # noqa: SLF001
+    assert numeric_settings._autocast_unavailable_reason.__wrapped__(torch.float16, CPU) == (  # noqa: SLF001
         "under autocast to torch.float16 cpu computes in torch.float32"
     )
 

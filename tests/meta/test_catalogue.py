@@ -12,7 +12,7 @@ from conformance.cases.data import SAMPLES
 from conformance.cases.inputs import integers, padding
 from conformance.cases.members import MEMBERS
 from conformance.cases.modules import coverage, functional
-from conformance.cases.modules.case import accepting, since, where
+from conformance.cases.modules.case import if_accepted, if_available, if_torch_at_least
 from conformance.cases.modules.catalogue import CATALOGUE, FAMILIES
 from conformance.utils.pytree import leaves
 
@@ -75,15 +75,15 @@ def test_names_are_unique():
 
 
 def test_every_class_has_a_case_or_a_reason():
-    assert coverage.missing() == []
+    assert coverage.uncovered_classes() == []
 
 
 def test_every_function_has_a_case_or_a_reason():
-    assert coverage.missing_functions() == []
+    assert coverage.uncovered_functions() == []
 
 
 def test_the_classes_are_those_that_people_know():
-    classes = coverage.classes()
+    classes = coverage.public_classes()
 
     assert {"Linear", "NLLLoss", "Sequential", "LazyConv2d", "Module"} <= classes.keys()
     assert "Parameter" not in classes
@@ -91,7 +91,7 @@ def test_the_classes_are_those_that_people_know():
 
 
 def test_the_functions_are_those_that_people_know():
-    functions = coverage.functions()
+    functions = coverage.public_functions()
 
     assert {"linear", "relu_", "scaled_dot_product_attention", "one_hot"} <= functions.keys()
     assert not {"Tensor", "Optional", "Callable"} & functions.keys()
@@ -101,31 +101,31 @@ def test_the_functions_are_those_that_people_know():
 def test_a_class_of_a_new_release_is_missing(monkeypatch):
     monkeypatch.setattr(nn, "NewNorm", type("NewNorm", (nn.Module,), {}), raising=False)
 
-    assert coverage.missing() == ["NewNorm"]
+    assert coverage.uncovered_classes() == ["NewNorm"]
 
 
 @pytest.mark.parametrize("name", ["new_norm", "linear_", "linear_with_indices"])
 def test_a_function_of_a_new_release_is_missing(monkeypatch, name):
     monkeypatch.setattr(F, name, lambda x: x, raising=False)
 
-    assert coverage.missing_functions() == [name]
+    assert coverage.uncovered_functions() == [name]
 
 
 def test_no_case_has_a_reason_why_there_is_none():
     assert not {name.split("-")[0] for name in BY_NAME} & (
-        coverage.NOT_CALLED.keys() | coverage.FUNCTIONS_NOT_CALLED.keys()
+        coverage.EXCLUDED_CLASSES.keys() | coverage.EXCLUDED_FUNCTIONS.keys()
     )
 
 
 def test_what_a_torch_lacks_has_no_case():
     case = CATALOGUE[0]
 
-    assert where(nn, "NewNorm", lambda _: (case,)) == ()
-    assert where(nn, "Linear", lambda cls: (case, cls)) == (case, nn.Linear)
-    assert accepting(nn.Linear, "groups", case) == ()
-    assert accepting(nn.Linear, "bias", case) == (case,)
-    assert since("99.0", case) == ()
-    assert since("2.0", case) == (case,)
+    assert if_available(nn, "NewNorm", lambda _: (case,)) == ()
+    assert if_available(nn, "Linear", lambda cls: (case, cls)) == (case, nn.Linear)
+    assert if_accepted(nn.Linear, "groups", case) == ()
+    assert if_accepted(nn.Linear, "bias", case) == (case,)
+    assert if_torch_at_least("99.0", case) == ()
+    assert if_torch_at_least("2.0", case) == (case,)
 
 
 def test_each_family_has_its_part_in_the_catalogue():
@@ -220,7 +220,9 @@ def test_all_others_are_in_train_mode(case):
     assert all(module.training for model in models for module in model.modules())
 
 
-@pytest.mark.parametrize("case", [case for case in CATALOGUE if case.name.split("-")[0] in coverage.classes()], ids=str)
+@pytest.mark.parametrize(
+    "case", [case for case in CATALOGUE if case.name.split("-")[0] in coverage.public_classes()], ids=str
+)
 def test_it_has_a_module_of_the_class_in_its_name(case):
     models, _ = two(case)
     # Lazy modules have become what they were to become.

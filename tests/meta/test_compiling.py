@@ -13,7 +13,7 @@ from conformance.numerics.assertions import assert_same, refuses
 from conformance.utils import torch_compile
 from conformance.utils.child_process import run_in_child
 from conformance.utils.torch_compile import AOT_EAGER, EAGER, INDUCTOR, Backend, Compiler
-from conformance.workloads.inductor import assert_native
+from conformance.workloads.inductor import assert_compiled_matches_loop
 
 CPU = torch.device("cpu")
 
@@ -37,11 +37,11 @@ def test_every_call_is_compiled_however_many_share_their_code(kind):
 
 def test_an_operation_that_is_given_as_source_is_compiled():
     implementation = Compiled()
-    ours, given = inplace_op.tensors(3, CPU), out_variants.tensors(3, CPU)
+    ours, given = inplace_op.make_operands(3, CPU), out_variants.make_operands(3, CPU)
 
-    implementation.vmap(random_ops.DRAWS[0].one, randomness="same")(ours["x"])
-    implementation.vmap(inplace_op.Write("Tensor.mul_", "s.mul_(y)").run)(ours["x"], {"y": ours["y"]})
-    implementation.vmap(out_variants.Into("torch.add", "x, y").run)(given)
+    implementation.vmap(random_ops.RANDOM_OPERATIONS[0].one, randomness="same")(ours["x"])
+    implementation.vmap(inplace_op.InplaceOperation("Tensor.mul_", "s.mul_(y)").run)(ours["x"], {"y": ours["y"]})
+    implementation.vmap(out_variants.OutCall("torch.add", "x, y").run)(given)
 
     assert implementation.compiler.runs == 3
 
@@ -116,4 +116,4 @@ def test_without_what_compiles_the_implementation_is_unavailable(unasked, monkey
 
 
 def test_machine_code_is_judged_in_a_process_of_its_own():
-    run_in_child(assert_native, TorchFunc(), CPU)
+    run_in_child(assert_compiled_matches_loop, TorchFunc(), CPU)

@@ -10,14 +10,14 @@ from torch import nn
 from torch.nn import functional as F
 
 from conformance.cases import smooth_cases
-from conformance.cases.numeric_settings import AUTOCASTS, EVERYTHING, PLAIN, NumericSetting
-from conformance.cases.operations.autocast_ops import OPERATIONS, Autocasted
+from conformance.cases.numeric_settings import AUTOCASTS, EVERYTHING, NO_SETTING, NumericSetting
+from conformance.cases.operations.autocast_ops import OPERATIONS, AutocastOperation
 from conformance.cases.training_cases import LAYER_NORM
 from conformance.implementations.torch_func import TorchFunc
 from conformance.numerics.budget import FACTOR
 from conformance.numerics.plain_loop import PlainLoopError, loop
 from conformance.workloads import precision
-from conformance.workloads.precision import PLAUSIBLE, PLAUSIBLE_OUTPUT, PrecisionRun, Setup
+from conformance.workloads.precision import MAX_GRADIENT_ROUNDINGS, MAX_OUTPUT_ROUNDINGS, PrecisionRun, Setup
 
 CPU, META = torch.device("cpu"), torch.device("meta")
 BF16 = Setup(LAYER_NORM, torch.bfloat16)
@@ -31,7 +31,7 @@ def test_a_correct_ensemble_and_a_correct_loop_stay_far_from_their_budgets(quant
     found = [pair for seed in range(10) for pair in measured(setup, quantity, seed)]
 
     assert max(ratio for ratio, _ in found) < FACTOR / 2
-    assert max(own for _, own in found) < (PLAUSIBLE_OUTPUT if quantity == "ensemble_outputs" else PLAUSIBLE) / 2
+    assert max(own for _, own in found) < (MAX_OUTPUT_ROUNDINGS if quantity == "output" else MAX_GRADIENT_ROUNDINGS) / 2
 
 
 def test_a_setup_says_what_it_is_and_what_it_rounds():
@@ -69,7 +69,7 @@ def test_any_other_failure_of_a_case_is_for_its_test_to_report():
 
     assert setup.unavailable_reason(CPU) is None
     with pytest.raises(PlainLoopError, match="out of memory"):
-        PrecisionRun(setup, 0, CPU).loop(precision.ensemble_outputs)
+        PrecisionRun(setup, 0, CPU).loop(precision.output_under_setting)
 
 
 def test_a_loop_that_is_wrong_itself_is_said_to_be(monkeypatch):
@@ -80,7 +80,7 @@ def test_a_loop_that_is_wrong_itself_is_said_to_be(monkeypatch):
     with pytest.raises(
         PlainLoopError, match=r"the plain loop is wrong itself: member 0: the loop's\['output'\] differs"
     ):
-        exercise.loop(precision.ensemble_outputs)
+        exercise.loop(precision.output_under_setting)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
@@ -88,7 +88,7 @@ def test_the_truth_is_computed_without_the_setting(dtype):
     exercise = PrecisionRun(Setup(LAYER_NORM, dtype, AUTOCASTS[0]), 0, CPU)
     plain = PrecisionRun(Setup(LAYER_NORM, dtype), 0, CPU)
 
-    under, without = exercise.loop(precision.learned), plain.loop(precision.learned)
+    under, without = exercise.loop(precision.gradients_under_setting), plain.loop(precision.gradients_under_setting)
 
     for ours, theirs in zip(under.truth, without.truth, strict=True):
         assert torch.equal(ours["input"], theirs["input"])
@@ -111,9 +111,9 @@ def test_a_setting_around_everything_is_set_for_the_loop_and_not_for_the_truth()
     setting = NumericSetting("seen", lambda _: Seen(), lambda _: None)
     exercise = PrecisionRun(Setup(LAYER_NORM, torch.float32, setting), 0, CPU, n=2)
 
-    exercise.loop(precision.ensemble_outputs)
+    exercise.loop(precision.output_under_setting)
 
-    assert seen == ["in", "out"] * 2 * precision.DRAWS
+    assert seen == ["in", "out"] * 2 * precision.ERROR_DRAWS
 
 
 def test_what_a_function_runs_under_is_left_out_of_the_truth():
@@ -126,7 +126,7 @@ def test_what_a_function_runs_under_is_left_out_of_the_truth():
 
 
 def test_everything_starts_from_full_precision():
-    exercise = PrecisionRun(Setup(LAYER_NORM, torch.float32, PLAIN), 0, CPU)
+    exercise = PrecisionRun(Setup(LAYER_NORM, torch.float32, NO_SETTING), 0, CPU)
     before = torch.get_float32_matmul_precision()
 
     with exercise.around(EVERYTHING):
@@ -137,23 +137,23 @@ def test_everything_starts_from_full_precision():
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_an_operation_under_autocast_works_on_the_cpu(name):
-    assert Autocasted(name, torch.bfloat16).unavailable_reason(CPU) is None
-    assert str(Autocasted(name, torch.bfloat16)) == f"{name}-bfloat16"
+    assert AutocastOperation(name, torch.bfloat16).unavailable_reason(CPU) is None
+    assert str(AutocastOperation(name, torch.bfloat16)) == f"{name}-bfloat16"
 
 
 def test_an_operation_that_a_device_lacks_says_so_in_its_words(monkeypatch):
     assert (
-        Autocasted("mm", torch.bfloat16)
+        AutocastOperation("mm", torch.bfloat16)
         .unavailable_reason(META)
         .startswith("meta can't under autocast to torch.bfloat16: ")
     )
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
-    assert Autocasted("mm", torch.bfloat16).unavailable_reason(CPU) is None
+    assert AutocastOperation("mm", torch.bfloat16).unavailable_reason(CPU) is None
 
 
 @pytest.mark.filterwarnings("ignore:Complex modules are a new feature")
 def test_an_ensemble_in_complex_numbers_has_imaginary_parts():
     exercise = PrecisionRun(Setup(smooth_cases.COMPLEX[torch.complex64], torch.complex64), 0, CPU)
 
-    for tensor in (exercise.lesson.x, exercise.lesson.target, exercise.answered(TorchFunc())["output"]):
+    for tensor in (exercise.task.x, exercise.task.target, exercise.ensemble_output(TorchFunc())["output"]):
         assert bool((tensor.imag != 0).all())

@@ -2,7 +2,7 @@
 
 import torch
 
-from conformance.cases.autograd_functions import Sevenfold
+from conformance.cases.autograd_functions import DoubleWithSevenfoldGradient
 from conformance.faults.base.derivative import _Over
 from conformance.faults.errors import RefusalsLeaveATrace
 from conformance.faults.inplace import LastMemberNotWritten, RefusedWriteWritesOneMember
@@ -45,7 +45,7 @@ def test_a_refusal_leaves_a_trace_only_in_a_tensor():
 def test_a_function_with_a_backward_of_its_own_keeps_it_uncompiled():
     x = torch.ones(3, requires_grad=True)
 
-    out = Sevenfold.apply(x)
+    out = DoubleWithSevenfoldGradient.apply(x)
     out.sum().backward()
 
     assert out.tolist() == [2, 2, 2]

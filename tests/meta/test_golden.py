@@ -9,11 +9,11 @@ import torch
 
 from conformance.cases import golden
 
-MAKER = runpy.run_path(str(golden.FILE.parent / "generate" / "golden.py"))
+MAKER = runpy.run_path(str(golden.GOLDEN_FILE.parent / "generate" / "golden.py"))
 
 
 def test_the_generator_computes_the_file_again():
-    kept = json.loads(golden.FILE.read_text(encoding="utf-8"))
+    kept = json.loads(golden.GOLDEN_FILE.read_text(encoding="utf-8"))
 
     for size, case in MAKER["CASES"].items():
         made = MAKER["golden"](case)

@@ -12,7 +12,7 @@ from conformance.cases.modules.case import ModuleCase
 from conformance.cases.modules.catalogue import CATALOGUE
 from conformance.cases.modules.refusals import CRASHES, REFUSED
 from conformance.checks.model_checks import CHECKS
-from conformance.checks.outcome import Outcome, judge
+from conformance.checks.outcome import Outcome, run_check
 from conformance.checks.subject import Subject
 from conformance.faults.base.patch import is_mapped
 from conformance.implementations.functorch import Functorch
@@ -99,7 +99,7 @@ MADE = {
     ],
 )
 def test_a_check_ends_in_its_status(check, case, status, said):
-    finding = judge(CHECKS[check], CASES.get(case) or MADE[case], TorchFunc(), CPU)
+    finding = run_check(CHECKS[check], CASES.get(case) or MADE[case], TorchFunc(), CPU)
 
     assert finding.status is status
     assert said in finding.message
@@ -107,13 +107,13 @@ def test_a_check_ends_in_its_status(check, case, status, said):
 
 
 def test_what_has_no_functional_call_has_no_base():
-    finding = judge(CHECKS["meta_base"], CASES["Linear"], Functorch(), CPU)
+    finding = run_check(CHECKS["meta_base"], CASES["Linear"], Functorch(), CPU)
 
     assert finding.status is Outcome.NOT_APPLICABLE
 
 
 def test_what_runs_member_by_member_is_told():
-    finding = judge(CHECKS["own_minibatch"], CASES["Bilinear"], TorchFunc(), CPU)
+    finding = run_check(CHECKS["own_minibatch"], CASES["Bilinear"], TorchFunc(), CPU)
 
     assert finding.status is Outcome.RIGHT
     assert finding.slow == ("aten::bilinear",)
@@ -127,7 +127,7 @@ class Accepting(TorchFunc):
 
 
 def test_draws_that_are_not_refused_are_wrong():
-    finding = judge(CHECKS["randomness"], CASES["Dropout"], Accepting(), CPU)
+    finding = run_check(CHECKS["randomness"], CASES["Dropout"], Accepting(), CPU)
 
     assert finding.status is Outcome.WRONG
     assert "accepted silently" in finding.message
@@ -138,17 +138,17 @@ def test_a_subject_leaves_the_generators_where_they_stand(case):
     before = state(CPU)
 
     subject = Subject(CASES[case], TorchFunc())
-    with subject.seeded():
+    with subject.fixed_seed():
         torch.rand(3)
 
-    assert subject.draws is (case == "Dropout")
+    assert subject.is_random is (case == "Dropout")
     assert torch.equal(before["cpu"], state(CPU)["cpu"])
 
 
 def test_members_can_be_taken_in_another_order_without_a_change_to_them():
     subject = Subject(CASES["Linear"], TorchFunc())
 
-    turned = subject.of([2, 0])
+    turned = subject.select([2, 0])
     with torch.no_grad():
         turned.models[0].weight.zero_()
 
@@ -159,7 +159,7 @@ def test_members_can_be_taken_in_another_order_without_a_change_to_them():
 
 def test_a_plain_module_that_fails_is_no_draw():
     with pytest.raises(PlainLoopError, match="broken"):
-        _ = Subject(MADE["broken"], TorchFunc()).draws
+        _ = Subject(MADE["broken"], TorchFunc()).is_random
 
 
 @pytest.mark.parametrize("rows", [CRASHES, REFUSED], ids=["crashes", "refused"])

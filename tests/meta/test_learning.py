@@ -13,8 +13,8 @@ from conformance.implementations.reference_loop import Reference
 from conformance.implementations.torch_func import TorchFunc
 from conformance.numerics.assertions import assert_members_close
 from conformance.workloads.derivatives import DERIVATIVES
-from conformance.workloads.supervised import SupervisedTask, everything, gradients, gradients_of
-from conformance.workloads.training import LEARNERS, STEPS, TrainingRun, learned, train, trained
+from conformance.workloads.supervised import SupervisedTask, ensemble_gradients, member_gradients, member_results
+from conformance.workloads.training import STEPS, TRAINING_MEMBERS, TrainingRun, member_trainer, train, training_result
 
 CPU = torch.device("cpu")
 
@@ -57,18 +57,18 @@ def test_a_lesson_has_a_minibatch_for_each_or_one_for_all(data, leading):
 
     assert lesson.x.shape == (*leading, 3)
     assert lesson.target.shape == (*leading, 2)
-    assert [given["x"].shape for given in lesson.given] == [(SAMPLES, 3)] * MEMBERS
-    assert [given["target"].shape for given in lesson.given] == [(SAMPLES, 2)] * MEMBERS
+    assert [given["x"].shape for given in lesson.member_data] == [(SAMPLES, 3)] * MEMBERS
+    assert [given["target"].shape for given in lesson.member_data] == [(SAMPLES, 2)] * MEMBERS
 
 
 @pytest.mark.parametrize("data", [0, None])
 def test_a_lesson_of_some_members_keeps_what_they_are_given(data):
     lesson = SupervisedTask(training_cases.LAYER_NORM, data, "cpu", samples=3)
 
-    some = lesson.of((4, 1))
+    some = lesson.select((4, 1))
 
     assert some.models == [lesson.models[4], lesson.models[1]]
-    for ours, theirs in zip(some.given, (lesson.given[4], lesson.given[1]), strict=True):
+    for ours, theirs in zip(some.member_data, (lesson.member_data[4], lesson.member_data[1]), strict=True):
         assert torch.equal(ours["x"], theirs["x"])
         assert torch.equal(ours["target"], theirs["target"])
     assert len(lesson.models) == MEMBERS
@@ -79,9 +79,9 @@ def test_a_lesson_of_some_members_keeps_what_they_are_given(data):
 @pytest.mark.parametrize("data", [0, None])
 def test_everything_is_output_buffers_and_gradients(implementation, data):
     lesson = SupervisedTask(training_cases.BATCH_NORM_TRAIN, data, "cpu")
-    expected = lesson.loop(everything)
+    expected = lesson.loop(member_results)
 
-    found = lesson.everything(implementation)
+    found = lesson.ensemble_results(implementation)
 
     assert list(found) == ["output", "buffers", "gradients"]
     assert set(found["buffers"]) == {name for name, _ in lesson.models[0].named_buffers()}
@@ -94,14 +94,14 @@ def test_gradients_are_those_of_what_is_not_frozen():
     ensemble = Ensemble(TorchFunc(), lesson.models)
 
     with pytest.raises(AssertionError, match=r"fc1.bias has no gradient"):
-        gradients_of(ensemble)
+        ensemble_gradients(ensemble)
     lesson.losses(ensemble).sum().backward()
 
-    assert list(gradients_of(ensemble)) == list(gradients(lesson.models[0], lesson.given[0]))
+    assert list(ensemble_gradients(ensemble)) == list(member_gradients(lesson.models[0], lesson.member_data[0]))
     for tensor in ensemble.trainable.values():
         tensor.grad.zero_()
     with pytest.raises(AssertionError, match="an empty victory"):
-        gradients_of(ensemble)
+        ensemble_gradients(ensemble)
 
 
 def quadratic(at):
@@ -149,13 +149,13 @@ def test_a_course_trains_the_same_alone_and_as_a_stack():
     ensemble = Ensemble(Reference(), course.models)
     optimizer = sgd.make(ensemble.params.values())
 
-    expected = course.loop(trained(sgd.make)).values
+    expected = course.loop(member_trainer(sgd.make)).values
     course.train(ensemble, optimizer)
 
-    actual = learned(ensemble.params, optimizer)
-    assert course.xs.shape == (STEPS, LEARNERS, SAMPLES, 2)
+    actual = training_result(ensemble.params, optimizer)
+    assert course.xs.shape == (STEPS, TRAINING_MEMBERS, SAMPLES, 2)
     assert list(actual["state"]["0.weight"]) == ["momentum_buffer"]
-    for i in range(LEARNERS):
+    for i in range(TRAINING_MEMBERS):
         torch.testing.assert_close(actual["params"]["0.weight"][i], expected[i]["params"]["0.weight"])
 
 

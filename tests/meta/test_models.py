@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from conformance.cases.data import draw, tokens
+from conformance.cases.data import draw, draw_tokens
 from conformance.cases.members import MEMBERS, members
 from conformance.cases.networks import Assorted, NormNet, TiedNet, colour_cnn
 from conformance.reference.simple_cnn import SimpleCNN, small_cnn
@@ -49,7 +49,7 @@ def test_simple_cnn_returns_raw_logits():
         (small_cnn, draw(7, 1, 8, 8, seed=0)),
         (colour_cnn, draw(7, 2, 8, 8, seed=0)),
         (NormNet, draw(7, 3, seed=0)),
-        (TiedNet, tokens(7, seed=0)),
+        (TiedNet, draw_tokens(7, seed=0)),
         (Assorted, draw(7, 2, seed=0)),
     ],
     ids=["small_cnn", "colour_cnn", "NormNet", "TiedNet", "Assorted"],
@@ -69,7 +69,7 @@ def test_one_seed_gives_the_same_members_and_leaves_the_callers_random_state():
 
     models, again, others = (members(NormNet, 2, seed=seed) for seed in (0, 0, 1))
     draw(3, seed=0)
-    tokens(3, seed=0)
+    draw_tokens(3, seed=0)
 
     assert torch.equal(torch.random.get_rng_state(), before)
     assert all(
@@ -83,7 +83,7 @@ def test_without_a_seed_it_is_the_one_that_torch_was_seeded_with():
 
     assert torch.equal(members(small_cnn, 1)[0].fc1.bias, members(small_cnn, 1, seed=7)[0].fc1.bias)
     assert torch.equal(draw(5), draw(5, seed=7))
-    assert torch.equal(tokens(5), tokens(5, seed=7))
+    assert torch.equal(draw_tokens(5), draw_tokens(5, seed=7))
     assert not torch.equal(draw(5), draw(5, seed=8))
 
 

@@ -7,7 +7,7 @@ import torch
 from derive_budget import ratios
 from torch import nn
 
-from conformance.cases.data import SAMPLES, draw, tokens
+from conformance.cases.data import SAMPLES, draw, draw_tokens
 from conformance.cases.members import MEMBERS, members
 from conformance.cases.networks import NormNet, TiedNet
 from conformance.implementations.torch_func import TorchFunc
@@ -76,7 +76,7 @@ def test_the_factor_covers_what_is_measured(dtype, backward):
 
 def test_the_truth_is_computed_in_float64_from_the_same_numbers():
     models = members(TiedNet, MEMBERS, seed=0)
-    given = list(tokens(MEMBERS, SAMPLES, seed=0))
+    given = list(draw_tokens(MEMBERS, SAMPLES, seed=0))
 
     answer = loop(forward, models, given)
     doubled = loop(forward, members(TiedNet, MEMBERS, seed=0, dtype=torch.float64), given)

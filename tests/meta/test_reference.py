@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from conformance.cases.data import draw, tokens
+from conformance.cases.data import draw, draw_tokens
 from conformance.cases.members import members
 from conformance.cases.networks import NormNet, TiedNet
 from conformance.numerics.assertions import assert_same, unchanged
@@ -140,7 +140,7 @@ def test_combine_refuses_no_member_and_members_that_are_not_alike():
 
 def test_a_call_leaves_the_module_and_fills_every_tie():
     module, other = members(TiedNet, 2, seed=0)
-    x = tokens(7, seed=1)
+    x = draw_tokens(7, seed=1)
 
     with unchanged(module):
         assert_same(reference_functional_call(module, detached(other), x), other(x).detach())
@@ -185,7 +185,9 @@ def test_different_values_for_ties_and_values_that_nobody_has_are_refused():
     with pytest.raises(ValueError, match="tied"):
         reference_functional_call(module, {name: torch.zeros(11, 3) for name in ("embedding.weight", "head.weight")})
     with pytest.raises(ValueError, match=r"'head.weight'.*no values"):
-        reference_functional_call(module.to("meta"), detached(members(TiedNet, 1, seed=0)[0]), (tokens(7, seed=1),))
+        reference_functional_call(
+            module.to("meta"), detached(members(TiedNet, 1, seed=0)[0]), (draw_tokens(7, seed=1),)
+        )
 
 
 # torch.func and functorch are judged by the main job.

@@ -28,7 +28,7 @@ def test_the_suite_is_rehearsed(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(HOME))
     options = ["--requirement=parity.moved", "--implementation=torch.func", "-p", "no:cacheprovider"]
 
-    run = in_a_process("conformance.cli.simulate", *options, cwd=tmp_path)
+    run = in_a_process("conformance", "simulate", *options, cwd=tmp_path)
 
     assert run.returncode == pytest.ExitCode.OK, run.stdout
     result = load(tmp_path / "conformance-rehearsal.json")

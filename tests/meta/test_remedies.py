@@ -11,7 +11,7 @@ from torch.utils.checkpoint import checkpoint
 from conformance.cases.inputs import floats, integers
 from conformance.cases.networks import TiedNet
 from conformance.checks.model_checks import CHECKS
-from conformance.checks.outcome import judge
+from conformance.checks.outcome import run_check
 from conformance.implementations.torch_func import TorchFunc
 from conformance.model_check.remedies import table
 from conformance.model_check.worker import holds
@@ -234,7 +234,7 @@ def test_a_remedy_fits_and_leads_out(name, check, bad, inputs, good):
 
 
 def judged(factory, inputs, check):
-    return judge(CHECKS[check], Model(factory, [inputs]), TorchFunc(), "cpu")
+    return run_check(CHECKS[check], Model(factory, [inputs]), TorchFunc(), "cpu")
 
 
 def test_attention_can_be_told_to_take_no_fast_path():

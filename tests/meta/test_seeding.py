@@ -39,7 +39,7 @@ def test_the_generator_prints_the_file(capsys, monkeypatch):
 
 def test_both_sides_speak_of_the_same():
     assert MAKER["SEEDS"] == golden_seeds.SEEDS
-    assert MAKER["HEAD"] == golden_seeds.HEAD
+    assert MAKER["HEAD"] == golden_seeds.HEAD_SIZE
     assert list(FILE) == list(golden_seeds.GOLDEN) == list(MAKER["SUBJECTS"])
     for name, factory in golden_seeds.GOLDEN.items():
         for kept in FILE[name].values():
@@ -72,21 +72,22 @@ SPOILED = {
 
 @pytest.mark.parametrize("spoil", [None, *SPOILED])
 def test_golden_values_tell_a_wrong_draw(spoil):
-    stacked = golden_seeds.stack(
-        TorchFunc(), [golden_seeds.by_manual_seed(golden_seeds.Draws, 1, seed)[0] for seed in golden_seeds.SEEDS]
+    stacked = golden_seeds.stack_state(
+        TorchFunc(),
+        [golden_seeds.make_with_manual_seed(golden_seeds.GoldenDraws, 1, seed)[0] for seed in golden_seeds.SEEDS],
     )
     changed = {"randn_of_100": SPOILED.get(spoil, torch.clone)}
     summaries = [
-        {name: golden_seeds.summary(changed.get(name, torch.clone)(tensor[i])) for name, tensor in stacked.items()}
+        {name: golden_seeds.summarize(changed.get(name, torch.clone)(tensor[i])) for name, tensor in stacked.items()}
         for i in range(len(golden_seeds.SEEDS))
     ]
     actual = tree_map(lambda *each: torch.stack(each), *summaries)
 
     if spoil is None:
-        assert_members_close(actual, golden_seeds.golden("draws", "cpu"))
+        assert_members_close(actual, golden_seeds.load_golden_summaries("draws", "cpu"))
         return
     with pytest.raises(AssertionError, match=r"member 0: output\['randn_of_100'\]\['(head|checksum)'\] differs"):
-        assert_members_close(actual, golden_seeds.golden("draws", "cpu"))
+        assert_members_close(actual, golden_seeds.load_golden_summaries("draws", "cpu"))
 
 
 def test_every_draw_is_recorded(capsys):
@@ -105,25 +106,25 @@ def test_a_draw_that_moved_is_told_from_one_that_was_rounded(name, change):
     dtype = {"cauchy_": torch.float32, "multinomial": torch.int64}.get(name, torch.float64)
     tensor = torch.tensor(recorded[name], dtype=dtype)
 
-    assert not golden_seeds.moved(name, tensor)
-    assert golden_seeds.moved(name, tensor * (1 + change))
+    assert not golden_seeds.differs_from_recorded(name, tensor)
+    assert golden_seeds.differs_from_recorded(name, tensor * (1 + change))
 
 
-@pytest.mark.parametrize("make", golden_seeds.WAYS.values(), ids=golden_seeds.WAYS)
+@pytest.mark.parametrize("make", golden_seeds.MAKERS.values(), ids=golden_seeds.MAKERS)
 def test_members_are_made_off_the_callers_random_state(make):
     before = torch.get_rng_state()
 
-    make(training_cases.norm_net, 2, 3)
+    make(training_cases.norm_net_without_dropout, 2, 3)
 
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_stacks_are_compared_bitwise():
     expected = [
-        golden_seeds.stack(Reference(), make(training_cases.norm_net, MEMBERS, 3))
-        for make in golden_seeds.WAYS.values()
+        golden_seeds.stack_state(Reference(), make(training_cases.norm_net_without_dropout, MEMBERS, 3))
+        for make in golden_seeds.MAKERS.values()
     ]
 
-    golden_seeds.assert_stacks(Reference(), training_cases.norm_net, MEMBERS, 3, expected)
+    golden_seeds.assert_stacks(Reference(), training_cases.norm_net_without_dropout, MEMBERS, 3, expected)
     with pytest.raises(AssertionError, match="stack"):
-        golden_seeds.assert_stacks(Reference(), training_cases.norm_net, MEMBERS, 4, expected)
+        golden_seeds.assert_stacks(Reference(), training_cases.norm_net_without_dropout, MEMBERS, 4, expected)

@@ -6,12 +6,12 @@ from functools import partial
 from torch import nn
 
 from conformance.cases.inputs import floats
-from conformance.cases.modules.case import SAMPLES, ModuleCase, evaluated
+from conformance.cases.modules.case import SAMPLES, ModuleCase, in_eval_mode
 
 ROWS = (floats(SAMPLES, 3),)
 IMAGES = (floats(SAMPLES, 3, 2, 5),)
 
-PLAIN: tuple[type[nn.Module], ...] = (
+WITHOUT_OPTIONS: tuple[type[nn.Module], ...] = (
     nn.CELU,
     nn.ELU,
     nn.GELU,
@@ -52,14 +52,14 @@ IN_PLACE: tuple[Callable[..., nn.Module], ...] = (
 )
 
 
-def behind(layer: Callable[..., nn.Module]) -> nn.Module:
+def after_linear(layer: Callable[..., nn.Module]) -> nn.Module:
     """In place it writes to what a layer before it returns, since the inputs of a model are not its own."""
     return nn.Sequential(nn.Linear(3, 2), layer(inplace=True))
 
 
 CASES = (
-    *(ModuleCase(cls.__name__, cls, ROWS) for cls in PLAIN),
-    *(ModuleCase(f"{layer().__class__.__name__}-inplace", partial(behind, layer), ROWS) for layer in IN_PLACE),
+    *(ModuleCase(cls.__name__, cls, ROWS) for cls in WITHOUT_OPTIONS),
+    *(ModuleCase(f"{layer().__class__.__name__}-inplace", partial(after_linear, layer), ROWS) for layer in IN_PLACE),
     ModuleCase("CELU-alpha", partial(nn.CELU, 0.3), ROWS),
     ModuleCase("ELU-alpha", partial(nn.ELU, 0.3), ROWS),
     ModuleCase("GELU-tanh", partial(nn.GELU, approximate="tanh"), ROWS),
@@ -71,7 +71,7 @@ CASES = (
     ModuleCase("LogSoftmax", partial(nn.LogSoftmax, 1), ROWS),
     ModuleCase("PReLU-channels", partial(nn.PReLU, 3), IMAGES),
     ModuleCase("RReLU-limits", partial(nn.RReLU, 0.4, 0.9), ROWS),
-    ModuleCase("RReLU-eval", partial(evaluated, nn.RReLU), ROWS),
+    ModuleCase("RReLU-eval", partial(in_eval_mode, nn.RReLU), ROWS),
     ModuleCase("Softmax", partial(nn.Softmax, -1), ROWS),
     ModuleCase("Softmax-samples", partial(nn.Softmax, 0), ROWS),
     ModuleCase("Softmax2d", nn.Softmax2d, IMAGES),

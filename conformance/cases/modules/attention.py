@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from conformance.cases.inputs import booleans, fixed, floats, padding
-from conformance.cases.modules.case import SAMPLES, Keywords, ModuleCase, evaluated
+from conformance.cases.modules.case import SAMPLES, ModuleCase, WithKeywords, in_eval_mode
 
 FEATURES = 6
 HEADS = 2
@@ -30,7 +30,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 )
 
 
-class ToItself(nn.Module):
+class SelfAttention(nn.Module):
     """Query, key and value are one tensor."""
 
     def __init__(self, attention: nn.Module, **constants: Any) -> None:
@@ -46,8 +46,8 @@ def attention(**options: Any) -> nn.Module:
     return nn.MultiheadAttention(FEATURES, HEADS, batch_first=True, **options)
 
 
-def to_itself(*, weights: bool = True) -> nn.Module:
-    return ToItself(attention(), need_weights=weights)
+def self_attention(*, weights: bool = True) -> nn.Module:
+    return SelfAttention(attention(), need_weights=weights)
 
 
 CASES = (
@@ -55,7 +55,7 @@ CASES = (
         ModuleCase(f"MultiheadAttention{name}", partial(attention, **options), (QUERY, KEY, KEY))
         for name, options in OPTIONS.items()
     ),
-    ModuleCase("MultiheadAttention-dropout-eval", partial(evaluated, attention, dropout=0.5), (QUERY, KEY, KEY)),
+    ModuleCase("MultiheadAttention-dropout-eval", partial(in_eval_mode, attention, dropout=0.5), (QUERY, KEY, KEY)),
     ModuleCase(
         "MultiheadAttention-kdim-vdim",
         partial(attention, kdim=3, vdim=11),
@@ -72,38 +72,38 @@ CASES = (
     ModuleCase("MultiheadAttention-padding", attention, (QUERY, KEY, KEY, MASK)),
     ModuleCase(
         "MultiheadAttention-floatmask",
-        lambda: Keywords(attention(), "attn_mask"),
+        lambda: WithKeywords(attention(), "attn_mask"),
         (QUERY, KEY, KEY, floats(2, 4)),
     ),
     ModuleCase(
         "MultiheadAttention-headmasks",
-        lambda: Keywords(attention(), "attn_mask"),
+        lambda: WithKeywords(attention(), "attn_mask"),
         (QUERY, KEY, KEY, floats(SAMPLES * HEADS, 2, 4)),
     ),
     # With a zero to attend to, no query has everything masked.
     ModuleCase(
         "MultiheadAttention-boolmask",
-        lambda: Keywords(attention(add_zero_attn=True), "attn_mask"),
+        lambda: WithKeywords(attention(add_zero_attn=True), "attn_mask"),
         (QUERY, KEY, KEY, booleans(2, 4)),
     ),
     ModuleCase(
         "MultiheadAttention-noweights",
-        lambda: Keywords(attention(), need_weights=False),
+        lambda: WithKeywords(attention(), need_weights=False),
         (QUERY, KEY, KEY),
     ),
     ModuleCase(
         "MultiheadAttention-headweights",
-        lambda: Keywords(attention(), average_attn_weights=False),
+        lambda: WithKeywords(attention(), average_attn_weights=False),
         (QUERY, KEY, KEY),
     ),
     ModuleCase(
         "MultiheadAttention-causal",
-        lambda: Keywords(attention(), "attn_mask", is_causal=True, need_weights=False),
+        lambda: WithKeywords(attention(), "attn_mask", is_causal=True, need_weights=False),
         (SELF, SELF, SELF, CAUSAL),
     ),
-    ModuleCase("MultiheadAttention-self", to_itself, (SELF,)),
+    ModuleCase("MultiheadAttention-self", self_attention, (SELF,)),
     # In eval mode and without gradients, attention to itself takes PyTorch's fast path.
-    ModuleCase("MultiheadAttention-self-eval", partial(evaluated, to_itself), (SELF,)),
-    ModuleCase("MultiheadAttention-self-padding-eval", partial(evaluated, to_itself), (SELF, MASK)),
-    ModuleCase("MultiheadAttention-self-noweights-eval", partial(evaluated, to_itself, weights=False), (SELF,)),
+    ModuleCase("MultiheadAttention-self-eval", partial(in_eval_mode, self_attention), (SELF,)),
+    ModuleCase("MultiheadAttention-self-padding-eval", partial(in_eval_mode, self_attention), (SELF, MASK)),
+    ModuleCase("MultiheadAttention-self-noweights-eval", partial(in_eval_mode, self_attention, weights=False), (SELF,)),
 )

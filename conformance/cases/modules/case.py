@@ -18,11 +18,20 @@ from packaging.version import Version
 from torch import Tensor, nn
 
 from conformance.cases.data import SAMPLES
-from conformance.cases.inputs import drawn
+from conformance.cases.inputs import draw_minibatches
 from conformance.utils.module_state import moved
 from conformance.utils.pytree import leaves
 
-__all__ = ["SAMPLES", "Function", "Keywords", "ModuleCase", "accepting", "evaluated", "since", "where"]
+__all__ = [
+    "SAMPLES",
+    "FunctionModule",
+    "ModuleCase",
+    "WithKeywords",
+    "if_accepted",
+    "if_available",
+    "if_torch_at_least",
+    "in_eval_mode",
+]
 
 
 @dataclass(frozen=True)
@@ -44,7 +53,7 @@ class ModuleCase:
 
     def minibatches(self, n: int, *, device: torch.device | str, dtype: torch.dtype) -> list[tuple[Any, ...]]:
         """A minibatch for each of `n` members."""
-        return drawn(self.inputs, n, device, dtype)
+        return draw_minibatches(self.inputs, n, device, dtype)
 
     def has_state(self) -> bool:
         """Is there a parameter or buffer?"""
@@ -84,27 +93,27 @@ def vary(model: nn.Module) -> None:
                 buffer.mul_(torch.rand_like(buffer) + 0.5).add_(torch.rand_like(buffer) / 8)
 
 
-def evaluated(factory: Callable[..., nn.Module], *args: Any, **options: Any) -> nn.Module:
+def in_eval_mode(factory: Callable[..., nn.Module], *args: Any, **options: Any) -> nn.Module:
     """The module in eval mode."""
     return factory(*args, **options).eval()
 
 
-def where(owner: Any, name: str, cases: Callable[[Any], tuple[ModuleCase, ...]]) -> tuple[ModuleCase, ...]:
+def if_available(owner: Any, name: str, cases: Callable[[Any], tuple[ModuleCase, ...]]) -> tuple[ModuleCase, ...]:
     """What `cases` makes of the class or function of that name, and nothing where this torch has none."""
     return cases(getattr(owner, name)) if hasattr(owner, name) else ()
 
 
-def accepting(cls: type[nn.Module], option: str, *cases: ModuleCase) -> tuple[ModuleCase, ...]:
+def if_accepted(cls: type[nn.Module], option: str, *cases: ModuleCase) -> tuple[ModuleCase, ...]:
     """Cases with an option that not every torch's class has."""
     return cases if option in inspect.signature(cls).parameters else ()
 
 
-def since(release: str, *cases: ModuleCase) -> tuple[ModuleCase, ...]:
+def if_torch_at_least(release: str, *cases: ModuleCase) -> tuple[ModuleCase, ...]:
     """Likewise of a function, which can't be asked for its options: the release in which it got them."""
     return cases if Version(torch.__version__) >= Version(release) else ()
 
 
-class Keywords(nn.Module):
+class WithKeywords(nn.Module):
     """A module whose last arguments go in by keyword: `Keywords(module, "key_padding_mask")(x, x, x, mask)`."""
 
     def __init__(self, module: nn.Module, *names: str, **constants: Any) -> None:
@@ -118,7 +127,7 @@ class Keywords(nn.Module):
         return self.module(*args[:count], **dict(zip(self.names, args[count:], strict=True)), **self.constants)
 
 
-class Function(nn.Module):
+class FunctionModule(nn.Module):
     """A function without a module, and a parameter that bends the first argument, in which members differ.
 
     It bends, since many functions undo a factor or a term: what is normalized would be the same in all members.

@@ -11,7 +11,7 @@ from conformance.cases.modules.case import SAMPLES, ModuleCase
 ROWS = (floats(SAMPLES, 3),)
 
 
-class Written(nn.Module):
+class CustomModule(nn.Module):
     """A module as people write them: parameters, a buffer, a layer, and a None of each kind."""
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Written(nn.Module):
         return self.layer(x) * self.scale + self.get_buffer("shift")
 
 
-class Counting(nn.Module):
+class BufferUpdates(nn.Module):
     """It counts its calls and keeps a moving mean, in buffers that it writes to in place."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Counting(nn.Module):
         return x - self.get_buffer("mean")
 
 
-class Listed(nn.Module):
+class ModuleListNet(nn.Module):
     """Residual blocks in a loop."""
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class Listed(nn.Module):
         return x
 
 
-class Named(nn.Module):
+class ModuleDictNet(nn.Module):
     """A dict of heads, and a dict of outputs."""
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ class Named(nn.Module):
         return {name: head(x) for name, head in self.heads.items()}
 
 
-class ParametersListed(nn.Module):
+class ParameterListNet(nn.Module):
     """A polynomial, whose coefficients are a list."""
 
     def __init__(self) -> None:
@@ -79,7 +79,7 @@ class ParametersListed(nn.Module):
         return total
 
 
-class ParametersNamed(nn.Module):
+class ParameterDictNet(nn.Module):
     """A layer whose weights are a dict."""
 
     def __init__(self) -> None:
@@ -90,25 +90,25 @@ class ParametersNamed(nn.Module):
         return x @ self.weights["left"] + self.weights["bias"]
 
 
-def tied() -> nn.Module:
+def tied_sequential() -> nn.Module:
     """One layer twice."""
     layer = nn.Linear(3, 3)
     return nn.Sequential(layer, nn.Tanh(), layer)
 
 
-def named() -> nn.Module:
+def named_sequential() -> nn.Module:
     return nn.Sequential(OrderedDict(first=nn.Linear(3, 11), second=nn.Tanh(), third=nn.Linear(11, 2)))
 
 
 CASES = (
-    ModuleCase("Module-written", Written, ROWS),
-    ModuleCase("Module-counting", Counting, ROWS),
-    ModuleCase("ModuleDict-heads", Named, ROWS),
-    ModuleCase("ModuleList-blocks", Listed, ROWS),
-    ModuleCase("ParameterDict-weights", ParametersNamed, ROWS),
-    ModuleCase("ParameterList-coefficients", ParametersListed, ROWS),
+    ModuleCase("Module-written", CustomModule, ROWS),
+    ModuleCase("Module-counting", BufferUpdates, ROWS),
+    ModuleCase("ModuleDict-heads", ModuleDictNet, ROWS),
+    ModuleCase("ModuleList-blocks", ModuleListNet, ROWS),
+    ModuleCase("ParameterDict-weights", ParameterDictNet, ROWS),
+    ModuleCase("ParameterList-coefficients", ParameterListNet, ROWS),
     ModuleCase("Sequential", lambda: nn.Sequential(nn.Linear(3, 11), nn.Tanh(), nn.Linear(11, 2)), ROWS),
-    ModuleCase("Sequential-named", named, ROWS),
-    ModuleCase("Sequential-tied", tied, ROWS),
+    ModuleCase("Sequential-named", named_sequential, ROWS),
+    ModuleCase("Sequential-tied", tied_sequential, ROWS),
     ModuleCase("Sequential-empty", nn.Sequential, ROWS),
 )

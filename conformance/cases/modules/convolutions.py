@@ -8,15 +8,15 @@ from typing import Any
 from torch import nn
 
 from conformance.cases.inputs import floats
-from conformance.cases.modules.case import SAMPLES, Keywords, ModuleCase
+from conformance.cases.modules.case import SAMPLES, ModuleCase, WithKeywords
 
 CLASSES = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 TRANSPOSED = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
 SIZES = {1: (11,), 2: (8, 6), 3: (4, 5, 6)}
 INPUTS = {dims: (floats(SAMPLES, 2, *size),) for dims, size in SIZES.items()}
 # All options in two dimensions, and in one and three those that are a way of their own there.
-USUAL = 2
-OFTEN = {"", "-same", "-reflect", "-outputpadding"}
+ALL_OPTIONS_DIMS = 2
+COMMON_OPTIONS = {"", "-same", "-reflect", "-outputpadding"}
 
 OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
@@ -46,9 +46,9 @@ TRANSPOSED_OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 )
 
 
-def to_size(layer: nn.Module, *size: int) -> nn.Module:
+def with_output_size(layer: nn.Module, *size: int) -> nn.Module:
     """A transposed convolution that is told the size of its output."""
-    return Keywords(layer, output_size=size)
+    return WithKeywords(layer, output_size=size)
 
 
 CASES = (
@@ -56,7 +56,7 @@ CASES = (
         ModuleCase(f"Conv{dims}d{name}", partial(cls, 2, 4, 3, **options), INPUTS[dims])
         for dims, cls in CLASSES.items()
         for name, options in OPTIONS.items()
-        if dims == USUAL or name in OFTEN
+        if dims == ALL_OPTIONS_DIMS or name in COMMON_OPTIONS
     ),
     ModuleCase("Conv2d-unbatched", partial(nn.Conv2d, 2, 3, 3), (floats(2, 8, 6),)),
     ModuleCase("Conv2d-depthwise", partial(nn.Conv2d, 3, 3, 3, groups=3), (floats(SAMPLES, 3, 8, 6),)),
@@ -69,8 +69,10 @@ CASES = (
         ModuleCase(f"ConvTranspose{dims}d{name}", partial(cls, 2, 4, 3, **options), INPUTS[dims])
         for dims, cls in TRANSPOSED.items()
         for name, options in TRANSPOSED_OPTIONS.items()
-        if dims == USUAL or name in OFTEN
+        if dims == ALL_OPTIONS_DIMS or name in COMMON_OPTIONS
     ),
     ModuleCase("ConvTranspose2d-unbatched", partial(nn.ConvTranspose2d, 2, 3, 3), (floats(2, 8, 6),)),
-    ModuleCase("ConvTranspose2d-outputsize", lambda: to_size(nn.ConvTranspose2d(2, 3, 3, stride=2), 18, 14), INPUTS[2]),
+    ModuleCase(
+        "ConvTranspose2d-outputsize", lambda: with_output_size(nn.ConvTranspose2d(2, 3, 3, stride=2), 18, 14), INPUTS[2]
+    ),
 )

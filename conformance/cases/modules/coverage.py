@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from conformance.cases.modules.catalogue import CATALOGUE
 
-NOT_CALLED: Mapping[str, str] = MappingProxyType(
+EXCLUDED_CLASSES: Mapping[str, str] = MappingProxyType(
     {
         "Container": "a base that torch has deprecated; it has no forward",
         "DataParallel": "it copies one module to several devices, which is no part of an ensemble on one",
@@ -23,7 +23,7 @@ NOT_CALLED: Mapping[str, str] = MappingProxyType(
 )
 _EIGHT_BITS = "it takes 8-bit numbers on a GPU only"
 _OVERRIDES = "it lets a subclass of Tensor take over, and computes nothing"
-FUNCTIONS_NOT_CALLED: Mapping[str, str] = MappingProxyType(
+EXCLUDED_FUNCTIONS: Mapping[str, str] = MappingProxyType(
     {
         "assert_int_or_pair": "it checks an argument",
         "boolean_dispatch": "it chooses between two functions, for TorchScript",
@@ -39,7 +39,7 @@ FUNCTIONS_NOT_CALLED: Mapping[str, str] = MappingProxyType(
     }
 )
 # Of the others the module's name says which function it calls.
-MODULES: Mapping[str, str] = MappingProxyType(
+MODULE_OF_FUNCTION: Mapping[str, str] = MappingProxyType(
     {
         "binary_cross_entropy": "BCELoss",
         "binary_cross_entropy_with_logits": "BCEWithLogitsLoss",
@@ -49,21 +49,21 @@ MODULES: Mapping[str, str] = MappingProxyType(
     }
 )
 # How the name of a function ends, and what the case of its module that calls it is called.
-OPTIONS: Mapping[str, str] = MappingProxyType({"": "", "_": "-inplace", "_with_indices": "-indices"})
+OPTION_OF_SUFFIX: Mapping[str, str] = MappingProxyType({"": "", "_": "-inplace", "_with_indices": "-indices"})
 
 
-def classes() -> dict[str, type]:
+def public_classes() -> dict[str, type]:
     """The public module classes of this torch, by name."""
     named = {name: getattr(nn, name) for name in dir(nn) if not name.startswith("_")}
     return {name: cls for name, cls in named.items() if inspect.isclass(cls) and issubclass(cls, nn.Module)}
 
 
-def missing() -> list[str]:
+def uncovered_classes() -> list[str]:
     """Classes without a case and without a reason."""
-    return sorted(classes().keys() - _cased() - NOT_CALLED.keys())
+    return sorted(public_classes().keys() - _names_with_a_case() - EXCLUDED_CLASSES.keys())
 
 
-def functions() -> dict[str, Callable[..., Any]]:
+def public_functions() -> dict[str, Callable[..., Any]]:
     """The public functions of this torch's torch.nn.functional, by name: what it imports for its types is none."""
     named = {name: getattr(F, name) for name in dir(F) if not name.startswith("_")}
     return {
@@ -73,22 +73,22 @@ def functions() -> dict[str, Callable[..., Any]]:
     }
 
 
-def missing_functions() -> list[str]:
+def uncovered_functions() -> list[str]:
     """Functions without a case, without a case of their module, and without a reason."""
-    names = functions().keys() - _cased() - FUNCTIONS_NOT_CALLED.keys()
+    names = public_functions().keys() - _names_with_a_case() - EXCLUDED_FUNCTIONS.keys()
     return sorted(name for name in names if not _called_by_a_module(name))
 
 
-def _cased() -> set[str]:
+def _names_with_a_case() -> set[str]:
     return {case.name.split("-")[0] for case in CATALOGUE}
 
 
 def _called_by_a_module(name: str) -> bool:
     plain = name.removesuffix("_with_indices").removesuffix("_")
-    module, option = _spelled(MODULES.get(plain, plain)), OPTIONS[name.removeprefix(plain)]
-    return any(_spelled(case.name.split("-")[0]) == module and option in case.name for case in CATALOGUE)
+    module, option = _normalize(MODULE_OF_FUNCTION.get(plain, plain)), OPTION_OF_SUFFIX[name.removeprefix(plain)]
+    return any(_normalize(case.name.split("-")[0]) == module and option in case.name for case in CATALOGUE)
 
 
-def _spelled(name: str) -> str:
+def _normalize(name: str) -> str:
     """Alike for a class and its function: CrossEntropyLoss and cross_entropy, KLDivLoss and kl_div."""
     return name.replace("_", "").lower().removesuffix("loss")

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from torch import nn
 
 from conformance.cases.inputs import floats
-from conformance.cases.modules.case import SAMPLES, ModuleCase, evaluated
+from conformance.cases.modules.case import SAMPLES, ModuleCase, in_eval_mode
 
 SHAPES: Mapping[type[nn.Module], tuple[int, ...]] = MappingProxyType(
     {
@@ -24,7 +24,7 @@ SHAPES: Mapping[type[nn.Module], tuple[int, ...]] = MappingProxyType(
 CASES = (
     *(ModuleCase(cls.__name__, cls, (floats(SAMPLES, *shape),)) for cls, shape in SHAPES.items()),
     *(
-        ModuleCase(f"{cls.__name__}-eval", partial(evaluated, cls), (floats(SAMPLES, *shape),))
+        ModuleCase(f"{cls.__name__}-eval", partial(in_eval_mode, cls), (floats(SAMPLES, *shape),))
         for cls, shape in SHAPES.items()
     ),
     ModuleCase("Dropout-none", partial(nn.Dropout, 0.0), (floats(SAMPLES, 11),)),

@@ -7,22 +7,22 @@ import torch
 from torch import nn
 
 from conformance.cases.inputs import fixed, floats, integers
-from conformance.cases.modules.case import SAMPLES, Keywords, ModuleCase
+from conformance.cases.modules.case import SAMPLES, ModuleCase, WithKeywords
 
 WORDS = 11
 TOKENS = (integers(WORDS, SAMPLES, 4),)
-LIST = integers(WORDS, 13)
+FLAT_TOKENS = integers(WORDS, 13)
 # The third bag is empty.
 OFFSETS = fixed(torch.tensor([0, 2, 5, 5, 6, 8, 11]))
 ENDS = fixed(torch.tensor([0, 2, 5, 5, 6, 8, 11, 13]))
 WEIGHTS = floats(SAMPLES, 4)
 
 
-def weighted(**options: Any) -> nn.Module:
-    return Keywords(nn.EmbeddingBag(WORDS, 3, mode="sum", **options), "per_sample_weights")
+def bag_with_sample_weights(**options: Any) -> nn.Module:
+    return WithKeywords(nn.EmbeddingBag(WORDS, 3, mode="sum", **options), "per_sample_weights")
 
 
-def frozen(cls: Any) -> nn.Module:
+def pretrained(cls: Any) -> nn.Module:
     return cls.from_pretrained(torch.randn(WORDS, 3))
 
 
@@ -33,13 +33,15 @@ CASES = (
     ModuleCase("Embedding-normtype", partial(nn.Embedding, WORDS, 3, max_norm=0.5, norm_type=1.0), TOKENS),
     ModuleCase("Embedding-byfrequency", partial(nn.Embedding, WORDS, 3, scale_grad_by_freq=True), TOKENS),
     ModuleCase("Embedding-sparse", partial(nn.Embedding, WORDS, 3, sparse=True), TOKENS),
-    ModuleCase("Embedding-frozen", partial(frozen, nn.Embedding), TOKENS),
+    ModuleCase("Embedding-frozen", partial(pretrained, nn.Embedding), TOKENS),
     *(
         ModuleCase(f"EmbeddingBag-{mode}", partial(nn.EmbeddingBag, WORDS, 3, mode=mode), TOKENS)
         for mode in ("sum", "mean", "max")
     ),
     *(
-        ModuleCase(f"EmbeddingBag-{mode}-offsets", partial(nn.EmbeddingBag, WORDS, 3, mode=mode), (LIST, OFFSETS))
+        ModuleCase(
+            f"EmbeddingBag-{mode}-offsets", partial(nn.EmbeddingBag, WORDS, 3, mode=mode), (FLAT_TOKENS, OFFSETS)
+        )
         for mode in ("sum", "mean", "max")
     ),
     *(
@@ -48,12 +50,14 @@ CASES = (
         )
         for mode in ("sum", "mean", "max")
     ),
-    ModuleCase("EmbeddingBag-lastoffset", partial(nn.EmbeddingBag, WORDS, 3, include_last_offset=True), (LIST, ENDS)),
+    ModuleCase(
+        "EmbeddingBag-lastoffset", partial(nn.EmbeddingBag, WORDS, 3, include_last_offset=True), (FLAT_TOKENS, ENDS)
+    ),
     ModuleCase("EmbeddingBag-maxnorm", partial(nn.EmbeddingBag, WORDS, 3, max_norm=0.5), TOKENS),
     ModuleCase("EmbeddingBag-normtype", partial(nn.EmbeddingBag, WORDS, 3, max_norm=0.5, norm_type=1.0), TOKENS),
     ModuleCase("EmbeddingBag-byfrequency", partial(nn.EmbeddingBag, WORDS, 3, scale_grad_by_freq=True), TOKENS),
     ModuleCase("EmbeddingBag-sparse", partial(nn.EmbeddingBag, WORDS, 3, mode="sum", sparse=True), TOKENS),
-    ModuleCase("EmbeddingBag-weights", weighted, (*TOKENS, WEIGHTS)),
-    ModuleCase("EmbeddingBag-weights-paddingidx", partial(weighted, padding_idx=2), (*TOKENS, WEIGHTS)),
-    ModuleCase("EmbeddingBag-frozen", partial(frozen, nn.EmbeddingBag), TOKENS),
+    ModuleCase("EmbeddingBag-weights", bag_with_sample_weights, (*TOKENS, WEIGHTS)),
+    ModuleCase("EmbeddingBag-weights-paddingidx", partial(bag_with_sample_weights, padding_idx=2), (*TOKENS, WEIGHTS)),
+    ModuleCase("EmbeddingBag-frozen", partial(pretrained, nn.EmbeddingBag), TOKENS),
 )

@@ -8,23 +8,23 @@ import torch
 from torch import nn
 
 from conformance.cases.inputs import floats
-from conformance.cases.modules.case import SAMPLES, ModuleCase, evaluated
+from conformance.cases.modules.case import SAMPLES, ModuleCase, in_eval_mode
 
 SIZES = {1: (11,), 2: (4, 6), 3: (4, 3, 5)}
 
 
-def initialized(shape: tuple[int, ...], lazy: Callable[..., nn.Module], *args: Any, **options: Any) -> nn.Module:
+def initialize(shape: tuple[int, ...], lazy: Callable[..., nn.Module], *args: Any, **options: Any) -> nn.Module:
     module = lazy(*args, **options)
     module(torch.randn(shape))
     return module
 
 
 CASES = (
-    ModuleCase("LazyLinear", partial(initialized, (SAMPLES, 3), nn.LazyLinear, 2), (floats(SAMPLES, 3),)),
+    ModuleCase("LazyLinear", partial(initialize, (SAMPLES, 3), nn.LazyLinear, 2), (floats(SAMPLES, 3),)),
     *(
         ModuleCase(
             f"{name}{dims}d",
-            partial(initialized, (SAMPLES, 3, *size), getattr(nn, f"{name}{dims}d"), *args),
+            partial(initialize, (SAMPLES, 3, *size), getattr(nn, f"{name}{dims}d"), *args),
             (floats(SAMPLES, 3, *size),),
         )
         for name, args in (
@@ -37,7 +37,7 @@ CASES = (
     ),
     ModuleCase(
         "LazyBatchNorm2d-eval",
-        partial(evaluated, initialized, (SAMPLES, 3, 4, 6), nn.LazyBatchNorm2d),
+        partial(in_eval_mode, initialize, (SAMPLES, 3, 4, 6), nn.LazyBatchNorm2d),
         (floats(SAMPLES, 3, 4, 6),),
     ),
 )

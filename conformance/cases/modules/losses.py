@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from conformance.cases.inputs import distributions, fixed, floats, integers, log_distributions, positives, signs
-from conformance.cases.modules.case import SAMPLES, ModuleCase, where
+from conformance.cases.modules.case import SAMPLES, ModuleCase, if_available
 
 FLOATS = floats(SAMPLES, 3)
 POSITIVES = positives(SAMPLES, 3)
@@ -20,9 +20,9 @@ CLASSES = integers(3, SAMPLES)
 LABELS = integers(3, SAMPLES, 3, low=-1)
 WEIGHTS = (0.2, 0.7, 1.5)
 # Time, sample, letter: the last letter is the blank, if not the first.
-SPEECH = log_distributions(6, SAMPLES, 4)
-HEARD = fixed(torch.tensor([6, 6, 5, 4, 6, 5, 6]))
-SPOKEN = fixed(torch.tensor([2, 1, 2, 1, 0, 2, 1]))
+LOG_PROBABILITIES = log_distributions(6, SAMPLES, 4)
+INPUT_LENGTHS = fixed(torch.tensor([6, 6, 5, 4, 6, 5, 6]))
+TARGET_LENGTHS = fixed(torch.tensor([2, 1, 2, 1, 0, 2, 1]))
 
 LOSSES: Mapping[type[nn.Module], tuple[Any, ...]] = MappingProxyType(
     {
@@ -30,7 +30,7 @@ LOSSES: Mapping[type[nn.Module], tuple[Any, ...]] = MappingProxyType(
         nn.BCEWithLogitsLoss: (FLOATS, POSITIVES),
         nn.CosineEmbeddingLoss: (FLOATS, FLOATS, SIGNS),
         nn.CrossEntropyLoss: (FLOATS, CLASSES),
-        nn.CTCLoss: (SPEECH, integers(4, SAMPLES, 2, low=1), HEARD, SPOKEN),
+        nn.CTCLoss: (LOG_PROBABILITIES, integers(4, SAMPLES, 2, low=1), INPUT_LENGTHS, TARGET_LENGTHS),
         nn.GaussianNLLLoss: (FLOATS, FLOATS, POSITIVES),
         nn.HingeEmbeddingLoss: (FLOATS, signs(SAMPLES, 3)),
         nn.HuberLoss: (FLOATS, FLOATS),
@@ -53,25 +53,25 @@ LOSSES: Mapping[type[nn.Module], tuple[Any, ...]] = MappingProxyType(
 WITHOUT_OPTIONS = (nn.L1Loss, nn.MSELoss, nn.MultiLabelMarginLoss, nn.SoftMarginLoss)
 
 
-def of(loss: type[nn.Module], name: str, *inputs: Any, **options: Any) -> ModuleCase:
+def loss_case(loss: type[nn.Module], name: str, *inputs: Any, **options: Any) -> ModuleCase:
     """A case with these options, and the loss's usual inputs unless there are others."""
     return ModuleCase(f"{loss.__name__}-{name}", partial(loss, **options), inputs or LOSSES[loss])
 
 
-def weighted(loss: Callable[..., nn.Module], *names: str, **options: Any) -> nn.Module:
+def with_weights(loss: Callable[..., nn.Module], *names: str, **options: Any) -> nn.Module:
     """Each member has its own tensor of weights, which is a buffer of the loss."""
     return loss(**{name: torch.tensor(WEIGHTS) for name in names}, **options)
 
 
 CASES = (
     *(
-        of(loss, reduction, *inputs, reduction=reduction)
+        loss_case(loss, reduction, *inputs, reduction=reduction)
         for loss, inputs in LOSSES.items()
         for reduction in ("mean", "none")
     ),
-    *(of(loss, "sum", reduction="sum") for loss in WITHOUT_OPTIONS),
+    *(loss_case(loss, "sum", reduction="sum") for loss in WITHOUT_OPTIONS),
     *(
-        ModuleCase(f"{loss.__name__}-weight-sum", partial(weighted, loss, "weight", reduction="sum"), LOSSES[loss])
+        ModuleCase(f"{loss.__name__}-weight-sum", partial(with_weights, loss, "weight", reduction="sum"), LOSSES[loss])
         for loss in (
             nn.BCELoss,
             nn.BCEWithLogitsLoss,
@@ -83,39 +83,55 @@ CASES = (
     ),
     ModuleCase(
         "BCEWithLogitsLoss-posweight",
-        partial(weighted, nn.BCEWithLogitsLoss, "pos_weight"),
+        partial(with_weights, nn.BCEWithLogitsLoss, "pos_weight"),
         LOSSES[nn.BCEWithLogitsLoss],
     ),
-    of(nn.CosineEmbeddingLoss, "margin-sum", margin=0.3, reduction="sum"),
-    of(nn.CrossEntropyLoss, "ignore-sum", ignore_index=2, reduction="sum"),
-    of(nn.CrossEntropyLoss, "smoothing", label_smoothing=0.3),
-    of(nn.CrossEntropyLoss, "probabilities", FLOATS, distributions(SAMPLES, 3)),
-    of(nn.CrossEntropyLoss, "pixels", floats(SAMPLES, 3, 2, 5), integers(3, SAMPLES, 2, 5)),
+    loss_case(nn.CosineEmbeddingLoss, "margin-sum", margin=0.3, reduction="sum"),
+    loss_case(nn.CrossEntropyLoss, "ignore-sum", ignore_index=2, reduction="sum"),
+    loss_case(nn.CrossEntropyLoss, "smoothing", label_smoothing=0.3),
+    loss_case(nn.CrossEntropyLoss, "probabilities", FLOATS, distributions(SAMPLES, 3)),
+    loss_case(nn.CrossEntropyLoss, "pixels", floats(SAMPLES, 3, 2, 5), integers(3, SAMPLES, 2, 5)),
     ModuleCase(
         "CrossEntropyLoss-weight-ignore-smoothing",
-        partial(weighted, nn.CrossEntropyLoss, "weight", ignore_index=2, label_smoothing=0.3),
+        partial(with_weights, nn.CrossEntropyLoss, "weight", ignore_index=2, label_smoothing=0.3),
         LOSSES[nn.CrossEntropyLoss],
     ),
-    of(nn.CTCLoss, "blank-sum", SPEECH, integers(3, SAMPLES, 2), HEARD, SPOKEN, blank=3, reduction="sum"),
-    of(nn.CTCLoss, "joined", SPEECH, integers(4, 9, low=1), HEARD, SPOKEN),
-    of(nn.CTCLoss, "tuples", SPEECH, integers(4, SAMPLES, 2, low=1), (6, 6, 5, 4, 6, 5, 6), (2, 1, 2, 1, 0, 2, 1)),
+    loss_case(
+        nn.CTCLoss,
+        "blank-sum",
+        LOG_PROBABILITIES,
+        integers(3, SAMPLES, 2),
+        INPUT_LENGTHS,
+        TARGET_LENGTHS,
+        blank=3,
+        reduction="sum",
+    ),
+    loss_case(nn.CTCLoss, "joined", LOG_PROBABILITIES, integers(4, 9, low=1), INPUT_LENGTHS, TARGET_LENGTHS),
+    loss_case(
+        nn.CTCLoss,
+        "tuples",
+        LOG_PROBABILITIES,
+        integers(4, SAMPLES, 2, low=1),
+        (6, 6, 5, 4, 6, 5, 6),
+        (2, 1, 2, 1, 0, 2, 1),
+    ),
     # One moment is too short for two letters.
-    of(
+    loss_case(
         nn.CTCLoss,
         "zeroinfinity",
-        SPEECH,
+        LOG_PROBABILITIES,
         integers(4, SAMPLES, 2, low=1),
         fixed(torch.tensor([1, 6, 5, 4, 6, 5, 6])),
-        SPOKEN,
+        TARGET_LENGTHS,
         zero_infinity=True,
     ),
-    of(nn.GaussianNLLLoss, "full-sum", full=True, reduction="sum"),
-    of(nn.GaussianNLLLoss, "eps", eps=0.5),
-    of(nn.GaussianNLLLoss, "onevariance", FLOATS, FLOATS, positives(SAMPLES, 1)),
-    of(nn.HingeEmbeddingLoss, "margin-sum", margin=0.3, reduction="sum"),
-    of(nn.HuberLoss, "delta-sum", delta=0.3, reduction="sum"),
-    of(nn.KLDivLoss, "batchmean", reduction="batchmean"),
-    of(
+    loss_case(nn.GaussianNLLLoss, "full-sum", full=True, reduction="sum"),
+    loss_case(nn.GaussianNLLLoss, "eps", eps=0.5),
+    loss_case(nn.GaussianNLLLoss, "onevariance", FLOATS, FLOATS, positives(SAMPLES, 1)),
+    loss_case(nn.HingeEmbeddingLoss, "margin-sum", margin=0.3, reduction="sum"),
+    loss_case(nn.HuberLoss, "delta-sum", delta=0.3, reduction="sum"),
+    loss_case(nn.KLDivLoss, "batchmean", reduction="batchmean"),
+    loss_case(
         nn.KLDivLoss,
         "logtarget-sum",
         log_distributions(SAMPLES, 3),
@@ -123,22 +139,22 @@ CASES = (
         log_target=True,
         reduction="sum",
     ),
-    of(nn.MarginRankingLoss, "margin-sum", margin=0.3, reduction="sum"),
-    of(nn.MultiMarginLoss, "p", p=2),
-    of(nn.MultiMarginLoss, "margin", margin=0.3),
-    of(nn.NLLLoss, "ignore", ignore_index=2),
-    *where(
+    loss_case(nn.MarginRankingLoss, "margin-sum", margin=0.3, reduction="sum"),
+    loss_case(nn.MultiMarginLoss, "p", p=2),
+    loss_case(nn.MultiMarginLoss, "margin", margin=0.3),
+    loss_case(nn.NLLLoss, "ignore", ignore_index=2),
+    *if_available(
         nn,
         "NLLLoss2d",
         lambda loss: (ModuleCase("NLLLoss2d", loss, (floats(SAMPLES, 3, 2, 5), integers(3, SAMPLES, 2, 5))),),
     ),
-    of(nn.PoissonNLLLoss, "rate", POSITIVES, POSITIVES, log_input=False, eps=0.1),
-    of(nn.PoissonNLLLoss, "full-sum", FLOATS, integers(5, SAMPLES, 3), full=True, reduction="sum"),
-    of(nn.SmoothL1Loss, "beta-sum", beta=0.3, reduction="sum"),
-    of(nn.TripletMarginLoss, "margin-sum", margin=0.3, reduction="sum"),
-    of(nn.TripletMarginLoss, "p", p=1.0, eps=0.1),
-    of(nn.TripletMarginLoss, "swap", swap=True),
-    of(
+    loss_case(nn.PoissonNLLLoss, "rate", POSITIVES, POSITIVES, log_input=False, eps=0.1),
+    loss_case(nn.PoissonNLLLoss, "full-sum", FLOATS, integers(5, SAMPLES, 3), full=True, reduction="sum"),
+    loss_case(nn.SmoothL1Loss, "beta-sum", beta=0.3, reduction="sum"),
+    loss_case(nn.TripletMarginLoss, "margin-sum", margin=0.3, reduction="sum"),
+    loss_case(nn.TripletMarginLoss, "p", p=1.0, eps=0.1),
+    loss_case(nn.TripletMarginLoss, "swap", swap=True),
+    loss_case(
         nn.TripletMarginWithDistanceLoss,
         "distance-sum",
         distance_function=F.cosine_similarity,
@@ -156,7 +172,7 @@ CASES = (
         partial(nn.AdaptiveLogSoftmaxWithLoss, 8, 13, [3], div_value=2.0, head_bias=True),
         (floats(SAMPLES, 8), integers(13, SAMPLES)),
     ),
-    *where(
+    *if_available(
         nn,
         "LinearCrossEntropyLoss",
         lambda loss: (
@@ -172,7 +188,7 @@ CASES = (
             ),
             ModuleCase(
                 "LinearCrossEntropyLoss-weight",
-                partial(weighted, partial(loss, 2, 3), "weight", ignore_index=2, label_smoothing=0.3),
+                partial(with_weights, partial(loss, 2, 3), "weight", ignore_index=2, label_smoothing=0.3),
                 (floats(SAMPLES, 2), CLASSES),
             ),
             ModuleCase(

@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from conformance.cases.inputs import floats
-from conformance.cases.modules.case import SAMPLES, ModuleCase, accepting, evaluated, where
+from conformance.cases.modules.case import SAMPLES, ModuleCase, if_accepted, if_available, in_eval_mode
 
 BATCH = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 INSTANCE = {1: nn.InstanceNorm1d, 2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d}
@@ -17,7 +17,7 @@ INPUTS = {dims: (floats(SAMPLES, 3, *size),) for dims, size in SIZES.items()}
 ROWS = (floats(SAMPLES, 3),)
 CHANNELS = (floats(SAMPLES, 6, 2, 5),)
 # All options in two dimensions, which the others share.
-USUAL = 2
+ALL_OPTIONS_DIMS = 2
 
 BATCH_OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
@@ -42,47 +42,47 @@ CASES = (
         ModuleCase(f"BatchNorm{dims}d{name}", partial(cls, 3, **options), INPUTS[dims])
         for dims, cls in BATCH.items()
         for name, options in BATCH_OPTIONS.items()
-        if dims == USUAL or not name
+        if dims == ALL_OPTIONS_DIMS or not name
     ),
     *(
-        ModuleCase(f"BatchNorm{dims}d{name}-eval", partial(evaluated, cls, 3, **BATCH_OPTIONS[name]), INPUTS[dims])
+        ModuleCase(f"BatchNorm{dims}d{name}-eval", partial(in_eval_mode, cls, 3, **BATCH_OPTIONS[name]), INPUTS[dims])
         for dims, cls in BATCH.items()
         for name in ("", "-noaffine", "-nostatistics")
-        if dims == USUAL or not name
+        if dims == ALL_OPTIONS_DIMS or not name
     ),
     ModuleCase("BatchNorm1d-rows", partial(nn.BatchNorm1d, 3), ROWS),
-    ModuleCase("BatchNorm1d-rows-eval", partial(evaluated, nn.BatchNorm1d, 3), ROWS),
+    ModuleCase("BatchNorm1d-rows-eval", partial(in_eval_mode, nn.BatchNorm1d, 3), ROWS),
     *(
         ModuleCase(f"InstanceNorm{dims}d{name}", partial(cls, 3, **options), INPUTS[dims])
         for dims, cls in INSTANCE.items()
         for name, options in INSTANCE_OPTIONS.items()
-        if dims == USUAL or not name
+        if dims == ALL_OPTIONS_DIMS or not name
     ),
     *(
         ModuleCase(
-            f"InstanceNorm{dims}d{name}-eval", partial(evaluated, cls, 3, **INSTANCE_OPTIONS[name]), INPUTS[dims]
+            f"InstanceNorm{dims}d{name}-eval", partial(in_eval_mode, cls, 3, **INSTANCE_OPTIONS[name]), INPUTS[dims]
         )
         for dims, cls in INSTANCE.items()
         for name in ("", "-statistics")
-        if dims == USUAL
+        if dims == ALL_OPTIONS_DIMS
     ),
     ModuleCase("InstanceNorm2d-unbatched", partial(nn.InstanceNorm2d, 3), (floats(3, 2, 11),)),
-    *accepting(
+    *if_accepted(
         nn.BatchNorm2d,
         "bias",
         ModuleCase("BatchNorm2d-nobias", partial(nn.BatchNorm2d, 3, bias=False), INPUTS[2]),
         ModuleCase("InstanceNorm2d-nobias", partial(nn.InstanceNorm2d, 3, affine=True, bias=False), INPUTS[2]),
         ModuleCase("GroupNorm-nobias", partial(nn.GroupNorm, 2, 6, bias=False), CHANNELS),
     ),
-    ModuleCase("SyncBatchNorm-eval", partial(evaluated, nn.SyncBatchNorm, 3), INPUTS[2]),
+    ModuleCase("SyncBatchNorm-eval", partial(in_eval_mode, nn.SyncBatchNorm, 3), INPUTS[2]),
     ModuleCase("GroupNorm", partial(nn.GroupNorm, 2, 6), CHANNELS),
     ModuleCase("GroupNorm-noaffine", partial(nn.GroupNorm, 2, 6, affine=False), CHANNELS),
     ModuleCase("GroupNorm-one", partial(nn.GroupNorm, 1, 6, eps=0.1), CHANNELS),
     ModuleCase("LayerNorm", partial(nn.LayerNorm, 3), ROWS),
     ModuleCase("LayerNorm-shape", partial(nn.LayerNorm, (2, 5)), INPUTS[2]),
     ModuleCase("LayerNorm-noaffine-eps", partial(nn.LayerNorm, 3, elementwise_affine=False, eps=0.1), ROWS),
-    *accepting(nn.LayerNorm, "bias", ModuleCase("LayerNorm-nobias", partial(nn.LayerNorm, 3, bias=False), ROWS)),
-    *where(
+    *if_accepted(nn.LayerNorm, "bias", ModuleCase("LayerNorm-nobias", partial(nn.LayerNorm, 3, bias=False), ROWS)),
+    *if_available(
         nn,
         "RMSNorm",
         lambda cls: (

@@ -8,14 +8,14 @@ from typing import Any
 from torch import nn
 
 from conformance.cases.inputs import floats
-from conformance.cases.modules.case import SAMPLES, ModuleCase, where
+from conformance.cases.modules.case import SAMPLES, ModuleCase, if_available
 
 INPUTS = {1: (floats(SAMPLES, 3, 11),), 2: (floats(SAMPLES, 3, 4, 6),), 3: (floats(SAMPLES, 3, 4, 6, 3),)}
 # As many numbers as each module takes, all different.
 SIDES: Mapping[int, Any] = MappingProxyType({1: (1, 2), 2: (1, 2, 3, 0), 3: (1, 2, 3, 0, 2, 1)})
 
 
-def of(dims: int, cls: type[nn.Module]) -> tuple[ModuleCase, ...]:
+def padding_case(dims: int, cls: type[nn.Module]) -> tuple[ModuleCase, ...]:
     return (ModuleCase(cls.__name__, partial(cls, SIDES[dims]), INPUTS[dims]),)
 
 
@@ -24,10 +24,10 @@ CASES = (
         case
         for dims in (1, 2, 3)
         for kind in ("Circular", "Reflection", "Replication", "Zero")
-        for case in where(
+        for case in if_available(
             nn,
             f"{kind}Pad{dims}d",
-            partial(of, dims),
+            partial(padding_case, dims),
         )
     ),
     ModuleCase("ConstantPad1d", partial(nn.ConstantPad1d, SIDES[1], 0.5), INPUTS[1]),

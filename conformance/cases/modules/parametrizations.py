@@ -10,7 +10,7 @@ from torch.nn import utils
 from torch.nn.utils import parametrizations, parametrize, prune
 
 from conformance.cases.inputs import floats
-from conformance.cases.modules.case import SAMPLES, ModuleCase, evaluated, where
+from conformance.cases.modules.case import SAMPLES, ModuleCase, if_available, in_eval_mode
 
 ROWS = (floats(SAMPLES, 3),)
 IMAGES = (floats(SAMPLES, 2, 4, 6),)
@@ -34,58 +34,62 @@ class Scaled(nn.Module):
         return weight * self.factor
 
 
-def linear(change: Callable[..., Any], *args: Any, **options: Any) -> nn.Module:
+def change_linear(change: Callable[..., Any], *args: Any, **options: Any) -> nn.Module:
     """A layer of more outputs than inputs, changed, and inside a model: by itself it is of a class of its own."""
-    return inside(nn.Linear(3, 5), change, *args, **options)
+    return change_and_wrap(nn.Linear(3, 5), change, *args, **options)
 
 
-def square(change: Callable[..., Any], *args: Any, **options: Any) -> nn.Module:
-    return inside(nn.Linear(3, 3), change, *args, **options)
+def change_square_linear(change: Callable[..., Any], *args: Any, **options: Any) -> nn.Module:
+    return change_and_wrap(nn.Linear(3, 3), change, *args, **options)
 
 
-def convolution(change: Callable[..., Any], *args: Any, **options: Any) -> nn.Module:
-    return inside(nn.Conv2d(2, 3, 3), change, *args, **options)
+def change_convolution(change: Callable[..., Any], *args: Any, **options: Any) -> nn.Module:
+    return change_and_wrap(nn.Conv2d(2, 3, 3), change, *args, **options)
 
 
-def inside(layer: nn.Module, change: Callable[..., Any], *args: Any, **options: Any) -> nn.Module:
+def change_and_wrap(layer: nn.Module, change: Callable[..., Any], *args: Any, **options: Any) -> nn.Module:
     change(layer, *args, **options)
     return nn.Sequential(layer, nn.Tanh())
 
 
-def parametrized(layer: nn.Module, *parametrizations: Callable[[], nn.Module]) -> nn.Module:
+def parametrize_weight(layer: nn.Module, *parametrizations: Callable[[], nn.Module]) -> nn.Module:
     for each in parametrizations:
         parametrize.register_parametrization(layer, "weight", each())
     return layer
 
 
 CASES = (
-    *where(
+    *if_available(
         parametrizations,
         "weight_norm",
         lambda norm: (
-            ModuleCase("weight_norm", partial(linear, norm), ROWS),
-            ModuleCase("weight_norm-dim", partial(linear, norm, dim=1), ROWS),
-            ModuleCase("weight_norm-whole", partial(linear, norm, dim=None), ROWS),
+            ModuleCase("weight_norm", partial(change_linear, norm), ROWS),
+            ModuleCase("weight_norm-dim", partial(change_linear, norm, dim=1), ROWS),
+            ModuleCase("weight_norm-whole", partial(change_linear, norm, dim=None), ROWS),
         ),
     ),
-    ModuleCase("weight_norm-hook", partial(linear, utils.weight_norm), ROWS),
-    ModuleCase("spectral_norm", partial(linear, parametrizations.spectral_norm), ROWS),
-    ModuleCase("spectral_norm-eval", partial(evaluated, linear, parametrizations.spectral_norm), ROWS),
-    ModuleCase("spectral_norm-power", partial(linear, parametrizations.spectral_norm, n_power_iterations=3), ROWS),
-    ModuleCase("spectral_norm-convolution", partial(convolution, parametrizations.spectral_norm), IMAGES),
-    ModuleCase("spectral_norm-hook", partial(linear, utils.spectral_norm), ROWS),
-    ModuleCase("spectral_norm-hook-eval", partial(evaluated, linear, utils.spectral_norm), ROWS),
+    ModuleCase("weight_norm-hook", partial(change_linear, utils.weight_norm), ROWS),
+    ModuleCase("spectral_norm", partial(change_linear, parametrizations.spectral_norm), ROWS),
+    ModuleCase("spectral_norm-eval", partial(in_eval_mode, change_linear, parametrizations.spectral_norm), ROWS),
+    ModuleCase(
+        "spectral_norm-power", partial(change_linear, parametrizations.spectral_norm, n_power_iterations=3), ROWS
+    ),
+    ModuleCase("spectral_norm-convolution", partial(change_convolution, parametrizations.spectral_norm), IMAGES),
+    ModuleCase("spectral_norm-hook", partial(change_linear, utils.spectral_norm), ROWS),
+    ModuleCase("spectral_norm-hook-eval", partial(in_eval_mode, change_linear, utils.spectral_norm), ROWS),
     *(
-        ModuleCase(f"orthogonal-{kind}", partial(square, parametrizations.orthogonal, orthogonal_map=kind), ROWS)
+        ModuleCase(
+            f"orthogonal-{kind}", partial(change_square_linear, parametrizations.orthogonal, orthogonal_map=kind), ROWS
+        )
         for kind in ("matrix_exp", "cayley", "householder")
     ),
     ModuleCase(
         "orthogonal-tall",
-        partial(linear, parametrizations.orthogonal, orthogonal_map="matrix_exp", use_trivialization=False),
+        partial(change_linear, parametrizations.orthogonal, orthogonal_map="matrix_exp", use_trivialization=False),
         ROWS,
     ),
-    ModuleCase("parametrize-symmetric", partial(square, parametrized, Symmetric), ROWS),
-    ModuleCase("parametrize-both", partial(square, parametrized, Symmetric, Scaled), ROWS),
-    ModuleCase("parametrize-outermost", lambda: parametrized(nn.Linear(3, 3), Symmetric), ROWS),
-    ModuleCase("prune", partial(linear, prune.l1_unstructured, "weight", amount=0.4), ROWS),
+    ModuleCase("parametrize-symmetric", partial(change_square_linear, parametrize_weight, Symmetric), ROWS),
+    ModuleCase("parametrize-both", partial(change_square_linear, parametrize_weight, Symmetric, Scaled), ROWS),
+    ModuleCase("parametrize-outermost", lambda: parametrize_weight(nn.Linear(3, 3), Symmetric), ROWS),
+    ModuleCase("prune", partial(change_linear, prune.l1_unstructured, "weight", amount=0.4), ROWS),
 )

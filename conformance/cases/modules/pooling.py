@@ -9,24 +9,24 @@ import torch
 from torch import Tensor, nn
 
 from conformance.cases.inputs import floats
-from conformance.cases.modules.case import SAMPLES, ModuleCase, where
+from conformance.cases.modules.case import SAMPLES, ModuleCase, if_available
 
 SIZES = {1: (11,), 2: (8, 11), 3: (8, 6, 9)}
 INPUTS = {dims: (floats(SAMPLES, 3, *size),) for dims, size in SIZES.items()}
 UNBATCHED = (floats(3, 8, 11),)
 # All options in two dimensions, and in one and three those that are a way of their own there.
-USUAL = 2
-OFTEN = {"", "-indices"}
+ALL_OPTIONS_DIMS = 2
+COMMON_OPTIONS = {"", "-indices"}
 
-MAXIMUM: Mapping[int, Callable[..., nn.Module]] = MappingProxyType({1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d})
-AVERAGE = {1: nn.AvgPool1d, 2: nn.AvgPool2d, 3: nn.AvgPool3d}
-ADAPTIVE_MAXIMUM = {1: nn.AdaptiveMaxPool1d, 2: nn.AdaptiveMaxPool2d, 3: nn.AdaptiveMaxPool3d}
-ADAPTIVE_AVERAGE = {1: nn.AdaptiveAvgPool1d, 2: nn.AdaptiveAvgPool2d, 3: nn.AdaptiveAvgPool3d}
-UNDONE = {1: nn.MaxUnpool1d, 2: nn.MaxUnpool2d, 3: nn.MaxUnpool3d}
-NORMS = {1: nn.LPPool1d, 2: nn.LPPool2d}
-FRACTIONAL = {2: nn.FractionalMaxPool2d, 3: nn.FractionalMaxPool3d}
+MAX_POOL: Mapping[int, Callable[..., nn.Module]] = MappingProxyType({1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d})
+AVG_POOL = {1: nn.AvgPool1d, 2: nn.AvgPool2d, 3: nn.AvgPool3d}
+ADAPTIVE_MAX_POOL = {1: nn.AdaptiveMaxPool1d, 2: nn.AdaptiveMaxPool2d, 3: nn.AdaptiveMaxPool3d}
+ADAPTIVE_AVG_POOL = {1: nn.AdaptiveAvgPool1d, 2: nn.AdaptiveAvgPool2d, 3: nn.AdaptiveAvgPool3d}
+MAX_UNPOOL = {1: nn.MaxUnpool1d, 2: nn.MaxUnpool2d, 3: nn.MaxUnpool3d}
+LP_POOL = {1: nn.LPPool1d, 2: nn.LPPool2d}
+FRACTIONAL_MAX_POOL = {2: nn.FractionalMaxPool2d, 3: nn.FractionalMaxPool3d}
 
-MAXIMUM_OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+MAX_POOL_OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "": {},
         "-stride": {"stride": 1},
@@ -36,7 +36,7 @@ MAXIMUM_OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "-indices": {"return_indices": True},
     }
 )
-AVERAGE_OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+AVG_POOL_OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "": {},
         "-stride": {"stride": 1},
@@ -47,7 +47,7 @@ AVERAGE_OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 )
 
 
-class Undone(nn.Module):
+class PoolAndUnpool(nn.Module):
     """What maximum pooling took goes back to where it was, everything else is zero."""
 
     def __init__(self, pool: nn.Module, undo: nn.Module, output_size: tuple[int, ...] | None = None) -> None:
@@ -61,52 +61,62 @@ class Undone(nn.Module):
         return self.undo(values, indices, self.output_size)
 
 
-def undone(dims: int, *args: Any, output_size: tuple[int, ...] | None = None) -> nn.Module:
-    return Undone(MAXIMUM[dims](*args, return_indices=True), UNDONE[dims](*args), output_size)
+def pool_and_unpool(dims: int, *args: Any, output_size: tuple[int, ...] | None = None) -> nn.Module:
+    return PoolAndUnpool(MAX_POOL[dims](*args, return_indices=True), MAX_UNPOOL[dims](*args), output_size)
 
 
-def fractional(dims: int, **options: Any) -> nn.Module:
+def fractional_pool_with_samples(dims: int, **options: Any) -> nn.Module:
     """With the places of the windows given: otherwise they are drawn at each call, also in eval mode."""
-    return FRACTIONAL[dims](2, 3, _random_samples=torch.rand(SAMPLES, 3, dims) / 2, **options)
+    return FRACTIONAL_MAX_POOL[dims](2, 3, _random_samples=torch.rand(SAMPLES, 3, dims) / 2, **options)
 
 
 CASES = (
     *(
         ModuleCase(f"MaxPool{dims}d{name}", partial(cls, 3, **options), INPUTS[dims])
-        for dims, cls in MAXIMUM.items()
-        for name, options in MAXIMUM_OPTIONS.items()
-        if dims == USUAL or name in OFTEN
+        for dims, cls in MAX_POOL.items()
+        for name, options in MAX_POOL_OPTIONS.items()
+        if dims == ALL_OPTIONS_DIMS or name in COMMON_OPTIONS
     ),
     ModuleCase("MaxPool2d-unbatched", partial(nn.MaxPool2d, 2), UNBATCHED),
     ModuleCase("MaxPool2d-uneven", partial(nn.MaxPool2d, (3, 2), (1, 2), (1, 0)), INPUTS[2]),
     *(
         ModuleCase(f"AvgPool{dims}d{name}", partial(cls, 3, **options), INPUTS[dims])
-        for dims, cls in AVERAGE.items()
-        for name, options in AVERAGE_OPTIONS.items()
-        if dims == USUAL or name in OFTEN
+        for dims, cls in AVG_POOL.items()
+        for name, options in AVG_POOL_OPTIONS.items()
+        if dims == ALL_OPTIONS_DIMS or name in COMMON_OPTIONS
     ),
     ModuleCase("AvgPool2d-divisor", partial(nn.AvgPool2d, 2, divisor_override=3), INPUTS[2]),
-    *(ModuleCase(f"AdaptiveMaxPool{dims}d", partial(cls, 3), INPUTS[dims]) for dims, cls in ADAPTIVE_MAXIMUM.items()),
+    *(ModuleCase(f"AdaptiveMaxPool{dims}d", partial(cls, 3), INPUTS[dims]) for dims, cls in ADAPTIVE_MAX_POOL.items()),
     *(
         ModuleCase(f"AdaptiveMaxPool{dims}d-indices", partial(cls, 2, return_indices=True), INPUTS[dims])
-        for dims, cls in ADAPTIVE_MAXIMUM.items()
+        for dims, cls in ADAPTIVE_MAX_POOL.items()
     ),
-    *(ModuleCase(f"AdaptiveAvgPool{dims}d", partial(cls, 3), INPUTS[dims]) for dims, cls in ADAPTIVE_AVERAGE.items()),
+    *(ModuleCase(f"AdaptiveAvgPool{dims}d", partial(cls, 3), INPUTS[dims]) for dims, cls in ADAPTIVE_AVG_POOL.items()),
     ModuleCase("AdaptiveAvgPool2d-kept", partial(nn.AdaptiveAvgPool2d, (None, 3)), INPUTS[2]),
-    ModuleCase("MaxUnpool1d", partial(undone, 1, 2), (floats(SAMPLES, 3, 6),)),
-    ModuleCase("MaxUnpool2d", partial(undone, 2, 2), (floats(SAMPLES, 3, 4, 6),)),
-    ModuleCase("MaxUnpool3d", partial(undone, 3, 2), (floats(SAMPLES, 3, 4, 6, 2),)),
-    ModuleCase("MaxUnpool2d-stride", partial(undone, 2, 2, 3), (floats(SAMPLES, 3, 8, 11),)),
-    ModuleCase("MaxUnpool2d-padding", partial(undone, 2, 3, 3, 1), (floats(SAMPLES, 3, 4, 4),)),
-    ModuleCase("MaxUnpool2d-outputsize", partial(undone, 2, 2, output_size=SIZES[2]), INPUTS[2]),
-    *(ModuleCase(f"LPPool{dims}d", partial(cls, 2, 3), INPUTS[dims]) for dims, cls in NORMS.items()),
+    ModuleCase("MaxUnpool1d", partial(pool_and_unpool, 1, 2), (floats(SAMPLES, 3, 6),)),
+    ModuleCase("MaxUnpool2d", partial(pool_and_unpool, 2, 2), (floats(SAMPLES, 3, 4, 6),)),
+    ModuleCase("MaxUnpool3d", partial(pool_and_unpool, 3, 2), (floats(SAMPLES, 3, 4, 6, 2),)),
+    ModuleCase("MaxUnpool2d-stride", partial(pool_and_unpool, 2, 2, 3), (floats(SAMPLES, 3, 8, 11),)),
+    ModuleCase("MaxUnpool2d-padding", partial(pool_and_unpool, 2, 3, 3, 1), (floats(SAMPLES, 3, 4, 4),)),
+    ModuleCase("MaxUnpool2d-outputsize", partial(pool_and_unpool, 2, 2, output_size=SIZES[2]), INPUTS[2]),
+    *(ModuleCase(f"LPPool{dims}d", partial(cls, 2, 3), INPUTS[dims]) for dims, cls in LP_POOL.items()),
     ModuleCase("LPPool2d-ceil", partial(nn.LPPool2d, 4, 3, ceil_mode=True), INPUTS[2]),
-    *where(nn, "LPPool3d", lambda cls: (ModuleCase("LPPool3d", partial(cls, 2, 2), INPUTS[3]),)),
-    *(ModuleCase(f"FractionalMaxPool{dims}d", partial(cls, 2, 3), INPUTS[dims]) for dims, cls in FRACTIONAL.items()),
-    ModuleCase("FractionalMaxPool2d-ratio", partial(nn.FractionalMaxPool2d, 2, output_ratio=0.5), INPUTS[2]),
-    *(ModuleCase(f"FractionalMaxPool{dims}d-given", partial(fractional, dims), INPUTS[dims]) for dims in FRACTIONAL),
+    *if_available(nn, "LPPool3d", lambda cls: (ModuleCase("LPPool3d", partial(cls, 2, 2), INPUTS[3]),)),
     *(
-        ModuleCase(f"FractionalMaxPool{dims}d-indices", partial(fractional, dims, return_indices=True), INPUTS[dims])
-        for dims in FRACTIONAL
+        ModuleCase(f"FractionalMaxPool{dims}d", partial(cls, 2, 3), INPUTS[dims])
+        for dims, cls in FRACTIONAL_MAX_POOL.items()
+    ),
+    ModuleCase("FractionalMaxPool2d-ratio", partial(nn.FractionalMaxPool2d, 2, output_ratio=0.5), INPUTS[2]),
+    *(
+        ModuleCase(f"FractionalMaxPool{dims}d-given", partial(fractional_pool_with_samples, dims), INPUTS[dims])
+        for dims in FRACTIONAL_MAX_POOL
+    ),
+    *(
+        ModuleCase(
+            f"FractionalMaxPool{dims}d-indices",
+            partial(fractional_pool_with_samples, dims, return_indices=True),
+            INPUTS[dims],
+        )
+        for dims in FRACTIONAL_MAX_POOL
     ),
 )

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from conformance.cases.inputs import fixed, floats
-from conformance.cases.modules.case import SAMPLES, ModuleCase, evaluated
+from conformance.cases.modules.case import SAMPLES, ModuleCase, in_eval_mode
 
 LAYERS: Mapping[str, Callable[..., nn.Module]] = MappingProxyType({"RNN": nn.RNN, "LSTM": nn.LSTM, "GRU": nn.GRU})
 CELLS: Mapping[str, type[nn.RNNCellBase]] = MappingProxyType(
@@ -29,7 +29,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 )
 
 
-class Packed(nn.Module):
+class PackedSequences(nn.Module):
     """The sequences go through the layer packed, so that each has its own length."""
 
     def __init__(self, layer: nn.Module) -> None:
@@ -41,7 +41,7 @@ class Packed(nn.Module):
         return pad_packed_sequence(self.layer(packed)[0], batch_first=True)[0]
 
 
-def states(layer: str, *shape: int) -> Any:
+def initial_states(layer: str, *shape: int) -> Any:
     """An LSTM takes two."""
     return (floats(*shape), floats(*shape)) if layer.startswith("LSTM") else floats(*shape)
 
@@ -54,7 +54,9 @@ CASES = (
     ),
     *(
         ModuleCase(
-            f"{layer}-dropout-eval", partial(evaluated, cls, 3, 5, batch_first=True, **OPTIONS["-dropout"]), SEQUENCES
+            f"{layer}-dropout-eval",
+            partial(in_eval_mode, cls, 3, 5, batch_first=True, **OPTIONS["-dropout"]),
+            SEQUENCES,
         )
         for layer, cls in LAYERS.items()
     ),
@@ -64,7 +66,9 @@ CASES = (
     ),
     ModuleCase("LSTM-unbatched", partial(nn.LSTM, 3, 5), (floats(4, 3),)),
     *(
-        ModuleCase(f"{layer}-state", partial(cls, 3, 5, batch_first=True), (*SEQUENCES, states(layer, 1, SAMPLES, 5)))
+        ModuleCase(
+            f"{layer}-state", partial(cls, 3, 5, batch_first=True), (*SEQUENCES, initial_states(layer, 1, SAMPLES, 5))
+        )
         for layer, cls in LAYERS.items()
     ),
     ModuleCase("RNN-relu", partial(nn.RNN, 3, 5, nonlinearity="relu", batch_first=True), SEQUENCES),
@@ -73,14 +77,14 @@ CASES = (
         partial(nn.LSTM, 3, 5, proj_size=2, num_layers=2, bidirectional=True, batch_first=True),
         SEQUENCES,
     ),
-    ModuleCase("LSTM-packed", lambda: Packed(nn.LSTM(3, 5, batch_first=True)), (*SEQUENCES, LENGTHS)),
+    ModuleCase("LSTM-packed", lambda: PackedSequences(nn.LSTM(3, 5, batch_first=True)), (*SEQUENCES, LENGTHS)),
     *(ModuleCase(cell, partial(cls, 3, 5), (floats(SAMPLES, 3),)) for cell, cls in CELLS.items()),
     *(
         ModuleCase(f"{cell}-nobias", partial(cls, 3, 5, bias=False), (floats(SAMPLES, 3),))
         for cell, cls in CELLS.items()
     ),
     *(
-        ModuleCase(f"{cell}-state", partial(cls, 3, 5), (floats(SAMPLES, 3), states(cell, SAMPLES, 5)))
+        ModuleCase(f"{cell}-state", partial(cls, 3, 5), (floats(SAMPLES, 3), initial_states(cell, SAMPLES, 5)))
         for cell, cls in CELLS.items()
     ),
     ModuleCase("RNNCell-relu", partial(nn.RNNCell, 3, 5, nonlinearity="relu"), (floats(SAMPLES, 3),)),

@@ -72,16 +72,16 @@ REFUSED: Rows = (
 )
 
 
-def crash(check: str, case: str) -> str | None:
+def crash_reason(check: str, case: str) -> str | None:
     """Why a check can't be asked of a case: the plain module would take the process down. None if it can."""
-    return _first(CRASHES, check, case)
+    return _find_reason(CRASHES, check, case)
 
 
-def refusal(check: str, case: str) -> str | None:
+def refusal_reason(check: str, case: str) -> str | None:
     """Why an ensemble of a case may be refused, or None if it has to answer."""
-    return _first(REFUSED, check, case)
+    return _find_reason(REFUSED, check, case)
 
 
-def _first(rows: Rows, check: str, case: str) -> str | None:
+def _find_reason(rows: Rows, check: str, case: str) -> str | None:
     found = (why for why, checks, cases in rows if check in checks and any(fnmatchcase(case, each) for each in cases))
     return next(found, None)

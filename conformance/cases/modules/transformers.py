@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from conformance.cases.inputs import fixed, floats, padding
-from conformance.cases.modules.case import SAMPLES, Keywords, ModuleCase, accepting, evaluated
+from conformance.cases.modules.case import SAMPLES, ModuleCase, WithKeywords, if_accepted, in_eval_mode
 
 SIZES: Mapping[str, Any] = MappingProxyType({"d_model": 6, "nhead": 2, "dim_feedforward": 11})
 SOURCE = floats(SAMPLES, 4, 6)
@@ -50,7 +50,7 @@ def transformer() -> nn.Module:
     return nn.Transformer(**SIZES, num_encoder_layers=1, num_decoder_layers=1, dropout=0.0, batch_first=True)
 
 
-def norm_first() -> nn.Module:
+def norm_first_transformer() -> nn.Module:
     """Its own encoder would ask for nested tensors, and say at each start that it can't have them."""
     own = encoder(norm_first=True)
     return nn.Transformer(
@@ -67,7 +67,7 @@ CASES = (
         ModuleCase(f"TransformerDecoderLayer{name}", partial(decoder_layer, **options), (TARGET, SOURCE))
         for name, options in OPTIONS.items()
     ),
-    *accepting(
+    *if_accepted(
         nn.TransformerEncoderLayer,
         "bias",
         ModuleCase("TransformerEncoderLayer-nobias", partial(encoder_layer, bias=False), (SOURCE,)),
@@ -77,13 +77,17 @@ CASES = (
         "TransformerEncoderLayer-lengthfirst", partial(encoder_layer, batch_first=False), (floats(4, SAMPLES, 6),)
     ),
     ModuleCase("TransformerEncoderLayer-unbatched", encoder_layer, (floats(4, 6),)),
-    ModuleCase("TransformerEncoderLayer-iscausal", lambda: Keywords(encoder_layer(), is_causal=True), (SOURCE, CAUSAL)),
+    ModuleCase(
+        "TransformerEncoderLayer-iscausal", lambda: WithKeywords(encoder_layer(), is_causal=True), (SOURCE, CAUSAL)
+    ),
     ModuleCase("TransformerEncoderLayer-padding", encoder_layer, (SOURCE, None, PADDING)),
     # In eval mode and without gradients, encoders take PyTorch's fast path.
-    ModuleCase("TransformerEncoderLayer-eval", partial(evaluated, encoder_layer, dropout=0.3), (SOURCE,)),
-    ModuleCase("TransformerEncoderLayer-normfirst-eval", partial(evaluated, encoder_layer, norm_first=True), (SOURCE,)),
-    ModuleCase("TransformerEncoderLayer-causal-eval", partial(evaluated, encoder_layer), (SOURCE, CAUSAL)),
-    ModuleCase("TransformerEncoderLayer-padding-eval", partial(evaluated, encoder_layer), (SOURCE, None, PADDING)),
+    ModuleCase("TransformerEncoderLayer-eval", partial(in_eval_mode, encoder_layer, dropout=0.3), (SOURCE,)),
+    ModuleCase(
+        "TransformerEncoderLayer-normfirst-eval", partial(in_eval_mode, encoder_layer, norm_first=True), (SOURCE,)
+    ),
+    ModuleCase("TransformerEncoderLayer-causal-eval", partial(in_eval_mode, encoder_layer), (SOURCE, CAUSAL)),
+    ModuleCase("TransformerEncoderLayer-padding-eval", partial(in_eval_mode, encoder_layer), (SOURCE, None, PADDING)),
     ModuleCase(
         "TransformerDecoderLayer-lengthfirst",
         partial(decoder_layer, batch_first=False),
@@ -95,16 +99,16 @@ CASES = (
         decoder_layer,
         (TARGET, SOURCE, None, None, padding(SAMPLES, 2), PADDING),
     ),
-    ModuleCase("TransformerDecoderLayer-eval", partial(evaluated, decoder_layer, dropout=0.3), (TARGET, SOURCE)),
+    ModuleCase("TransformerDecoderLayer-eval", partial(in_eval_mode, decoder_layer, dropout=0.3), (TARGET, SOURCE)),
     ModuleCase("TransformerEncoder", encoder, (SOURCE,)),
     ModuleCase("TransformerEncoder-masks", encoder, (SOURCE, CAUSAL, PADDING)),
-    ModuleCase("TransformerEncoder-eval", partial(evaluated, encoder), (SOURCE,)),
-    ModuleCase("TransformerEncoder-nested-eval", partial(evaluated, encoder, nested=True), (SOURCE, None, PADDING)),
+    ModuleCase("TransformerEncoder-eval", partial(in_eval_mode, encoder), (SOURCE,)),
+    ModuleCase("TransformerEncoder-nested-eval", partial(in_eval_mode, encoder, nested=True), (SOURCE, None, PADDING)),
     ModuleCase("TransformerDecoder", decoder, (TARGET, SOURCE)),
     ModuleCase("TransformerDecoder-masks", decoder, (TARGET, SOURCE, SHORT_CAUSAL, floats(2, 4))),
-    ModuleCase("TransformerDecoder-eval", partial(evaluated, decoder), (TARGET, SOURCE)),
+    ModuleCase("TransformerDecoder-eval", partial(in_eval_mode, decoder), (TARGET, SOURCE)),
     ModuleCase("Transformer", transformer, (SOURCE, TARGET)),
     ModuleCase("Transformer-masks", transformer, (SOURCE, TARGET, CAUSAL, SHORT_CAUSAL, floats(2, 4))),
-    ModuleCase("Transformer-normfirst", norm_first, (SOURCE, TARGET)),
-    ModuleCase("Transformer-eval", partial(evaluated, transformer), (SOURCE, TARGET)),
+    ModuleCase("Transformer-normfirst", norm_first_transformer, (SOURCE, TARGET)),
+    ModuleCase("Transformer-eval", partial(in_eval_mode, transformer), (SOURCE, TARGET)),
 )

@@ -65,7 +65,7 @@ OPERATIONS: Mapping[str, Func] = MappingProxyType(
 
 
 @dataclass(frozen=True)
-class Autocasted:
+class AutocastOperation:
     """An operation under autocast to `dtype`."""
 
     name: str

@@ -9,38 +9,38 @@ from torch import Tensor
 from torch.nn import functional as F
 
 # Near is near enough for a value such as 1 / 0.7; no two values of a law are as near.
-NEAR = 1e-3
-Share = Callable[[Tensor], Tensor]
+VALUE_TOLERANCE = 1e-3
+BoundedStatistic = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class Law:
+class Distribution:
     """`draw(x)` draws a number for each element of `x`; each share of `means` turns them into numbers from 0 to 1."""
 
     name: str
     draw: Callable[[Tensor], Tensor]
-    means: Mapping[Share, float]
+    means: Mapping[BoundedStatistic, float]
 
     def __str__(self) -> str:
         return self.name
 
 
-def _continuous(name: str, draw: Callable[[Tensor], Tensor], cumulative: Share) -> Law:
+def _continuous(name: str, draw: Callable[[Tensor], Tensor], cumulative: BoundedStatistic) -> Distribution:
     """Numbers of which the cumulative distribution is uniform: its mean is 1/2, its variance 1/12."""
 
     def spread(numbers: Tensor) -> Tensor:
         return (cumulative(numbers) - 0.5).square() * 4
 
-    return Law(name, draw, {cumulative: 1 / 2, spread: 1 / 3})
+    return Distribution(name, draw, {cumulative: 1 / 2, spread: 1 / 3})
 
 
-def _discrete(name: str, draw: Callable[[Tensor], Tensor], probabilities: Mapping[float, float]) -> Law:
+def _discrete(name: str, draw: Callable[[Tensor], Tensor], probabilities: Mapping[float, float]) -> Distribution:
     """Numbers of which some values have known probabilities."""
-    return Law(name, draw, {_equals(value): p for value, p in probabilities.items()})
+    return Distribution(name, draw, {_equals(value): p for value, p in probabilities.items()})
 
 
-def _equals(value: float) -> Share:
-    return lambda numbers: ((numbers - value).abs() < NEAR).double()
+def _equals(value: float) -> BoundedStatistic:
+    return lambda numbers: ((numbers - value).abs() < VALUE_TOLERANCE).double()
 
 
 def _normal(numbers: Tensor) -> Tensor:
@@ -99,4 +99,4 @@ DISCRETE = [
     _discrete("dropout1d", lambda x: F.dropout1d(x.reshape(1, -1, 1) + 1, 0.3).flatten(), {0: 0.3, 1 / 0.7: 0.7}),
     _discrete("dropout2d", lambda x: F.dropout2d(x.reshape(1, -1, 1, 1) + 1, 0.3).flatten(), {0: 0.3, 1 / 0.7: 0.7}),
 ]
-LAWS = [*CONTINUOUS, *DISCRETE]
+DISTRIBUTIONS = [*CONTINUOUS, *DISCRETE]

@@ -7,8 +7,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from conformance.cases.operations.inplace_op import Write, shapes, tensors
-from conformance.cases.operations.outcome import problem
+from conformance.cases.operations.inplace_op import InplaceOperation, make_operands, operand_shapes
+from conformance.cases.operations.outcome import failure_message
 from conformance.utils.pytree import is_inexact
 
 # Their derivative is computed from what they overwrite, of which torch keeps a copy.
@@ -26,14 +26,14 @@ FROM_OVERWRITTEN = (
 
 
 @dataclass(frozen=True)
-class Differentiated:
+class InplaceGradient:
     """An in-place operation as a step of a computation: `s` is computed, written to, and weighed."""
 
-    write: Write
+    write: InplaceOperation
     _dimensions: int = field(init=False, repr=False, compare=False)  # of a member's tensor
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_dimensions", len(shapes()[self.write.on]))
+        object.__setattr__(self, "_dimensions", len(operand_shapes()[self.write.on]))
 
     def gradients(self, run: Callable[..., Tensor], s: Tensor, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Of a weighted sum of `run(s, given)` by `s` and each operand, zeros where there is none.
@@ -62,7 +62,7 @@ class Differentiated:
 
     def unavailable_reason(self, device: torch.device) -> str | None:
         """Why torch does not differentiate it, in its own words; None if it does."""
-        return _problem(self, device)
+        return _failure_message(self, device)
 
     def __str__(self) -> str:
         return (
@@ -71,10 +71,10 @@ class Differentiated:
 
 
 @cache  # many tests ask
-def _problem(differentiated: Differentiated, device: torch.device) -> str | None:
+def _failure_message(differentiated: InplaceGradient, device: torch.device) -> str | None:
     write = differentiated.write
-    one = {name: tensor[0] for name, tensor in tensors(1, device).items()}
+    one = {name: tensor[0] for name, tensor in make_operands(1, device).items()}
     given = {name: one[name] for name in write.operands}
-    return problem(
+    return failure_message(
         lambda: differentiated.gradients(write.run, one[write.on], given), f"{write.name} has no derivative here"
     )

@@ -16,13 +16,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from conformance.cases.data import draw
-from conformance.cases.operations.compile_source import function
-from conformance.cases.operations.outcome import problem
+from conformance.cases.operations.compile_source import compile_function
+from conformance.cases.operations.outcome import failure_message
 
 NAMES = {"torch": torch, "nn": nn, "F": F, "operator": operator}
 
 
-def tensors(n: int, device: torch.device | str) -> dict[str, Tensor]:
+def make_operands(n: int, device: torch.device | str) -> dict[str, Tensor]:
     """By name the tensors of `n` members, each (n, *shape)."""
 
     def parts(seed: int, *shape: int) -> Tensor:
@@ -57,13 +57,13 @@ def tensors(n: int, device: torch.device | str) -> dict[str, Tensor]:
     }
 
 
-def numbers(device: torch.device | str, *shape: int) -> Tensor:
+def consecutive_numbers(device: torch.device | str, *shape: int) -> Tensor:
     """Whole numbers from 1, of which small products are exact."""
     return torch.arange(1.0, 1 + torch.Size(shape).numel(), device=device).reshape(shape)
 
 
 @dataclass(frozen=True)
-class Write:
+class InplaceOperation:
     """An in-place operation: `code` writes to `s`, which is a copy of the member's tensor of name `on`.
 
     `refused`: the word by which torch refuses it on mapped tensors, where a refusal is no failure. `operands` are the
@@ -78,9 +78,9 @@ class Write:
     _write: Callable[..., Any] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        operands = [name for name in shapes() if re.search(rf"\b{name}\b", self.code)]
+        operands = [name for name in operand_shapes() if re.search(rf"\b{name}\b", self.code)]
         object.__setattr__(self, "operands", operands)
-        object.__setattr__(self, "_write", function(self.code, ("s", *operands), NAMES))
+        object.__setattr__(self, "_write", compile_function(self.code, ("s", *operands), NAMES))
 
     def run(self, s: Tensor, given: Mapping[str, Tensor]) -> Tensor:
         """`s`, written to in place."""
@@ -89,19 +89,19 @@ class Write:
 
     def unavailable_reason(self, device: torch.device) -> str | None:
         """Why this torch or this device can't run it, in its own words; None if it can."""
-        return _problem(self, device)
+        return _failure_message(self, device)
 
     def __str__(self) -> str:
         return self.name
 
 
 @cache
-def shapes() -> Mapping[str, torch.Size]:
+def operand_shapes() -> Mapping[str, torch.Size]:
     """By name the shapes of a member's tensors."""
-    return {name: tensor.shape[1:] for name, tensor in tensors(1, "cpu").items()}
+    return {name: tensor.shape[1:] for name, tensor in make_operands(1, "cpu").items()}
 
 
 @cache  # many tests ask
-def _problem(write: Write, device: torch.device) -> str | None:
-    one = {name: tensor[0] for name, tensor in tensors(1, device).items()}
-    return problem(lambda: write.run(one[write.on].clone(), one), f"{write.name} can't be called so here")
+def _failure_message(write: InplaceOperation, device: torch.device) -> str | None:
+    one = {name: tensor[0] for name, tensor in make_operands(1, device).items()}
+    return failure_message(lambda: write.run(one[write.on].clone(), one), f"{write.name} can't be called so here")

@@ -7,14 +7,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from conformance.cases.operations.inplace_op import Write
+from conformance.cases.operations.inplace_op import InplaceOperation
 
-MEMORY = "data pointer"  # what needs the values in Python
+NEEDS_DATA_POINTER = "data pointer"  # what needs the values in Python
 NO_RULE = "Batching rule not implemented"
 
 
-def _methods(names: str, arguments: str = "", on: str = "x", refused: str = "") -> list[Write]:
-    return [Write(f"Tensor.{name}", f"s.{name}({arguments})", on, refused) for name in names.split()]
+def _methods(names: str, arguments: str = "", on: str = "x", refused: str = "") -> list[InplaceOperation]:
+    return [InplaceOperation(f"Tensor.{name}", f"s.{name}({arguments})", on, refused) for name in names.split()]
 
 
 METHODS = [
@@ -24,23 +24,23 @@ METHODS = [
         "lgamma_ log10_ log1p_ log2_ log_ logical_not_ logit_ neg_ negative_ rad2deg_ reciprocal_ round_ "
         "rsqrt_ sgn_ sigmoid_ sign_ sin_ sinc_ sinh_ sqrt_ square_ tan_ tanh_ tril_ triu_ trunc_ zero_"
     ),
-    Write("Tensor.abs_", "s.abs_()", on="signed"),
-    Write("Tensor.absolute_", "s.absolute_()", on="signed"),
-    Write("Tensor.conj_physical_", "s.conj_physical_()", on="complexes"),
-    Write("Tensor.acosh_", "s.add_(1).acosh_()"),
-    Write("Tensor.arccosh_", "s.add_(1).arccosh_()"),
-    Write("Tensor.frac_", "s.frac_()", on="large"),
-    Write("Tensor.relu_", "s.relu_()", on="signed"),
-    Write("Tensor.nan_to_num_", "s.log_().sqrt_().nan_to_num_(2.0)"),
-    Write("Tensor.mvlgamma_", "s.add_(3).mvlgamma_(3)"),
-    Write("Tensor.polygamma_", "s.polygamma_(2)"),
-    Write("Tensor.renorm_", "s.renorm_(2.0, 0, 0.5)"),
-    Write("Tensor.cumprod_", "s.cumprod_(1)"),
-    Write("Tensor.cumsum_", "s.cumsum_(0)"),
-    Write("Tensor.fill_", "s.fill_(2.0)"),
-    Write("Tensor.fill_ (a tensor)", "s.fill_(scalar)"),
-    Write("Tensor.fill_diagonal_", "s.fill_diagonal_(2.0)"),
-    Write("Tensor.bitwise_not_", "s.bitwise_not_()", on="integers"),
+    InplaceOperation("Tensor.abs_", "s.abs_()", on="signed"),
+    InplaceOperation("Tensor.absolute_", "s.absolute_()", on="signed"),
+    InplaceOperation("Tensor.conj_physical_", "s.conj_physical_()", on="complexes"),
+    InplaceOperation("Tensor.acosh_", "s.add_(1).acosh_()"),
+    InplaceOperation("Tensor.arccosh_", "s.add_(1).arccosh_()"),
+    InplaceOperation("Tensor.frac_", "s.frac_()", on="large"),
+    InplaceOperation("Tensor.relu_", "s.relu_()", on="signed"),
+    InplaceOperation("Tensor.nan_to_num_", "s.log_().sqrt_().nan_to_num_(2.0)"),
+    InplaceOperation("Tensor.mvlgamma_", "s.add_(3).mvlgamma_(3)"),
+    InplaceOperation("Tensor.polygamma_", "s.polygamma_(2)"),
+    InplaceOperation("Tensor.renorm_", "s.renorm_(2.0, 0, 0.5)"),
+    InplaceOperation("Tensor.cumprod_", "s.cumprod_(1)"),
+    InplaceOperation("Tensor.cumsum_", "s.cumsum_(0)"),
+    InplaceOperation("Tensor.fill_", "s.fill_(2.0)"),
+    InplaceOperation("Tensor.fill_ (a tensor)", "s.fill_(scalar)"),
+    InplaceOperation("Tensor.fill_diagonal_", "s.fill_diagonal_(2.0)"),
+    InplaceOperation("Tensor.bitwise_not_", "s.bitwise_not_()", on="integers"),
     # With another tensor.
     *_methods(
         "add_ arctan2_ atan2_ clamp_max_ clamp_min_ copy_ div_ divide_ eq_ floor_divide_ fmod_ ge_ "
@@ -48,8 +48,8 @@ METHODS = [
         "multiply_ ne_ nextafter_ not_equal_ pow_ remainder_ sub_ subtract_ true_divide_ xlogy_",
         "y",
     ),
-    Write("Tensor.copysign_", "s.copysign_(y - 0.5)"),
-    Write("Tensor.float_power_", "s.copy_((1 * s.double()).float_power_(y))"),
+    InplaceOperation("Tensor.copysign_", "s.copysign_(y - 0.5)"),
+    InplaceOperation("Tensor.float_power_", "s.copy_((1 * s.double()).float_power_(y))"),
     *_methods("clamp_ clip_", "y, y + 0.1"),
     *_methods("logical_and_ logical_or_ logical_xor_", "other_mask", on="mask"),
     *_methods(
@@ -58,64 +58,64 @@ METHODS = [
         on="integers",
     ),
     *_methods("addcdiv_ addcmul_", "y, z"),
-    Write("Tensor.lerp_", "s.lerp_(y, z)"),
-    Write("Tensor.lerp_ (a number)", "s.lerp_(y, 0.25)"),
+    InplaceOperation("Tensor.lerp_", "s.lerp_(y, z)"),
+    InplaceOperation("Tensor.lerp_ (a number)", "s.lerp_(y, 0.25)"),
     # Of fewer dimensions, or a number of each member's.
     *[
-        Write(f"Tensor.{name} ({other})", f"s.{name}({other})")
+        InplaceOperation(f"Tensor.{name} ({other})", f"s.{name}({other})")
         for name in ("add_", "sub_", "mul_", "div_", "copy_", "atan2_", "fmod_", "clamp_min_", "eq_")
         for other in ("row", "scalar")
     ],
-    Write("Tensor.add_ (alpha)", "s.add_(y, alpha=3)"),
-    Write("Tensor.mul_ (a column)", "s.mul_(column[:, None])"),
-    Write("Tensor.div_ (rounded)", "s.div_(y, rounding_mode='floor')"),
-    Write("Tensor.add_ (of integers)", "s.add_(integers)"),
-    Write("Tensor.sub_ (to integers)", "s.sub_(more_integers)", on="integers"),
-    Write("Tensor.copy_ (from integers)", "s.copy_(integers)"),
-    Write("Tensor.copy_ (to integers)", "s.copy_(9 * x)", on="integers"),
-    Write("Tensor.addcmul_ (rows)", "s.addcmul_(row, scalar, value=2)"),
+    InplaceOperation("Tensor.add_ (alpha)", "s.add_(y, alpha=3)"),
+    InplaceOperation("Tensor.mul_ (a column)", "s.mul_(column[:, None])"),
+    InplaceOperation("Tensor.div_ (rounded)", "s.div_(y, rounding_mode='floor')"),
+    InplaceOperation("Tensor.add_ (of integers)", "s.add_(integers)"),
+    InplaceOperation("Tensor.sub_ (to integers)", "s.sub_(more_integers)", on="integers"),
+    InplaceOperation("Tensor.copy_ (from integers)", "s.copy_(integers)"),
+    InplaceOperation("Tensor.copy_ (to integers)", "s.copy_(9 * x)", on="integers"),
+    InplaceOperation("Tensor.addcmul_ (rows)", "s.addcmul_(row, scalar, value=2)"),
     # Of matrices.
-    Write("Tensor.addbmm_", "s.addbmm_(deep_tall, deep_wide)"),
-    Write("Tensor.addmm_", "s.addmm_(tall, wide, beta=2, alpha=3)"),
-    Write("Tensor.addmv_", "s.addmv_(x, row)", on="column"),
-    Write("Tensor.addr_", "s.addr_(column, row)"),
-    Write("Tensor.baddbmm_", "s.baddbmm_(deep_tall, deep_wide)", on="deep"),
+    InplaceOperation("Tensor.addbmm_", "s.addbmm_(deep_tall, deep_wide)"),
+    InplaceOperation("Tensor.addmm_", "s.addmm_(tall, wide, beta=2, alpha=3)"),
+    InplaceOperation("Tensor.addmv_", "s.addmv_(x, row)", on="column"),
+    InplaceOperation("Tensor.addr_", "s.addr_(column, row)"),
+    InplaceOperation("Tensor.baddbmm_", "s.baddbmm_(deep_tall, deep_wide)", on="deep"),
     # By index.
-    Write("Tensor.index_add_", "s.index_add_(0, order, y)"),
-    Write("Tensor.index_copy_", "s.index_copy_(0, order, y)"),
-    Write("Tensor.index_fill_", "s.index_fill_(0, order[:2], 2.0)"),
-    Write("Tensor.index_fill_ (a tensor)", "s.index_fill_(1, order, scalar)"),
-    Write("Tensor.index_put_", "s.index_put_((order,), y)"),
-    Write("Tensor.index_put_ (two indices)", "s.index_put_((order, order), row[:3])"),
-    Write("Tensor.index_put_ (accumulating)", "s.index_put_((order // 2,), y, accumulate=True)"),
-    Write("Tensor.index_put_ (at a mask)", "s.index_put_((mask,), scalar)", refused="boolean mask"),
-    Write("Tensor.index_reduce_", "s.index_reduce_(0, order // 2, y, 'prod')"),
-    Write("Tensor.masked_fill_", "s.masked_fill_(mask, 2.0)"),
-    Write("Tensor.masked_fill_ (a tensor)", "s.masked_fill_(mask, scalar)"),
-    Write("Tensor.masked_scatter_", "s.masked_scatter_(mask, y)"),
-    Write("Tensor.put_", "s.put_(orders, y, accumulate=True)"),
-    Write("Tensor.scatter_", "s.scatter_(0, orders, y)"),
-    Write("Tensor.scatter_ (a number)", "s.scatter_(0, orders[:2], 2.0)"),
-    Write("Tensor.scatter_ (multiplying)", "s.scatter_(0, orders, y, reduce='multiply')"),
-    Write("Tensor.scatter_add_", "s.scatter_add_(0, orders // 2, y)"),
-    Write("Tensor.scatter_reduce_", "s.scatter_reduce_(0, orders // 2, y, 'amax')"),
+    InplaceOperation("Tensor.index_add_", "s.index_add_(0, order, y)"),
+    InplaceOperation("Tensor.index_copy_", "s.index_copy_(0, order, y)"),
+    InplaceOperation("Tensor.index_fill_", "s.index_fill_(0, order[:2], 2.0)"),
+    InplaceOperation("Tensor.index_fill_ (a tensor)", "s.index_fill_(1, order, scalar)"),
+    InplaceOperation("Tensor.index_put_", "s.index_put_((order,), y)"),
+    InplaceOperation("Tensor.index_put_ (two indices)", "s.index_put_((order, order), row[:3])"),
+    InplaceOperation("Tensor.index_put_ (accumulating)", "s.index_put_((order // 2,), y, accumulate=True)"),
+    InplaceOperation("Tensor.index_put_ (at a mask)", "s.index_put_((mask,), scalar)", refused="boolean mask"),
+    InplaceOperation("Tensor.index_reduce_", "s.index_reduce_(0, order // 2, y, 'prod')"),
+    InplaceOperation("Tensor.masked_fill_", "s.masked_fill_(mask, 2.0)"),
+    InplaceOperation("Tensor.masked_fill_ (a tensor)", "s.masked_fill_(mask, scalar)"),
+    InplaceOperation("Tensor.masked_scatter_", "s.masked_scatter_(mask, y)"),
+    InplaceOperation("Tensor.put_", "s.put_(orders, y, accumulate=True)"),
+    InplaceOperation("Tensor.scatter_", "s.scatter_(0, orders, y)"),
+    InplaceOperation("Tensor.scatter_ (a number)", "s.scatter_(0, orders[:2], 2.0)"),
+    InplaceOperation("Tensor.scatter_ (multiplying)", "s.scatter_(0, orders, y, reduce='multiply')"),
+    InplaceOperation("Tensor.scatter_add_", "s.scatter_add_(0, orders // 2, y)"),
+    InplaceOperation("Tensor.scatter_reduce_", "s.scatter_reduce_(0, orders // 2, y, 'amax')"),
     # In Python, element by element.
-    Write("Tensor.apply_", "s.apply_(lambda a: 2 * a)", refused=MEMORY),
-    Write("Tensor.map_", "s.map_(y, lambda a, b: a * b)", refused=MEMORY),
-    Write("Tensor.map2_", "s.map2_(y, z, lambda a, b, c: a * b + c)", refused=MEMORY),
+    InplaceOperation("Tensor.apply_", "s.apply_(lambda a: 2 * a)", refused=NEEDS_DATA_POINTER),
+    InplaceOperation("Tensor.map_", "s.map_(y, lambda a, b: a * b)", refused=NEEDS_DATA_POINTER),
+    InplaceOperation("Tensor.map2_", "s.map2_(y, z, lambda a, b, c: a * b + c)", refused=NEEDS_DATA_POINTER),
 ]
 OPERATORS = [
     *[
-        Write(f"Tensor.__{name}__", f"operator.{name}(s, y)")
+        InplaceOperation(f"Tensor.__{name}__", f"operator.{name}(s, y)")
         for name in ("iadd", "ifloordiv", "imod", "imul", "ipow", "isub", "itruediv")
     ],
-    Write("Tensor.__idiv__", "s.__idiv__(y)"),
+    InplaceOperation("Tensor.__idiv__", "s.__idiv__(y)"),
     *[
-        Write(f"Tensor.__{name}__", f"operator.{name}(s, more_integers)", on="integers")
+        InplaceOperation(f"Tensor.__{name}__", f"operator.{name}(s, more_integers)", on="integers")
         for name in ("iand", "ilshift", "ior", "irshift", "ixor")
     ],
     *[
-        Write(f"Tensor.__setitem__ ({what})", f"s.__setitem__({index}, {value})", refused=refused)
+        InplaceOperation(f"Tensor.__setitem__ ({what})", f"s.__setitem__({index}, {value})", refused=refused)
         for what, index, value, refused in (
             ("an int", "0", "row", ""),
             ("a negative int", "-1", "row", ""),
@@ -138,33 +138,35 @@ OPERATORS = [
 ]
 ACTIVATIONS = [
     *[
-        Write(f"F.{name}", f"F.{name}(s, inplace=True)", on="signed")
+        InplaceOperation(f"F.{name}", f"F.{name}(s, inplace=True)", on="signed")
         for name in (
             *("celu", "elu", "hardsigmoid", "hardswish", "leaky_relu", "mish", "relu", "relu6", "selu"),
             "silu",
         )
     ],
-    Write("F.hardtanh", "F.hardtanh(s, inplace=True)", on="large"),
-    Write("F.hardtanh_", "F.hardtanh_(s)", on="large"),
-    Write("F.threshold", "F.threshold(s, 0.5, 0.25, inplace=True)"),
+    InplaceOperation("F.hardtanh", "F.hardtanh(s, inplace=True)", on="large"),
+    InplaceOperation("F.hardtanh_", "F.hardtanh_(s)", on="large"),
+    InplaceOperation("F.threshold", "F.threshold(s, 0.5, 0.25, inplace=True)"),
     *[
-        Write(name, f"{name}(s)", on="signed")
+        InplaceOperation(name, f"{name}(s)", on="signed")
         for name in (
             *("F.celu_", "F.elu_", "F.leaky_relu_", "F.relu_", "F.selu_"),
             *("torch.celu_", "torch.selu_"),
         )
     ],
-    Write("F.threshold_", "F.threshold_(s, 0.5, 0.25)"),
-    Write("torch.threshold_", "torch.threshold_(s, 0.5, 0.25)"),
-    Write("torch.embedding_renorm_", "torch.embedding_renorm_(s, torch.tensor([0, 2], device=s.device), 0.5, 2.0)"),
-    Write("F.embedding (a norm)", "F.embedding(torch.tensor([0, 2], device=s.device), s, max_norm=0.5)"),
+    InplaceOperation("F.threshold_", "F.threshold_(s, 0.5, 0.25)"),
+    InplaceOperation("torch.threshold_", "torch.threshold_(s, 0.5, 0.25)"),
+    InplaceOperation(
+        "torch.embedding_renorm_", "torch.embedding_renorm_(s, torch.tensor([0, 2], device=s.device), 0.5, 2.0)"
+    ),
+    InplaceOperation("F.embedding (a norm)", "F.embedding(torch.tensor([0, 2], device=s.device), s, max_norm=0.5)"),
 ]
 INITIALIZATIONS = [
-    Write("nn.init.constant_", "nn.init.constant_(s, 2.0)"),
-    Write("nn.init.dirac_", "nn.init.dirac_(s)", on="deep"),
-    Write("nn.init.eye_", "nn.init.eye_(s)", refused=NO_RULE),
-    Write("nn.init.ones_", "nn.init.ones_(s)"),
-    Write("nn.init.zeros_", "nn.init.zeros_(s)"),
+    InplaceOperation("nn.init.constant_", "nn.init.constant_(s, 2.0)"),
+    InplaceOperation("nn.init.dirac_", "nn.init.dirac_(s)", on="deep"),
+    InplaceOperation("nn.init.eye_", "nn.init.eye_(s)", refused=NO_RULE),
+    InplaceOperation("nn.init.ones_", "nn.init.ones_(s)"),
+    InplaceOperation("nn.init.zeros_", "nn.init.zeros_(s)"),
 ]
 _FOREACH = {
     "add sub mul div clamp_max clamp_min maximum minimum pow copy": "[row.clone(), s], [row, y]",
@@ -174,19 +176,19 @@ _FOREACH = {
     "rsqrt sigmoid sign sin sinh sqrt tan tanh trunc zero": "[row.clone(), s]",
 }
 FOREACH = [
-    Write(f"torch._foreach_{name}_", f"torch._foreach_{name}_({arguments})", refused=NO_RULE)
+    InplaceOperation(f"torch._foreach_{name}_", f"torch._foreach_{name}_({arguments})", refused=NO_RULE)
     for names, arguments in _FOREACH.items()
     for name in names.split()
 ]
 FOREACH += [
-    Write("torch._foreach_abs_", "torch._foreach_abs_([row.clone(), s])", on="signed", refused=NO_RULE),
-    Write("torch._foreach_frac_", "torch._foreach_frac_([row.clone(), s])", on="large", refused=NO_RULE),
+    InplaceOperation("torch._foreach_abs_", "torch._foreach_abs_([row.clone(), s])", on="signed", refused=NO_RULE),
+    InplaceOperation("torch._foreach_frac_", "torch._foreach_frac_([row.clone(), s])", on="large", refused=NO_RULE),
 ]
-WRITES = [*METHODS, *OPERATORS, *ACTIVATIONS, *INITIALIZATIONS, *FOREACH]
+INPLACE_OPERATIONS = [*METHODS, *OPERATORS, *ACTIVATIONS, *INITIALIZATIONS, *FOREACH]
 
 # An index of each member's own that stands behind a slice.
-BEHIND_SLICES = [
-    Write(f"Tensor.__setitem__ ({what})", f"s.__setitem__({index}, {value})")
+INDEX_AFTER_SLICE = [
+    InplaceOperation(f"Tensor.__setitem__ ({what})", f"s.__setitem__({index}, {value})")
     for what, index, value in (
         ("a slice and a tensor, of equal sizes", "(slice(None), order)", "y[:, :3]"),
         ("a slice and a tensor, of other sizes", "(slice(None), order[:2])", "tall"),
@@ -204,21 +206,21 @@ REFUSED_BACKWARD = (
 
 # They change what a tensor is, its shape above all, and not what is in it.
 RESHAPING = [
-    Write("Tensor.squeeze_", "s.unsqueeze_(0).squeeze_(0).squeeze_()", on="tall"),
-    Write("Tensor.swapaxes_", "s.swapaxes_(0, 1)"),
-    Write("Tensor.swapdims_", "s.swapdims_(0, 1)"),
-    Write("Tensor.t_", "s.t_()"),
-    Write("Tensor.transpose_", "s.transpose_(0, 1)"),
-    Write("Tensor.unsqueeze_", "s.unsqueeze_(1)"),
-    Write("Tensor.as_strided_", "s.as_strided_((7, 3), (1, 7))"),
-    Write("Tensor.resize_", "s.resize_(2)"),
-    Write("Tensor.resize_as_", "s.resize_as_(row)"),
-    Write("Tensor.set_", "s.set_(y)"),
-    Write("Tensor.set_ (nothing)", "s.set_()"),
+    InplaceOperation("Tensor.squeeze_", "s.unsqueeze_(0).squeeze_(0).squeeze_()", on="tall"),
+    InplaceOperation("Tensor.swapaxes_", "s.swapaxes_(0, 1)"),
+    InplaceOperation("Tensor.swapdims_", "s.swapdims_(0, 1)"),
+    InplaceOperation("Tensor.t_", "s.t_()"),
+    InplaceOperation("Tensor.transpose_", "s.transpose_(0, 1)"),
+    InplaceOperation("Tensor.unsqueeze_", "s.unsqueeze_(1)"),
+    InplaceOperation("Tensor.as_strided_", "s.as_strided_((7, 3), (1, 7))"),
+    InplaceOperation("Tensor.resize_", "s.resize_(2)"),
+    InplaceOperation("Tensor.resize_as_", "s.resize_as_(row)"),
+    InplaceOperation("Tensor.set_", "s.set_(y)"),
+    InplaceOperation("Tensor.set_ (nothing)", "s.set_()"),
 ]
 
 # In place by name, and not asked here, with the reason.
-NOT_ASKED = {
+EXCLUDED = {
     "Tensor.detach_": "cuts a graph, and refuses views, which all mapped tensors are",
     "Tensor.requires_grad_": "changes a flag: refused inside vmap by name",
     "Tensor.share_memory_": "moves memory and changes no value",
@@ -228,19 +230,19 @@ NOT_ASKED = {
     "Tensor.sparse_resize_": "of sparse tensors",
     "Tensor.sparse_resize_and_clear_": "of sparse tensors",
 }
-SPACES = {"Tensor": torch.Tensor, "torch": torch, "F": F, "nn.init": nn.init}
+NAMESPACES = {"Tensor": torch.Tensor, "torch": torch, "F": F, "nn.init": nn.init}
 # Double underscores with an i that stand for no operator.
-NO_OPERATORS = ("__index__", "__init__", "__init_subclass__", "__int__", "__invert__", "__iter__")
+NOT_OPERATORS = ("__index__", "__init__", "__init_subclass__", "__int__", "__invert__", "__iter__")
 
 
-def names() -> Iterator[str]:
+def inplace_names() -> Iterator[str]:
     """The names of everything in torch that writes in place, by its name or by an argument of it."""
-    for space, owner in SPACES.items():
+    for space, owner in NAMESPACES.items():
         for name, each in inspect.getmembers(owner, callable):
             public = not name.startswith("_") or name.startswith("_foreach_")
             if (public and name.endswith("_")) or (space == "F" and public and _has_inplace(each)):
                 yield f"{space}.{name}"
-    yield from (f"Tensor.{name}" for name in dir(torch.Tensor) if name.startswith("__i") and name not in NO_OPERATORS)
+    yield from (f"Tensor.{name}" for name in dir(torch.Tensor) if name.startswith("__i") and name not in NOT_OPERATORS)
     yield "Tensor.__setitem__"
 
 
@@ -251,7 +253,9 @@ def _has_inplace(function: object) -> bool:
 def uncovered(known: set[str]) -> list[str]:
     """What writes in place, and neither is in this catalogue nor among `known`; torch.abs_ is Tensor.abs_."""
     covered = (
-        {write.name.partition(" ")[0] for write in (*WRITES, *BEHIND_SLICES, *RESHAPING)} | NOT_ASKED.keys() | known
+        {write.name.partition(" ")[0] for write in (*INPLACE_OPERATIONS, *INDEX_AFTER_SLICE, *RESHAPING)}
+        | EXCLUDED.keys()
+        | known
     )
     methods = {name.removeprefix("Tensor.") for name in covered if name.startswith("Tensor.")}
-    return [each for each in names() if each not in covered and each.removeprefix("torch.") not in methods]
+    return [each for each in inplace_names() if each not in covered and each.removeprefix("torch.") not in methods]

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from conformance.cases.data import draw
-from conformance.cases.operations.compile_source import function
-from conformance.cases.operations.outcome import problem
+from conformance.cases.operations.compile_source import compile_function
+from conformance.cases.operations.outcome import failure_message
 from conformance.utils.pytree import tree_map
 
-SPACES = {"torch": torch, "torch.fft": torch.fft, "torch.linalg": torch.linalg, "torch.special": torch.special}
+NAMESPACES = {"torch": torch, "torch.fft": torch.fft, "torch.linalg": torch.linalg, "torch.special": torch.special}
 DOCUMENTED = re.compile(r"\bout\s*=\s*None|\bout \(")
 
 # The kinds of arguments, in the order in which they are tried; names are those of `tensors`.
@@ -52,7 +52,7 @@ SPECIAL = {
     "torch.ormqr": "square, column, other",
 }
 # Not called, with the reason.
-NOT_ASKED = {
+EXCLUDED = {
     "torch.empty": "nobody knows what it writes",
     "torch.empty_like": "nobody knows what it writes",
     **dict.fromkeys(
@@ -69,7 +69,7 @@ NOT_ASKED = {
 }
 
 
-def tensors(n: int, device: torch.device | str) -> dict[str, Tensor]:
+def make_operands(n: int, device: torch.device | str) -> dict[str, Tensor]:
     """By name the tensors of `n` members, each (n, *shape)."""
 
     def numbers(seed: int, *shape: int) -> Tensor:
@@ -94,7 +94,7 @@ def tensors(n: int, device: torch.device | str) -> dict[str, Tensor]:
 
 
 @dataclass(frozen=True)
-class Into:
+class OutCall:
     """A function that takes `out=`, and the arguments that it is called with."""
 
     name: str
@@ -102,7 +102,7 @@ class Into:
     _call: Callable[..., Any] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        call = function(f"{self.name}({self.arguments}, **out)", ("out", *_names()), {"torch": torch})
+        call = compile_function(f"{self.name}({self.arguments}, **out)", ("out", *_operand_names()), {"torch": torch})
         object.__setattr__(self, "_call", call)
 
     def run(self, given: Mapping[str, Tensor], out: Any = None) -> Any:
@@ -114,45 +114,50 @@ class Into:
 
 
 @cache
-def _names() -> tuple[str, ...]:
+def _operand_names() -> tuple[str, ...]:
     """Those of `tensors`."""
-    return tuple(tensors(1, "cpu"))
+    return tuple(make_operands(1, "cpu"))
 
 
-def documented(space: str) -> list[str]:
+def functions_with_out(space: str) -> list[str]:
     """The names of the functions of a namespace whose documentation has `out=`."""
     return [
         f"{space}.{name}"
-        for name, each in inspect.getmembers(SPACES[space], callable)
+        for name, each in inspect.getmembers(NAMESPACES[space], callable)
         if not name.startswith("_") and not inspect.isclass(each) and DOCUMENTED.search(str(each.__doc__))
     ]
 
 
 @cache
-def call_of(name: str) -> Into | None:
+def find_call(name: str) -> OutCall | None:
     """The first call of that function that works, with `out=` and without; None if none of the kinds does."""
-    given = {label: tensor[0] for label, tensor in tensors(1, "cpu").items()}
+    given = {label: tensor[0] for label, tensor in make_operands(1, "cpu").items()}
     kinds = (SPECIAL[name],) if name in SPECIAL else ARGUMENTS
-    return next((into for into in (Into(name, kind) for kind in kinds) if _works(into, given)), None)
+    return next((into for into in (OutCall(name, kind) for kind in kinds) if _works(into, given)), None)
 
 
-def _works(into: Into, given: Mapping[str, Tensor]) -> bool:
-    return problem(lambda: into.run(given, zeros_like(into.run(given))), into.name) is None
+def _works(into: OutCall, given: Mapping[str, Tensor]) -> bool:
+    return failure_message(lambda: into.run(given, zeros_like_tree(into.run(given))), into.name) is None
 
 
-def zeros_like(tree: Any) -> Any:
+def zeros_like_tree(tree: Any) -> Any:
     """Zeros for every tensor of what a function returns."""
     return tree_map(torch.zeros_like, tuple(tree) if isinstance(tree, tuple) else tree)
 
 
 def uncovered() -> list[str]:
     """The functions that take `out=` and that nothing here knows how to call."""
-    return [name for space in SPACES for name in documented(space) if name not in NOT_ASKED and not call_of(name)]
+    return [
+        name
+        for space in NAMESPACES
+        for name in functions_with_out(space)
+        if name not in EXCLUDED and not find_call(name)
+    ]
 
 
-def calls(space: str) -> Iterator[Into]:
+def calls_of_namespace(space: str) -> Iterator[OutCall]:
     """The calls of a namespace."""
-    for name in documented(space):
-        into = call_of(name)
-        if into is not None and name not in NOT_ASKED:
+    for name in functions_with_out(space):
+        into = find_call(name)
+        if into is not None and name not in EXCLUDED:
             yield into

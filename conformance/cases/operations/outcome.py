@@ -11,7 +11,7 @@ from conformance.numerics.assertions import REFUSALS
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CallOutcome:
     """`value` is what was answered, `refusal` what was said instead; `slow`: member by member, as torch warns."""
 
     value: Any = None
@@ -25,7 +25,7 @@ class Outcome:
         return self.value
 
 
-def problem(call: Callable[[], Any], what: str) -> str | None:
+def failure_message(call: Callable[[], Any], what: str) -> str | None:
     """`what`, and why the call fails, in torch's own words; None if it works. It draws from nobody's generator."""
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -36,7 +36,7 @@ def problem(call: Callable[[], Any], what: str) -> str | None:
     return None
 
 
-def attempt(call: Callable[[], Any]) -> Outcome:
+def attempt(call: Callable[[], Any]) -> CallOutcome:
     """The outcome of a call. What is no clear refusal is raised, an internal error of torch among it."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -45,5 +45,5 @@ def attempt(call: Callable[[], Any]) -> Outcome:
         except REFUSALS as refusal:
             if "INTERNAL ASSERT" in str(refusal):
                 raise AssertionError(f"refused unclearly: {refusal}") from refusal
-            return Outcome(refusal=f"{type(refusal).__name__}: {refusal}")
-    return Outcome(value, slow=any("performance drop" in str(warning.message) for warning in caught))
+            return CallOutcome(refusal=f"{type(refusal).__name__}: {refusal}")
+    return CallOutcome(value, slow=any("performance drop" in str(warning.message) for warning in caught))

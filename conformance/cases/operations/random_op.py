@@ -15,18 +15,18 @@ from torch import Tensor, distributions, nn
 from torch.nn import functional as F
 
 from conformance.cases.data import draw
-from conformance.cases.operations.compile_source import function
-from conformance.cases.operations.outcome import Outcome, problem
+from conformance.cases.operations.compile_source import compile_function
+from conformance.cases.operations.outcome import CallOutcome, failure_message
 from conformance.utils.pytree import leaves, tree_map
 from conformance.utils.rng import restore
 
 SHAPE = (3, 23)
 # The columns of the table: the mode of vmap, and whose `x` it is.
 OWN, SHARED = "own", "shared"
-EVERYWHERE = tuple(f"{mode}, {whose}" for mode in ("same", "different") for whose in (OWN, SHARED))
+ALL_COLUMNS = tuple(f"{mode}, {whose}" for mode in ("same", "different") for whose in (OWN, SHARED))
 
 
-def operands(n: int, device: torch.device | str) -> Tensor:
+def make_inputs(n: int, device: torch.device | str) -> Tensor:
     """`x` of `n` members, (n, 3, 23), between 0.1 and 0.9."""
     return draw(n, *SHAPE, device=device).sigmoid() * 0.8 + 0.1
 
@@ -93,12 +93,14 @@ NAMES = {
 }
 
 
-def given(x: Tensor, whose: str) -> list[Tensor]:
+def member_inputs(x: Tensor, whose: str) -> list[Tensor]:
     """A copy of each member's own `x`, or of the first member's for each."""
     return [each.clone() for each in (x if whose == OWN else x[:1].expand_as(x))]
 
 
-def drawn(implementation: Any, func: Callable[[Tensor], Any], x: Tensor, whose: str, mode: str, **options: Any) -> Any:
+def draw_with_vmap(
+    implementation: Any, func: Callable[[Tensor], Any], x: Tensor, whose: str, mode: str, **options: Any
+) -> Any:
     """`func` over each member's own `x`, or over the first member's for all of them; `x` stays as it is."""
     if whose == OWN:
         return implementation.vmap(func, randomness=mode, **options)(x.clone())
@@ -106,19 +108,19 @@ def drawn(implementation: Any, func: Callable[[Tensor], Any], x: Tensor, whose: 
     return mapped(x, x[0].clone())
 
 
-def stacked(values: Sequence[Any]) -> Any:
+def stack_values(values: Sequence[Any]) -> Any:
     """What several calls gave, as one call for all gives it."""
     return tree_map(lambda *each: torch.stack(each), *values)
 
 
-def numbers(value: Any) -> Tensor:
+def drawn_numbers(value: Any) -> Tensor:
     """What was drawn; some operations give more than that."""
     found: Tensor = next(leaves(value, "drawn"))[1]
     return found
 
 
 @dataclass(frozen=True)
-class Draw:
+class RandomOperation:
     """An operation that draws.
 
     `member` is what one member calls. `stacked` is the one draw for all of them, where it is not the same call on the
@@ -138,11 +140,11 @@ class Draw:
 
     def one(self, x: Tensor, generator: torch.Generator | None = None) -> Any:
         """What one member draws; `x` is its (3, 23)."""
-        return _called(self._one, x, generator)
+        return _call(self._one, x, generator)
 
     def all(self, x: Tensor, generator: torch.Generator | None = None) -> Any:
         """One draw for all members; `x` is theirs, (members, 3, 23)."""
-        return _called(self._all, x, generator)
+        return _call(self._all, x, generator)
 
     @property
     def operation(self) -> str:
@@ -160,49 +162,49 @@ class Draw:
 
     def unavailable_reason(self, device: torch.device) -> str | None:
         """Why this torch or this device can't run it, in its own words; None if it can."""
-        return _problem(self, device, generated=False)
+        return _failure_message(self, device, generated=False)
 
     def __str__(self) -> str:
         return self.name
 
 
-def answered(outcome: Outcome, draw: Draw, column: str) -> bool:
+def was_accepted(outcome: CallOutcome, draw: RandomOperation, column: str) -> bool:
     """Whether there is an answer to judge. A refusal that nobody expects in that column fails."""
     assert outcome.refusal is None or column in draw.refuses, f"refused: {outcome.refusal}"
     return outcome.refusal is None
 
 
-def seeded(draw: Draw, x: Tensor, start: dict[str, Tensor]) -> Any:
+def draw_from_state(draw: RandomOperation, x: Tensor, start: dict[str, Tensor]) -> Any:
     """One member's draw from where the generator stood then."""
     restore(start)
     return draw.one(x.clone())
 
 
 @dataclass(frozen=True)
-class Generated:
+class OperationWithGenerator:
     """An operation that draws from a generator that the caller gives it."""
 
-    draw: Draw
+    draw: RandomOperation
 
     def unavailable_reason(self, device: torch.device) -> str | None:
         """Why it takes no generator here, in torch's own words; None if it does."""
-        return _problem(self.draw, device, generated=True)
+        return _failure_message(self.draw, device, generated=True)
 
     def __str__(self) -> str:
         return self.draw.name
 
 
 def _function(code: str) -> Callable[..., Any]:
-    return function(code.format(g=", **g"), ("x", "d", "g", "n"), NAMES)
+    return compile_function(code.format(g=", **g"), ("x", "d", "g", "n"), NAMES)
 
 
-def _called(call: Callable[..., Any], x: Tensor, generator: torch.Generator | None) -> Any:
+def _call(call: Callable[..., Any], x: Tensor, generator: torch.Generator | None) -> Any:
     return call(x, x.device, {} if generator is None else {"generator": generator}, len(x))
 
 
 @cache  # many tests ask
-def _problem(draw: Draw, device: torch.device, *, generated: bool) -> str | None:
-    x = operands(1, device)[0]
-    return problem(
+def _failure_message(draw: RandomOperation, device: torch.device, *, generated: bool) -> str | None:
+    x = make_inputs(1, device)[0]
+    return failure_message(
         lambda: draw.one(x, torch.Generator(device) if generated else None), f"{draw.name} can't be called so here"
     )
