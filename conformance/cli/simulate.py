@@ -39,7 +39,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the suite on the simulated device and return the exit code; 0 where this torch does not support the device."""
+    """Run the suite on the simulated device and return the exit code; 0 where torch lacks support for it."""
     if arguments in (["-h"], ["--help"]):
         sys.stdout.write(make_parser().format_help())
         return 0
