@@ -1,6 +1,6 @@
-"""Derivatives of any module in all that it can be differentiated in: its parameters and its floating inputs.
+"""Derivatives of any module with respect to its parameters and floating inputs.
 
-`call(params, buffers, *x)` is a member's forward, and what is differentiated is `subject.total` of its output.
+`call(params, buffers, *x)` is a member's forward. The function that is differentiated is `weighted_sum` of its output.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,17 +18,17 @@ MemberCall = Callable[..., Any]
 
 
 def as_leaves(x: Any) -> Any:
-    """The minibatch with its floating tensors as leaves of a graph of its own."""
+    """Return the minibatch with its floating tensors detached and requiring gradients."""
     return tree_map(lambda leaf: leaf.detach().requires_grad_() if is_inexact(leaf) else leaf, x)
 
 
 def named_floating_inputs(x: Any) -> dict[str, Tensor]:
-    """The floating tensors among the inputs, named by where they stand."""
+    """Return the floating tensors among the inputs, by their path."""
     return {name: leaf for name, leaf in leaves(x, "input") if is_inexact(leaf)}
 
 
 def gradients_by_name(number: Tensor, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The gradient of each, zero where nothing flows, and dense."""
+    """Return the dense gradient of `number` with respect to each tensor, by name; zeros where it is unused."""
     found = torch.autograd.grad(number, list(wanted.values()), allow_unused=True)
     return {
         name: torch.zeros_like(of) if each is None else each.to_dense()
@@ -37,29 +37,32 @@ def gradients_by_name(number: Tensor, wanted: Mapping[str, Tensor]) -> dict[str,
 
 
 def model_gradients(model: nn.Module, x: Any) -> dict[str, Tensor]:
-    """What backward gives one model, in every parameter that learns and every floating input."""
+    """Return the gradients of one model in its trainable parameters and floating inputs, by backward."""
     x = as_leaves(x)
     return output_gradients(model, x, model(*x))
 
 
 def output_gradients(model: nn.Module, x: Any, output: Any) -> dict[str, Tensor]:
-    """The gradients of an output in the model's parameters that learn and in the floating inputs `x`, by name."""
+    """Return the gradients of an output in the trainable parameters and the floating inputs `x`, by name.
+
+    Raises PlainLoopError if all of them are zero.
+    """
     learning = {name: each for name, each in model.named_parameters() if each.requires_grad}
     found = gradients_by_name(weighted_sum(output), learning | named_floating_inputs(x))
     if not any(each.any() for each in found.values()):
-        raise PlainLoopError("all its gradients are zero")
+        raise PlainLoopError("all gradients are zero")
     return found
 
 
 def grad_of_call(call: MemberCall, params: Any, buffers: Any, x: Any) -> Any:
-    """torch.func.grad of a call, in the parameters and the floating inputs."""
+    """Return torch.func.grad of a call in the parameters and the floating inputs."""
     return torch.func.grad(lambda at: weighted_sum(call(at[0], buffers, *_replace_floating(x, at[1]))))(
         (params, floating_inputs(x))
     )
 
 
 def jvp_of_call(call: MemberCall, params: Any, buffers: Any, x: Any) -> Any:
-    """torch.func.jvp of a call along `tangents`: the floating tensors of its output, and their derivatives."""
+    """Return torch.func.jvp of a call along `make_tangents`: its floating outputs and their derivatives."""
     at = (params, floating_inputs(x))
 
     def func(at: Any) -> Any:
@@ -69,7 +72,7 @@ def jvp_of_call(call: MemberCall, params: Any, buffers: Any, x: Any) -> Any:
 
 
 def apply_transform(transform: Callable[..., Any], model: nn.Module, x: Any) -> Any:
-    """What a transform gives one model, without any vmap."""
+    """Apply a transform such as `grad_of_call` to one model, without vmap."""
     return transform(*_functional_call(model), x)
 
 
@@ -81,12 +84,12 @@ def _functional_call(model: nn.Module) -> tuple[MemberCall, dict[str, Tensor], d
 
 
 def parameter_gradients(call: MemberCall, params: Any, buffers: Any, x: Any) -> Any:
-    """torch.func.grad of a call in the parameters alone."""
+    """Return torch.func.grad of a call in the parameters alone."""
     return torch.func.grad(lambda params: weighted_sum(call(params, buffers, *x)))(params)
 
 
 def per_sample_gradients(model: nn.Module, x: Any) -> dict[str, Tensor]:
-    """The gradients of each sample by itself, (samples, *shape) for each parameter."""
+    """Return the gradients of each sample by itself: for each parameter, shape (samples, *parameter)."""
     call, params, buffers = _functional_call(model)
     found = [
         parameter_gradients(call, params, buffers, replace_samples(x, each))
@@ -96,14 +99,14 @@ def per_sample_gradients(model: nn.Module, x: Any) -> dict[str, Tensor]:
 
 
 def sampled_tensors(x: Any) -> list[Tensor]:
-    """The tensors of a minibatch that have as many slices in front as the first one: a slice is a sample."""
+    """Return the tensors of a minibatch that are as long as the first one: each slice is a sample."""
     found: list[Tensor] = []
     tree_map(lambda leaf: found.append(leaf) if _is_sampled(x, leaf) else None, x)
     return found
 
 
 def replace_samples(x: Any, sample: Sequence[Tensor]) -> Any:
-    """The minibatch with one sample in place of all."""
+    """Return the minibatch with one sample in place of all its samples."""
     rest = iter(sample)
     return tree_map(lambda leaf: next(rest).unsqueeze(0) if _is_sampled(x, leaf) else leaf, x)
 
@@ -113,6 +116,6 @@ def _is_sampled(x: Any, leaf: Any) -> bool:
 
 
 def _replace_floating(x: Any, floating: Sequence[Tensor]) -> Any:
-    """The minibatch with these in the place of its floating tensors."""
+    """Return the minibatch with its floating tensors replaced."""
     rest = iter(floating)
     return tree_map(lambda leaf: next(rest) if is_inexact(leaf) else leaf, x)

@@ -1,4 +1,4 @@
-"""What comes of a check: the ensemble is right, refuses, or is wrong, or there is nothing to ask."""
+"""Outcomes of a check: right, refused, wrong, or not applicable."""
 
 import re
 import traceback
@@ -16,7 +16,7 @@ from conformance.implementations.protocol import Implementation
 from conformance.numerics.assertions import REFUSALS
 from conformance.numerics.plain_loop import PlainLoopError
 
-# What a person needs to find the way out: the operation, the mode, or what vmap can't do with it.
+# A refusal is clear if it names the operation, the mode, or the feature that vmap does not support.
 CLEAR_REFUSAL = re.compile(
     r"vmap|batching rule|batched|in-?place|random|functorch|functional_call|data-dependent|dynamic shape|"
     r"torch\.func|not differentiable|not implemented|not supported|unsupported|same class|not alike|equal size|meta",
@@ -27,7 +27,7 @@ PACKAGE = Path(__file__).parents[1]
 
 
 class Outcome(Enum):
-    """How an ensemble answers."""
+    """The outcome of a check."""
 
     RIGHT = "right"
     REFUSED = "refused"
@@ -37,14 +37,15 @@ class Outcome(Enum):
 
 
 class NotApplicableError(Exception):
-    """A test found nothing to ask; the message says why."""
+    """A test does not apply; the message says why."""
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """The status, and what was said: the refusal, what differs, or why there is nothing to ask.
+    """The status of a check, with its message: the refusal, the difference, or the reason why it does not apply.
 
-    `slow`: the operations that ran member by member, as torch warns. `error`: what was raised, and from where.
+    `slow` names the operations that fell back to running member by member, as torch warns. `error` is the exception
+    with its traceback.
     """
 
     status: Outcome
@@ -61,7 +62,7 @@ def run_check(
     dtype: torch.dtype | None = None,
     n: int = MEMBERS,
 ) -> CheckResult:
-    """Run a check of `n` members of a case. What its factory raises is its own fault, and is not caught."""
+    """Run a check on `n` members of a case. Exceptions of the case's factory are not caught."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         found = _classify(check, Subject(case, implementation, device, dtype, n))
@@ -74,7 +75,7 @@ def _classify(check: Check, subject: Subject) -> CheckResult:
         check(subject)
     except PlainLoopError as error:
         return CheckResult(Outcome.NOT_APPLICABLE, str(error), error=error)
-    except Exception as error:  # noqa: BLE001 - what is no clear refusal is an unclear one
+    except Exception as error:  # noqa: BLE001 - any other exception is an unclear refusal
         if isinstance(error, AssertionError) and _raised_by_the_suite(error):
             return CheckResult(Outcome.WRONG, str(error), error=error)
         clear = isinstance(error, REFUSALS) and CLEAR_REFUSAL.search(str(error)) and "INTERNAL ASSERT" not in str(error)
@@ -84,6 +85,6 @@ def _classify(check: Check, subject: Subject) -> CheckResult:
 
 
 def _raised_by_the_suite(error: AssertionError) -> bool:
-    """Did a check find something, or does a model refuse with an assertion of its own?"""
+    """Return True if the suite raised the error, False if the model's own assertion failed."""
     *_, innermost = traceback.extract_tb(error.__traceback__)
     return PACKAGE in Path(innermost.filename).parents

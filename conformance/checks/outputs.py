@@ -1,4 +1,4 @@
-"""What members answer and learn: each alone, and all as an ensemble."""
+"""Outputs and gradients of members: one by one, and as an ensemble."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,25 +14,25 @@ from conformance.numerics.plain_loop import LoopResult, PlainLoopError
 
 
 def model_outputs(model: nn.Module, x: tuple[Any, ...]) -> tuple[Tensor, ...]:
-    """What a model alone answers."""
+    """Return the output tensors of one model, detached."""
     return tuple(each.detach() for each in output_tensors(model(*x)))
 
 
 def member_forward(ensemble: Ensemble) -> Callable[..., Any]:
-    """A member's forward with its slices: what is mapped."""
+    """Return the function to map: a member's forward, called with its slices of the state."""
     return lambda params, buffers, x: output_tensors(ensemble.member(params, buffers, *x))
 
 
 @dataclass(frozen=True)
 class LoopOutputs:
-    """What the members give alone, and whether there is something to learn, which is then a part of it."""
+    """The results of the plain loop; with gradients if the members have any (`learns`)."""
 
     result: LoopResult
     learns: bool
 
 
 def loop_outputs(subject: Subject) -> LoopOutputs:
-    """What the members of a subject give alone, and learn where they can."""
+    """Return the outputs of a plain loop over the members, and their gradients if they have any."""
     try:
         return LoopOutputs(subject.run_loop(_output_and_gradients), learns=True)
     except PlainLoopError:
@@ -40,7 +40,7 @@ def loop_outputs(subject: Subject) -> LoopOutputs:
 
 
 def ensemble_outputs(subject: Subject, *, learns: bool) -> dict[str, Any]:
-    """The same of the ensemble."""
+    """Return the outputs of the ensemble, and the gradients if `learns`."""
     ensemble, x = subject.ensemble(), as_leaves(subject.stacked_minibatches) if learns else subject.stacked_minibatches
     out = subject.run_ensemble(member_forward(ensemble), ensemble, x)
     if not learns:
@@ -49,12 +49,12 @@ def ensemble_outputs(subject: Subject, *, learns: bool) -> dict[str, Any]:
 
 
 def ensemble_gradients(subject: Subject, ensemble: Ensemble, x: Any, out: Any) -> dict[str, Tensor]:
-    """The gradients of what the ensemble gives, named and in the order of `gradients_in`, (members, *shape) each."""
+    """Return the gradients of the ensemble's output by name, (members, *shape) each, in `output_gradients`' order."""
     sums = [weighted_sum([leaf[i] for leaf in out]) for i in range(len(subject.models))]
     return gradients_by_name(torch.stack(sums).sum(), ensemble.trainable | named_floating_inputs(x))
 
 
 def _output_and_gradients(model: nn.Module, x: tuple[Any, ...]) -> dict[str, Any]:
-    given = as_leaves(x)
-    out = output_tensors(model(*given))
-    return {"output": tuple(each.detach() for each in out), "gradient": output_gradients(model, given, out)}
+    inputs = as_leaves(x)
+    out = output_tensors(model(*inputs))
+    return {"output": tuple(each.detach() for each in out), "gradient": output_gradients(model, inputs, out)}

@@ -1,4 +1,4 @@
-"""What one member holds and the others must not feel: numbers that spread, and indices out of range."""
+"""Perturbations of one member that must not affect the others: non-finite numbers and indices out of range."""
 
 import math
 from collections.abc import Iterator
@@ -13,56 +13,58 @@ from conformance.numerics.plain_loop import LoopResult
 from conformance.utils.pytree import is_inexact, leaves, tree_map
 
 NON_FINITE = (math.nan, math.inf)
-PERTURBED_MEMBER = 1  # the member that is spoiled
+PERTURBED_MEMBER = 1
 LARGE_INDEX = 2**20
 
 
 def with_non_finite_numbers(subject: Subject) -> Iterator[Subject]:
-    """The subject with NaN or infinity in one member's state and minibatch, where it can take them."""
+    """Yield the subject with NaN, then infinity, in one member's state and minibatch, if it runs alone with them."""
     for value in NON_FINITE:
-        spoiled = subject.select(range(len(subject.models)))
-        tensors = [tensor for tensor in (*_state(spoiled), *_minibatch(spoiled)) if is_inexact(tensor)]
+        perturbed = subject.select(range(len(subject.models)))
+        tensors = [tensor for tensor in (*_state(perturbed), *_minibatch(perturbed)) if is_inexact(tensor)]
         with torch.no_grad():
             for tensor in tensors:
                 tensor.fill_(value)
-        if tensors and runs_alone(spoiled.select([PERTURBED_MEMBER])):
-            yield spoiled
+        if tensors and runs_alone(perturbed.select([PERTURBED_MEMBER])):
+            yield perturbed
 
 
 def with_out_of_range_indices(subject: Subject) -> Iterator[Subject]:
-    """The subject with an index in one member's minibatch that the plain module does not take, each in turn."""
-    for place, tensor in enumerate(_minibatch(subject)):
+    """Yield the subject with an index in one member's minibatch that the plain module refuses, one tensor at a time."""
+    for position, tensor in enumerate(_minibatch(subject)):
         if tensor.dtype != torch.int64 or not tensor.numel():
             continue
         for index in (-1, *range(int(tensor.max()) + 1, 64), LARGE_INDEX):
             lone = subject.select([PERTURBED_MEMBER])
-            _minibatch(lone, 0)[place].view(-1)[0] = index
+            _minibatch(lone, 0)[position].view(-1)[0] = index
             if runs_alone(lone):
                 continue
-            spoiled = subject.select(range(len(subject.models)))
-            _minibatch(spoiled)[place].view(-1)[0] = index
-            yield spoiled
+            perturbed = subject.select(range(len(subject.models)))
+            _minibatch(perturbed)[position].view(-1)[0] = index
+            yield perturbed
             if index > 0:
                 break
 
 
 def runs_alone(lone: Subject) -> bool:
-    """Does a member alone answer?"""
+    """Return True if the plain module runs without an error."""
     model, x = lone.pairs[0]
     try:
         with lone.fixed_seed():
             model(*x)
-    except Exception:  # noqa: BLE001 - a module refuses in any way it likes
+    except Exception:  # noqa: BLE001 - any exception counts as a refusal
         return False
     return True
 
 
 def assert_others_close(actual: Any, expected: LoopResult) -> None:
-    """What is not the spoiled member's is what it was."""
+    """Assert that the results of all members but the perturbed one match the plain loop."""
     count = len(expected.values)
     others = [i for i in range(count) if i != PERTURBED_MEMBER]
-    kept = LoopResult(*([each[i] for i in others] for each in (expected.values, expected.truth, expected.sample)))
-    assert_members_close(_rows(actual, others), kept, "answer")
+    unperturbed = LoopResult(
+        *([each[i] for i in others] for each in (expected.values, expected.truth, expected.sample))
+    )
+    assert_members_close(_rows(actual, others), unperturbed, "result")
 
 
 def _rows(tree: Any, which: list[int]) -> Any:

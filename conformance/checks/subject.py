@@ -1,4 +1,4 @@
-"""Who is checked: members of a case with a minibatch of their own each, alone and as one."""
+"""The system under test: members, each with its own minibatch, run one by one or as an ensemble."""
 
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
@@ -17,14 +17,14 @@ from conformance.utils.module_state import copied
 from conformance.utils.pytree import is_inexact, leaves, tree_map
 from conformance.utils.rng import restore, seed, state
 
-# Where the generators stand before each member's call: vmap's mode "same" draws once, and so does the first member.
+# The seed before each member's call: all members then draw the same numbers, as in vmap's mode "same".
 SEED = 23
-# How many errors of the loop are measured in each tensor: a few, such as those of five losses, are 0 by luck too often.
+# The number of errors of the loop measured in each tensor. A few, such as those of five losses, are 0 by chance.
 ERROR_SAMPLES = 15
 
 
 class ModelCase(Protocol):
-    """What a subject is made of: modules, and for each of them a minibatch, a tuple of positional arguments."""
+    """The source of a subject: modules, and a minibatch for each, which is a tuple of positional arguments."""
 
     @property
     def name(self) -> str: ...
@@ -35,7 +35,7 @@ class ModelCase(Protocol):
 
 
 class Subject:
-    """`models` and `minibatches` of a case, and the implementation that runs them as one."""
+    """The `models` and `minibatches` of a case, and the implementation that runs them as an ensemble."""
 
     def __init__(
         self,
@@ -51,19 +51,22 @@ class Subject:
         self.models = case.members(n, device=device, dtype=dtype)
         self.minibatches = case.minibatches(n, device=device, dtype=dtype)
 
-    def select(self, who: Sequence[int]) -> "Subject":
-        """These members with their minibatches, in this order, as copies."""
+    def select(self, indices: Sequence[int]) -> "Subject":
+        """Return a subject with copies of these members and their minibatches, in this order.
+
+        Raises PlainLoopError if a module can't be copied.
+        """
         made = object.__new__(Subject)
         made.implementation, made.device = self.implementation, self.device
         try:
-            made.models = [copied(self.models[i]) for i in who]
+            made.models = [copied(self.models[i]) for i in indices]
         except Exception as error:
             raise PlainLoopError(f"the plain module can't be copied: {error}") from error
-        made.minibatches = [tree_map(_copied, self.minibatches[i]) for i in who]
+        made.minibatches = [tree_map(_copied, self.minibatches[i]) for i in indices]
         return made
 
     def in_mode(self, mode: bool) -> "Subject":
-        """The same in train mode, or in eval mode."""
+        """Return a copy of the subject in train mode if `mode`, else in eval mode."""
         made = self.select(range(len(self.models)))
         for model in made.models:
             model.train(mode)
@@ -71,7 +74,7 @@ class Subject:
 
     @cached_property
     def is_random(self) -> bool:
-        """Does the plain module draw random numbers?"""
+        """True if the plain module draws random numbers; raises PlainLoopError if it fails."""
         model, x = self.select([0]).pairs[0]
         with self.fixed_seed():
             before = state(self.device)
@@ -80,7 +83,7 @@ class Subject:
             except Exception as error:
                 raise PlainLoopError(f"the plain loop fails: {type(error).__name__}: {error}") from error
             after = state(self.device)
-        return any(not torch.equal(stood, after[kind]) for kind, stood in before.items())
+        return any(not torch.equal(old, after[kind]) for kind, old in before.items())
 
     @property
     def pairs(self) -> list[tuple[nn.Module, tuple[Any, ...]]]:
@@ -88,43 +91,43 @@ class Subject:
 
     @property
     def randomness(self) -> str:
-        """The mode in which members draw what each would draw alone from the same place."""
+        """The randomness mode of vmap in which each member draws the same numbers as it does alone."""
         return "same" if self.is_random else "error"
 
     @contextmanager
     def fixed_seed(self) -> Any:
-        """The device's generators stand at `SEED` here, and afterwards where they stood."""
-        kept = state(self.device)
+        """Seed the device's generators with `SEED`, and restore their state afterwards."""
+        saved = state(self.device)
         try:
             seed(self.device, SEED)
             yield
         finally:
-            restore(kept)
+            restore(saved)
 
     def run_loop(self, func: Callable[[nn.Module, tuple[Any, ...]], Any], *, shared: bool = False) -> LoopResult:
-        """`func` of each model and its minibatch by itself, or of the first minibatch if all `shared` it."""
+        """Return `func(model, minibatch)` of each member in turn; with `shared`, all get the first minibatch."""
         given = [self.minibatches[0]] * len(self.models) if shared else self.minibatches
 
-        def from_the_same_place(model: nn.Module, x: tuple[Any, ...]) -> Any:
+        def from_the_same_seed(model: nn.Module, x: tuple[Any, ...]) -> Any:
             seed(self.device, SEED)
             return func(model, x)
 
         with self.fixed_seed():
-            return loop(from_the_same_place, self.models, given, numbers=ERROR_SAMPLES)
+            return loop(from_the_same_seed, self.models, given, numbers=ERROR_SAMPLES)
 
     def ensemble(self) -> Ensemble:
         return Ensemble(self.implementation, self.models)
 
     @property
     def stacked_minibatches(self) -> tuple[Any, ...]:
-        """The minibatches as one, each tensor (members, *shape)."""
+        """The stacked minibatches, each tensor of shape (members, *shape)."""
         first, *rest = self.minibatches
         return tree_map(_stacked, first, *rest)
 
     def run_ensemble(self, func: Callable[..., Any], ensemble: Ensemble, x: tuple[Any, ...], **options: Any) -> Any:
-        """`func(params, buffers, x)` over the members, from the same place as each alone; `options` are vmap's.
+        """Map `func(params, buffers, x)` over the members with the same seed as in `run_loop`; `options` are vmap's.
 
-        Each tensor of `x` is mapped, unless `in_dims` says otherwise.
+        Every tensor of `x` is mapped over dimension 0, unless `in_dims` says otherwise.
         """
         dims = tree_map(lambda leaf: 0 if isinstance(leaf, Tensor) else None, x)
         options = {"in_dims": (0, 0, dims), "randomness": self.randomness} | options
@@ -141,26 +144,26 @@ def _stacked(leaf: Any, *others: Any) -> Any:
 
 
 def output_tensors(output: Any) -> tuple[Tensor, ...]:
-    """The tensors of an output, in order; what is none, such as a missing attention weight, vmap can't return."""
+    """Return the tensors of an output in order, without other leaves such as None, which vmap can't return."""
     return tuple(leaf for _, leaf in leaves(output, "output") if isinstance(leaf, Tensor))
 
 
 def floating_inputs(tree: Any) -> list[Tensor]:
-    """The floating tensors among the inputs."""
+    """Return the floating tensors among the inputs."""
     return [leaf for _, leaf in leaves(tree, "input") if is_inexact(leaf)]
 
 
 def weighted_sum(output: Any) -> Tensor:
-    """A number that depends on every floating element of an output, each in its own way."""
+    """Return a scalar that depends on every floating element of an output, each with its own weight."""
     parts = [(leaf * _weights(leaf)).sum() for leaf in output_tensors(output) if is_inexact(leaf)]
     return torch.stack([part.real if part.is_complex() else part for part in parts]).sum()
 
 
 def _weights(leaf: Tensor) -> Tensor:
-    """A number from -1 to 1 for each element, the same in every dtype but for rounding.
+    """Return a weight from -1 to 1 for each element, the same in every dtype except for rounding.
 
-    Their squares make them cancel no better than random numbers do: cosines in a row cancel almost wholly, and what was
-    left as the gradient of a bias was little more than rounding, the same in each member.
+    The phases are squares, so that the weights cancel no more than random numbers do. Cosines of consecutive integers
+    cancel almost completely: the gradient of a bias would be little more than rounding, and equal in all members.
     """
     phases = torch.arange(1, 1 + leaf.numel(), dtype=torch.float64).square()
     return phases.cos().to(leaf.dtype).to(leaf.device).reshape(leaf.shape)

@@ -158,4 +158,4 @@ def test_a_project_of_somebody_elses_uses_it(tmp_path):
     assert len(known) == 4
     assert any("pytorch: padding_idx (member 1: gradient" in line for line in known)
     assert done.stdout.count("PASSED test_theirs.py::test_mlp[modules.") >= 10
-    assert "it draws nothing" in done.stdout
+    assert "the module draws no random numbers" in done.stdout
