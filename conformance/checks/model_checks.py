@@ -167,10 +167,10 @@ def out_of_range(subject: Subject) -> None:
         raise PlainLoopError("the plain module refuses no index")
     for each in perturbed:
         ensemble = each.ensemble()
-        answer = None
+        output = None
         with suppress(Exception):  # any exception counts as a refusal
-            answer = each.run_ensemble(member_forward(ensemble), ensemble, each.stacked_minibatches)
-        assert answer is None, (
+            output = each.run_ensemble(member_forward(ensemble), ensemble, each.stacked_minibatches)
+        assert output is None, (
             f"member {PERTURBED_MEMBER}: the ensemble returned an output for an index out of range, "
             "which the plain module refuses"
         )

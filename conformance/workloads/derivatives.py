@@ -1,7 +1,7 @@
-"""Derivatives of a module in its parameters, twice: by the transforms of torch.func, and by plain backward alone.
+"""Derivatives of a module in its parameters, each computed twice: by transforms of torch.func, and by backward.
 
-Each takes a function, the tensors to differentiate in by name, and targets of the shape of its output. The first kind
-is what is put inside vmap; the second is what the first is held against before any ensemble is asked.
+Each takes a function, the tensors to differentiate in by name, and targets of the shape of the function's output. The
+transforms run inside vmap. Backward is the reference for them, and needs neither torch.func nor vmap.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,23 +20,24 @@ Func = Callable[[Any], Tensor]
 
 @dataclass(frozen=True)
 class Derivative:
-    """`func(func, at, target)` by torch.func, and `backward(func, at, target)`, the same by torch.autograd."""
+    """A derivative: `func(func, at, target)` computes it by torch.func, `backward` the same by torch.autograd."""
 
     func: Callable[[Func, Tensors, Tensor], Any]
     backward: Callable[[Func, Tensors, Tensor], Any]
 
 
 def make_tangents(at: Any) -> Any:
-    """A direction for each tensor, which differs where the tensors do."""
+    """Return a tangent for each tensor; tensors that differ get different tangents."""
     return tree_map(lambda tensor: (3 * tensor.detach()).cos(), at)
 
 
 def restrict_to_small_tensors(func: Func, at: Tensors) -> tuple[Func, Tensors]:
-    """`func` in the tensors of at most 40 elements: all of a Jacobian or Hessian would be large and say no more."""
+    """Return `func` and `at` restricted to tensors of at most 40 elements, to keep Jacobians and Hessians small."""
     return lambda part: func({**at, **part}), {name: tensor for name, tensor in at.items() if tensor.numel() <= 40}  # noqa: PLR2004
 
 
 def loss_function(func: Func, target: Tensor) -> Func:
+    """Return the loss as a function of what `func` takes."""
     return lambda at: loss(func(at), target)
 
 
@@ -75,7 +76,7 @@ def _jvp(func: Func, at: Tensors, _: Tensor) -> Any:
 
 
 def _jvp_backward(func: Func, at: Tensors, _: Tensor) -> Any:
-    """Backward is linear in what it pulls back, and its own backward is its transpose: the tangent."""
+    """Differentiate backward once more: it is linear in the cotangent, and its transpose maps tangents forward."""
     at = _leaves(at)
     value = func(at)
     pulled_from = torch.zeros_like(value, requires_grad=True)
@@ -154,7 +155,7 @@ def _leaves(at: Tensors) -> Tensors:
 
 
 def _pull(value: Tensor, at: Tensors, cotangent: Tensor | None = None, **options: bool) -> dict[str, Tensor]:
-    """What backward from `value` gives each tensor by name; zeros for one that it does not depend on."""
+    """Return the gradient of `value` in each tensor by name; zeros for a tensor that it does not depend on."""
     found = torch.autograd.grad([value], list(at.values()), [cotangent], allow_unused=True, **options)
     return {
         name: torch.zeros_like(tensor) if gradient is None else gradient

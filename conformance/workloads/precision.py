@@ -1,7 +1,7 @@
-"""The same numbers in every dtype under every setting: what a member computes alone, and what it computes in a stack.
+"""Runs of a case in a dtype under a numeric setting: members one by one, and as an ensemble.
 
 The truth is float64 on the CPU without any setting. The budget comes from the plain loop on the same device, in the
-same dtype, under the same setting, and the loop answers for itself too (`plausible`).
+same dtype and under the same setting. The loop itself is checked by `check_plausible`.
 """
 
 import re
@@ -22,18 +22,17 @@ from conformance.cases.numeric_settings import CALL, EVERYTHING, FULL_PRECISION,
 from conformance.devices import probe
 from conformance.implementations.ensemble import Ensemble
 from conformance.implementations.protocol import Implementation
-from conformance.numerics.budget import error
-from conformance.numerics.plain_loop import LoopResult, PlainLoopError, loop
+from conformance.numerics.plain_loop import LoopResult, loop
 from conformance.utils.module_state import gradients_in
-from conformance.utils.pytree import is_inexact, leaves
+from conformance.workloads.plausibility import check_plausible
 from conformance.workloads.supervised import SupervisedTask, ensemble_gradients
 
 SettingContext = Callable[[str], AbstractContextManager[None]]
 MemberFunction = Callable[[SettingContext, nn.Module, Any], Any]
 
-# How many roundings of its largest element a plain loop's output, buffer, gradient or parameter may be off. The most
-# that tests/meta/derive_parity.py found over 300 seeds (torch 2.13.0, CPU) was 4.9 for outputs and buffers and 39 for
-# the others. A device that is wrong, and does not round, is off by a thousand in float32.
+# The error that a plain loop may have, in roundings of the largest element: for outputs and buffers, and for gradients
+# and parameters. tests/meta/derive_parity.py found at most 4.9 and 39 over 300 seeds (torch 2.13.0, CPU). A wrong
+# result, as opposed to a rounded one, is off by a thousand or more in float32.
 MAX_OUTPUT_ROUNDINGS = 16.0
 MAX_GRADIENT_ROUNDINGS = 128.0
 ERROR_DRAWS = 3
@@ -41,6 +40,7 @@ FLOAT32_EPS = torch.finfo(torch.float32).eps
 
 
 def without_setting(_: str) -> AbstractContextManager[None]:
+    """Return a context that applies no setting in any scope."""
     return nullcontext()
 
 
@@ -54,12 +54,12 @@ class Setup:
 
     @property
     def rounding(self) -> float:
-        """What one rounding of a number near 1 costs in the coarsest step on the way: settings are about float32."""
+        """The largest relative error of one rounding on the way; a setting makes only float32 coarser."""
         eps = torch.finfo(self.dtype).eps
         return max(eps, self.setting.rounding) if eps == FLOAT32_EPS else eps
 
     def unavailable_reason(self, device: torch.device) -> str | None:
-        """Why the device can't run it, in its own words; None if it can."""
+        """Return the device's reason why it can't run the setup, or None if it can."""
         return (
             self.setting.unavailable_reason(device)
             or probe.dtype_unavailable_reason(device, self.dtype)
@@ -71,7 +71,10 @@ class Setup:
 
 
 class PrecisionRun:
-    """Members in a setup, with minibatches and targets: `data` is 0 for some of each, None for the same for all."""
+    """Members in a setup, with minibatches and targets.
+
+    With `data` 0 each member has its own; with None all members share them.
+    """
 
     def __init__(
         self, setup: Setup, data: int | None, device: torch.device | str, n: int = MEMBERS, samples: int = SAMPLES
@@ -81,31 +84,30 @@ class PrecisionRun:
 
     @contextmanager
     def around(self, scope: str) -> Iterator[None]:
-        """The setting, if it is around that; everything starts from full precision."""
+        """Apply the setting if it belongs to this scope; the outermost scope starts from full precision."""
         start = FULL_PRECISION() if scope == EVERYTHING else nullcontext()
         with start, self.setup.setting.around(scope, self.device):
             yield
 
     def loop(self, func: MemberFunction) -> LoopResult:
-        """`func` of each model and what it is given; PlainLoopError if the loop is farther off than rounding goes."""
-        models, given = self.task.models, self.task.member_data
-        # Numbers of few bits are exact by luck too often, and small tensors in any: numerics says how much it takes.
-        answer = loop(
+        """Return `func` of each model and its data; raise PlainLoopError if rounding can't explain the loop's error."""
+        # Numbers of few bits, and small tensors, are exact by chance: several draws measure the error reliably.
+        result = loop(
             partial(func, self.around),
-            models,
-            given,
+            self.task.models,
+            self.task.member_data,
             draws=ERROR_DRAWS,
             plain=partial(func, without_setting),
             rounding=self.setup.rounding,
         )
         check_plausible(
-            answer,
+            result,
             self.setup.rounding * (MAX_OUTPUT_ROUNDINGS if func is output_under_setting else MAX_GRADIENT_ROUNDINGS),
         )
-        return answer
+        return result
 
     def output(self, ensemble: Ensemble, x: Tensor) -> Tensor:
-        """The ensemble's output, (members, samples, *output), under the setting."""
+        """Return the ensemble's output under the setting, (members, samples, *output)."""
 
         def member(params: Any, buffers: Any, x: Tensor) -> Tensor:
             with self.around(MEMBER):
@@ -115,14 +117,14 @@ class PrecisionRun:
             return ensemble.map(member, x, data=self.task.data)
 
     def ensemble_output(self, implementation: Implementation) -> dict[str, Any]:
-        """What `answered` is of a model alone, for all members of a new ensemble."""
+        """Return the output and buffers of a new ensemble, as `output_under_setting` does for one model."""
         ensemble = Ensemble(implementation, self.task.models)
         with self.around(EVERYTHING):
             out = self.output(ensemble, self.task.x)
         return {"output": promote_output(out, self.task.x), "buffers": ensemble.buffers}
 
     def ensemble_gradients(self, implementation: Implementation) -> dict[str, Any]:
-        """What `learned` is of a model alone, for all members of a new ensemble, each with an input of its own."""
+        """Return the gradients of a new ensemble by backward, as `gradients_under_setting` does for one model."""
         ensemble = Ensemble(implementation, self.task.models)
         x = self.task.x.detach().requires_grad_()
         with self.around(EVERYTHING):
@@ -130,7 +132,7 @@ class PrecisionRun:
         return {"gradients": ensemble_gradients(ensemble), "input": x.grad}
 
     def ensemble_step(self, implementation: Implementation) -> dict[str, Any]:
-        """What `stepped` is of a model alone, for all members of a new ensemble."""
+        """Return a new ensemble after one optimizer step, as `step_under_setting` does for one model."""
         ensemble = Ensemble(implementation, self.task.models)
         optimizer = make_optimizer(ensemble.params)
         with self.around(EVERYTHING):
@@ -139,7 +141,7 @@ class PrecisionRun:
         return optimizer_state(ensemble.params, optimizer)
 
     def ensemble_grad(self, implementation: Implementation) -> dict[str, Any]:
-        """What `differentiated` is of a model alone, by grad inside vmap."""
+        """Return the gradients of a new ensemble by torch.func.grad inside vmap: those of `grad_under_setting`."""
         ensemble = Ensemble(implementation, self.task.models)
 
         def of_member(params: Any, buffers: Any, x: Tensor, target: Tensor) -> Tensor:
@@ -158,80 +160,70 @@ class PrecisionRun:
         (gap * gap.conj()).real.flatten(1).mean(1).sum().backward()  # type: ignore[no-untyped-call]
 
 
-def output_under_setting(around: SettingContext, model: nn.Module, given: Mapping[str, Tensor]) -> dict[str, Any]:
-    """A model's output alone, and its buffers after that."""
+def output_under_setting(around: SettingContext, model: nn.Module, data: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Return a model's output and its buffers after the call."""
     with around(EVERYTHING):
-        out = _output(around, model, given["x"])
-    return {"output": promote_output(out, given["x"]), "buffers": dict(model.named_buffers())}
+        out = _output(around, model, data["x"])
+    return {"output": promote_output(out, data["x"]), "buffers": dict(model.named_buffers())}
 
 
-def gradients_under_setting(around: SettingContext, model: nn.Module, given: Mapping[str, Tensor]) -> dict[str, Any]:
-    """What backward gives a model alone, and its input."""
-    x = given["x"].detach().requires_grad_()
+def gradients_under_setting(around: SettingContext, model: nn.Module, data: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Return a model's gradients and that of its input, by backward."""
+    x = data["x"].detach().requires_grad_()
     with around(EVERYTHING):
-        mean_squared_distance(_output(around, model, x), given["target"]).backward()  # type: ignore[no-untyped-call]
+        mean_squared_distance(_output(around, model, x), data["target"]).backward()  # type: ignore[no-untyped-call]
     return {"gradients": gradients_in(model), "input": x.grad}
 
 
-def step_under_setting(around: SettingContext, model: nn.Module, given: Mapping[str, Tensor]) -> dict[str, Any]:
-    """A model's parameters after one step alone, and what the optimizer keeps."""
+def step_under_setting(around: SettingContext, model: nn.Module, data: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Return a model's parameters and the optimizer's momentum after one step."""
     params = dict(model.named_parameters())
     optimizer = make_optimizer(params)
     with around(EVERYTHING):
-        mean_squared_distance(_output(around, model, given["x"]), given["target"]).backward()  # type: ignore[no-untyped-call]
+        mean_squared_distance(_output(around, model, data["x"]), data["target"]).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     return optimizer_state(params, optimizer)
 
 
-def grad_under_setting(around: SettingContext, model: nn.Module, given: Mapping[str, Tensor]) -> dict[str, Any]:
-    """The same as `learned`, with the setting around backward as it is around grad inside vmap."""
-    x = given["x"].detach().requires_grad_()
+def grad_under_setting(around: SettingContext, model: nn.Module, data: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Return the same as `gradients_under_setting`, with the setting also around backward, as in grad inside vmap."""
+    x = data["x"].detach().requires_grad_()
     params = dict(model.named_parameters())
     with around(EVERYTHING), around(CALL):
         with around(MEMBER):
             out = model(x)
-        *found, into = torch.autograd.grad(mean_squared_distance(out, given["target"]), [*params.values(), x])
+        *found, into = torch.autograd.grad(mean_squared_distance(out, data["target"]), [*params.values(), x])
     return {"gradients": dict(zip(params, found, strict=True)), "input": into}
 
 
 def promote_output(output: Tensor, x: Tensor) -> Tensor:
-    """An output in the dtype of its minibatch, if that is wider: which one autocast leaves is a question of its own."""
+    """Return an output, detached, in the wider of its own and its minibatch's dtype.
+
+    The dtype of an output under autocast is the subject of another requirement.
+    """
     return output.detach().to(torch.promote_types(output.dtype, x.dtype))
 
 
 def mean_squared_distance(output: Tensor, target: Tensor) -> Tensor:
-    """The mean squared distance, a real scalar, also between complex numbers."""
+    """Return the mean squared distance, a real scalar also for complex numbers."""
     gap = output - target
     return (gap * gap.conj()).real.mean()
 
 
 def make_optimizer(params: Mapping[str, Tensor]) -> torch.optim.Optimizer:
-    """SGD alone is judged in every precision: others divide by a gradient's size, and rounding decides the quotient."""
+    """Return SGD with momentum.
+
+    Other optimizers divide by the size of a gradient, so that rounding would decide the quotient in low precision.
+    """
     return torch.optim.SGD(params.values(), lr=0.1, momentum=0.9, weight_decay=0.1)
 
 
 def optimizer_state(params: Mapping[str, Tensor], optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """The parameters, and the momentum that the optimizer keeps for each."""
+    """Return the parameters and the optimizer's momentum, by name."""
     return {
         "params": {name: tensor.detach() for name, tensor in params.items()},
         "momentum": {name: optimizer.state[tensor]["momentum_buffer"] for name, tensor in params.items()},
     }
-
-
-def check_plausible(answer: LoopResult, allowed: float) -> None:
-    """PlainLoopError if a tensor of the loop is off by more than this share of its largest element."""
-    for i, (values, truths) in enumerate(zip(answer.values, answer.truth, strict=True)):
-        for (name, value), (_, truth) in zip(leaves(values, "the loop's"), leaves(truths, ""), strict=True):
-            if is_inexact(truth) and (off := relative_error(value, truth)) > allowed:
-                raise PlainLoopError(
-                    f"the plain loop is wrong itself: member {i}: {name} differs from float64 on the CPU by {off:.3g} "
-                    f"of its largest element, and rounding by {allowed:.3g} at most"
-                )
-
-
-def relative_error(value: Tensor, truth: Tensor) -> float:
-    """The largest |value - truth| as a share of the largest |truth|."""
-    return error(value, truth) / float(truth.detach().abs().max())
 
 
 def _output(around: SettingContext, model: nn.Module, x: Tensor) -> Tensor:
@@ -241,12 +233,12 @@ def _output(around: SettingContext, model: nn.Module, x: Tensor) -> Tensor:
 
 @cache
 def _kernel_unavailable_reason(setup: Setup, device: torch.device) -> str | None:
-    """What a plain module says that has no kernel for this dtype. Any other failure is the test's to report."""
+    """Return the error of a plain module without a kernel for this dtype, else None. The test reports other errors."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        exercise = PrecisionRun(setup, 0, device, n=1, samples=2)
+        run = PrecisionRun(setup, 0, device, n=1, samples=2)
         try:
-            gradients_under_setting(exercise.around, exercise.task.models[0], exercise.task.member_data[0])
+            gradients_under_setting(run.around, run.task.models[0], run.task.member_data[0])
         except RuntimeError as error:
             said = " ".join(str(error).split())
             return f"{device} can't: {said}" if re.search("not (implemented|supported)|unsupported", said) else None

@@ -1,4 +1,4 @@
-"""Something to learn: members with their minibatches and targets, for the loop and for the ensemble."""
+"""Supervised tasks: members with minibatches and targets, for the plain loop and for the ensemble."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -19,15 +19,16 @@ from conformance.utils.module_state import gradients_in
 
 
 def loss(output: Tensor, target: Tensor) -> Tensor:
-    """The mean squared error, a scalar. (forward over reverse through F.mse_loss fails in torch itself)"""
+    """Return the mean squared error, a scalar. Forward over reverse through F.mse_loss fails in torch itself."""
     return (output - target).square().mean()
 
 
 class SupervisedTask:
-    """`models` and what they learn: with `data` 0 a minibatch and targets for each, with None the same for all.
+    """The `models`, their minibatches and their targets.
 
-    `x` is (members, samples, *sample) or (samples, *sample), and `target` likewise. The dtype is the finest that the
-    device has, unless one is asked for.
+    With `data` 0 each member has its own minibatch and targets: `x` is (members, samples, *sample). With `data` None
+    all members share them: `x` is (samples, *sample). `target` likewise. The default dtype is the finest one that the
+    device supports.
     """
 
     def __init__(
@@ -48,68 +49,68 @@ class SupervisedTask:
 
     @property
     def member_data(self) -> list[dict[str, Tensor]]:
-        """What each member is given: its `x` and its `target`."""
+        """The `x` and `target` of each member."""
         if self.data is None:
             return [{"x": self.x, "target": self.target} for _ in self.models]
         return [{"x": x, "target": target} for x, target in zip(self.x, self.target, strict=True)]
 
     def loop(self, func: Callable[[nn.Module, Any], Any], *, draws: int = 1) -> LoopResult:
-        """`func` of each model and what it is given, in turn; its error is measured `draws` times."""
+        """Return `func(model, data)` of each member in turn; the loop's error is measured `draws` times."""
         return loop(func, self.models, self.member_data, draws=draws)
 
-    def select(self, who: Sequence[int]) -> Self:
-        """The lesson of these members alone, in this order."""
-        lesson = copy.copy(self)
-        lesson.models = [self.models[i] for i in who]
+    def select(self, indices: Sequence[int]) -> Self:
+        """Return the task of these members alone, in this order."""
+        task = copy.copy(self)
+        task.models = [self.models[i] for i in indices]
         if self.data == 0:
-            lesson.x, lesson.target = self.x[list(who)], self.target[list(who)]
-        return lesson
+            task.x, task.target = self.x[list(indices)], self.target[list(indices)]
+        return task
 
     def ensemble_results(self, implementation: Implementation, **options: Any) -> dict[str, Any]:
-        """What `everything` is of a model alone, for all members of a new ensemble; `options` are vmap's."""
+        """Return the output, buffers and gradients of a new ensemble, as `member_results`; `options` are vmap's."""
         ensemble = Ensemble(implementation, self.models)
         out = ensemble(self.x, self.data, **options)
         (out - self.target).square().flatten(1).mean(1).sum().backward()
         return {"output": out.detach(), "buffers": ensemble.buffers, "gradients": ensemble_gradients(ensemble)}
 
     def losses(self, ensemble: Ensemble, **options: Any) -> Tensor:
-        """The loss of each member, (members,)."""
+        """Return the loss of each member, (members,)."""
         losses: Tensor = ensemble.losses(loss, self.x, self.target, data=self.data, **options)
         return losses
 
 
 def make_two_tasks(case: TrainingCase, device: torch.device | str) -> tuple[SupervisedTask, SupervisedTask]:
-    """Lessons of two ensembles of one size, of which no member is in both; each member has a minibatch of its own."""
+    """Return the tasks of two disjoint ensembles of equal size; each member has its own minibatch."""
     both = SupervisedTask(case, 0, device, n=2 * MEMBERS)
     return both.select(range(MEMBERS)), both.select(range(MEMBERS, 2 * MEMBERS))
 
 
-def member_output(model: nn.Module, given: dict[str, Tensor]) -> Tensor:
-    """A model's output alone."""
-    out: Tensor = model(given["x"]).detach()
+def member_output(model: nn.Module, data: dict[str, Tensor]) -> Tensor:
+    """Return a model's output, detached."""
+    out: Tensor = model(data["x"]).detach()
     return out
 
 
-def member_output_and_buffers(model: nn.Module, given: dict[str, Tensor]) -> dict[str, Any]:
-    """A model's output alone, and its buffers after that."""
-    return {"output": model(given["x"]).detach(), "buffers": dict(model.named_buffers())}
+def member_output_and_buffers(model: nn.Module, data: dict[str, Tensor]) -> dict[str, Any]:
+    """Return a model's output, detached, and its buffers after the call."""
+    return {"output": model(data["x"]).detach(), "buffers": dict(model.named_buffers())}
 
 
-def member_results(model: nn.Module, given: dict[str, Tensor]) -> dict[str, Any]:
-    """A model's output alone, its buffers after that, and what backward gives it, by name."""
-    out = model(given["x"])
-    loss(out, given["target"]).backward()  # type: ignore[no-untyped-call]
+def member_results(model: nn.Module, data: dict[str, Tensor]) -> dict[str, Any]:
+    """Return a model's output, its buffers after the call, and its gradients by name."""
+    out = model(data["x"])
+    loss(out, data["target"]).backward()  # type: ignore[no-untyped-call]
     return {"output": out.detach(), "buffers": dict(model.named_buffers()), "gradients": gradients_in(model)}
 
 
-def member_gradients(model: nn.Module, given: dict[str, Tensor]) -> dict[str, Tensor | None]:
-    """What backward gives a model alone, by name; nothing for what is frozen."""
-    loss(model(given["x"]), given["target"]).backward()  # type: ignore[no-untyped-call]
+def member_gradients(model: nn.Module, data: dict[str, Tensor]) -> dict[str, Tensor | None]:
+    """Return a model's gradients by name, without frozen parameters."""
+    loss(model(data["x"]), data["target"]).backward()  # type: ignore[no-untyped-call]
     return gradients_in(model)
 
 
 def ensemble_gradients(ensemble: Ensemble) -> dict[str, Tensor]:
-    """What backward gave the stack, by name; members that agree would prove nothing."""
+    """Return the gradients of the stacked state by name, and assert that members differ in them."""
     found = {}
     for name, tensor in ensemble.trainable.items():
         assert tensor.grad is not None, f"{name} has no gradient"

@@ -1,4 +1,4 @@
-"""A course of training: the same steps for members that learn alone and for the stack that learns at once."""
+"""Training runs: the same steps for members trained one by one and for the stacked state."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -17,15 +17,15 @@ from conformance.workloads.supervised import loss
 
 STEPS = 20
 TRAINING_MEMBERS = 3
-ERROR_DRAWS = 3  # of the loop's error: numerics says why
+ERROR_DRAWS = 3  # measurements of the loop's error; see conformance.numerics.budget
 
 OptimizerFactory = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
 
 
 class TrainingRun:
-    """Members with a minibatch and targets of their own in every step: (steps, members, samples, features).
+    """Members with their own minibatch and targets in every step, (steps, members, samples, features).
 
-    In the finest dtype that the device has.
+    The dtype is the finest one that the device supports.
     """
 
     def __init__(self, device: torch.device | str, case: TrainingCase = LEARNER, steps: int = STEPS) -> None:
@@ -38,25 +38,28 @@ class TrainingRun:
     def loop(
         self, func: Callable[[nn.Module, Any], Any], each: Sequence[dict[str, Any]] = ({},) * TRAINING_MEMBERS
     ) -> LoopResult:
-        """`func` of each model and what it is given: its `x`, (steps, samples, features), `target`, and its `each`."""
-        given = [
+        """Return `func(model, data)` of each member in turn.
+
+        `data` has the member's `x` and `target`, (steps, samples, features), and its entries of `each`.
+        """
+        data = [
             {"x": x, "target": target, **more}
             for x, target, more in zip(self.xs.unbind(1), self.targets.unbind(1), each, strict=True)
         ]
-        return loop(func, self.models, given, draws=ERROR_DRAWS)
+        return loop(func, self.models, data, draws=ERROR_DRAWS)
 
     def losses(self, ensemble: Ensemble, step: int) -> Tensor:
-        """The loss of each member in that step, (members,)."""
+        """Return the loss of each member in that step, (members,)."""
         losses: Tensor = ensemble.losses(loss, self.xs[step], self.targets[step])
         return losses
 
     def train(self, ensemble: Ensemble, optimizer: torch.optim.Optimizer, steps: Iterable[int] | None = None) -> None:
-        """Train the stack: the members' losses are added up, so that each gets its own gradient."""
+        """Train the stacked state on the sum of the members' losses, so that each member gets its own gradient."""
         train(optimizer, lambda step: self.losses(ensemble, step).sum(), range(self.steps) if steps is None else steps)
 
 
 def train(optimizer: torch.optim.Optimizer, loss_at: Callable[[int], Tensor], steps: Iterable[int]) -> None:
-    """One step of the optimizer for each of `steps`, as any optimizer takes it: with a closure."""
+    """Take one optimizer step for each of `steps`, with a closure, which every optimizer accepts."""
     for step in steps:
 
         def closure(step: int = step) -> float:
@@ -69,19 +72,22 @@ def train(optimizer: torch.optim.Optimizer, loss_at: Callable[[int], Tensor], st
 
 
 def member_trainer(make: OptimizerFactory) -> Callable[[nn.Module, Any], Any]:
-    """For the loop: train a model alone; its parameters and what the optimizer keeps for each."""
+    """Return a function for the plain loop that trains one model and returns its `training_result`."""
 
-    def alone(model: nn.Module, given: Any) -> Any:
+    def train_member(model: nn.Module, data: Any) -> Any:
         optimizer = make(model.parameters())
-        train(optimizer, lambda step: loss(model(given["x"][step]), given["target"][step]), range(len(given["x"])))
+        train(optimizer, lambda step: loss(model(data["x"][step]), data["target"][step]), range(len(data["x"])))
         return training_result(dict(model.named_parameters()), optimizer)
 
-    return alone
+    return train_member
 
 
 def training_result(params: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """The parameters, and what the optimizer keeps of their shape, such as momentum; step counts are of no member."""
-    kept = {
+    """Return the parameters and the optimizer's state of their shape, such as momentum, by name.
+
+    Step counts are left out, since they belong to no single member.
+    """
+    state = {
         name: {
             key: value
             for key, value in optimizer.state[tensor].items()
@@ -89,4 +95,4 @@ def training_result(params: dict[str, Tensor], optimizer: torch.optim.Optimizer)
         }
         for name, tensor in params.items()
     }
-    return {"params": {name: tensor.detach() for name, tensor in params.items()}, "state": kept}
+    return {"params": {name: tensor.detach() for name, tensor in params.items()}, "state": state}

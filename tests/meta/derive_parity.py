@@ -18,7 +18,8 @@ from conformance.implementations.torch_func import TorchFunc
 from conformance.numerics.budget import UNITS, budgets, error
 from conformance.utils.pytree import is_inexact, leaves
 from conformance.workloads import precision
-from conformance.workloads.precision import PrecisionRun, Setup, relative_error
+from conformance.workloads.plausibility import relative_error
+from conformance.workloads.precision import PrecisionRun, Setup
 
 HALVES = (torch.bfloat16, torch.float16)
 REALS = [(dtype, NO_SETTING) for dtype in (torch.float32, torch.float64, *HALVES)]

@@ -78,7 +78,7 @@ def test_a_loop_that_is_wrong_itself_is_said_to_be(monkeypatch):
     exercise = PrecisionRun(Setup(LAYER_NORM, torch.float32), 0, CPU)
 
     with pytest.raises(
-        PlainLoopError, match=r"the plain loop is wrong itself: member 0: the loop's\['output'\] differs"
+        PlainLoopError, match=r"the plain loop itself is wrong: member 0: the loop's\['output'\] differs"
     ):
         exercise.loop(precision.output_under_setting)
 
