@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-SECONDS = 300.0
+DEFAULT_LIMIT = 300.0
 TUNABLES = "GLIBC_TUNABLES"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and write; returns the exit code: 8 where the device does not work."""
-    options = _options(arguments)
+    options = _parse_options(arguments)
     from conformance.benchmark import roofline
     from conformance.benchmark.grid import SIZES
-    from conformance.benchmark.measure import rows
+    from conformance.benchmark.measure import measure_rows
     from conformance.devices import probe
     from conformance.devices.environment import environment_facts
 
@@ -26,30 +26,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (probe.UnknownDeviceError, probe.UnusableDeviceError) as error:
         sys.stderr.write(f"environment can't answer: {error}\n")
         return probe.CANNOT_ANSWER
-    machine = roofline.measured(device)
-    table = list(rows(SIZES, device, machine, options.limit, _say))
+    machine = roofline.measure_floor(device)
+    table = list(measure_rows(SIZES, device, machine, options.limit, _print_progress))
     facts = {**environment_facts(device), "glibc_tunables": os.environ.get(TUNABLES, "")}
     content = {"environment": facts, "limit": options.limit, "floor": vars(machine)}
-    options.result.write_text(document(content, table), encoding="utf-8")
+    options.result.write_text(benchmark_document(content, table), encoding="utf-8")
     return 0
 
 
-def document(content: dict[str, Any], table: Sequence[dict[str, Any]]) -> str:
+def benchmark_document(content: dict[str, Any], table: Sequence[dict[str, Any]]) -> str:
     """JSON with a line for each cell, so that two of them can be compared line by line."""
     head = json.dumps(content, indent=1).removesuffix("\n}")
     return f'{head},\n "rows": [\n' + ",\n".join(f"  {json.dumps(row)}" for row in table) + "\n ]\n}\n"
 
 
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+def _parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m conformance.benchmark", description=__doc__)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--result", type=Path, required=True, help="the file to write")
-    help_of_limit = f"seconds of timing, {SECONDS:.0f} unless told; checking takes about as long, compiling longer"
-    parser.add_argument("--limit", type=float, default=SECONDS, help=help_of_limit)
+    help_of_limit = (
+        f"seconds of timing, {DEFAULT_LIMIT:.0f} unless told; checking takes about as long, compiling longer"
+    )
+    parser.add_argument("--limit", type=float, default=DEFAULT_LIMIT, help=help_of_limit)
     return parser.parse_args(arguments)
 
 
-def _say(line: str) -> None:
+def _print_progress(line: str) -> None:
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
 

@@ -13,7 +13,7 @@ from conformance.cases.members import members
 MEMBERS = (1, 2, 5, 10, 32, 100)
 SAMPLES = (1, 8, 64)
 # Outputs without gradients; losses and their gradients; the same and a step of SGD.
-WHATS = ("forward", "backward", "step")
+TASKS = ("forward", "backward", "step")
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,24 @@ import torch
 from torch.utils.benchmark.utils.timer import timer
 
 from conformance.benchmark import roofline
-from conformance.benchmark.grid import WHATS, Size
-from conformance.benchmark.variants import FORMS, Form, Loop, Stack, absent, forms_of
-from conformance.benchmark.verify import Expected
+from conformance.benchmark.grid import TASKS, Size
+from conformance.benchmark.variants import (
+    VARIANTS,
+    LoopVariant,
+    ParameterStack,
+    Variant,
+    make_variants,
+    variant_unavailable_reason,
+)
+from conformance.benchmark.verify import ExpectedResults
 from conformance.utils import timing
 
-FEWEST = 3
-MOST = 9
+MIN_ROUNDS = 3
+MAX_ROUNDS = 9
 # Seconds of timing that a cell should take at most, as far as FEWEST allows.
-CELL = 2.0
+CELL_SECONDS = 2.0
 # How much longer a form takes than the machine would need: only to foresee which cells are not even worth a check.
-SLOWER = 2.0
+EXPECTED_SLOWDOWN = 2.0
 TOO_LONG = "not measured: it would outlast the time limit"
 
 Row = dict[str, Any]
@@ -32,7 +39,7 @@ class Clock:
 
     def lasts(self, seconds: float) -> bool:
         """Whether there is time for the fewest rounds of a cell whose forms take so many seconds, all together."""
-        return seconds * (FEWEST + 1) <= self.left
+        return seconds * (MIN_ROUNDS + 1) <= self.left
 
 
 class Candidates:
@@ -40,18 +47,18 @@ class Candidates:
 
     def __init__(self, size: Size, device: torch.device) -> None:
         models, images, classes = size.drawn(device)
-        self._stack = Stack(models)
-        self._expected = Expected(models, images, classes)
-        self.reasons = {name: reason for name in FORMS if (reason := absent(name, size, device))}
-        self._loop = Loop(models, images, classes)
-        names = [name for name in FORMS[1:] if name not in self.reasons]
-        self._forms = forms_of(names, size, self._stack, images, classes)
+        self._stack = ParameterStack(models)
+        self._expected = ExpectedResults(models, images, classes)
+        self.reasons = {name: reason for name in VARIANTS if (reason := variant_unavailable_reason(name, size, device))}
+        self._loop = LoopVariant(models, images, classes)
+        names = [name for name in VARIANTS[1:] if name not in self.reasons]
+        self._forms = make_variants(names, size, self._stack, images, classes)
         self._seconds: dict[str, float] = {}
-        flops = roofline.flops(models[0], images[0], classes[0])
+        flops = roofline.count_flops(models[0], images[0], classes[0])
         self.flops = {what: size.members * each for what, each in flops.items()}
-        self.bytes = {what: size.members * each for what, each in roofline.bytes_of(models[0]).items()}
+        self.bytes = {what: size.members * each for what, each in roofline.count_bytes(models[0]).items()}
 
-    def right(self, what: str) -> dict[str, Form]:
+    def right(self, what: str) -> dict[str, Variant]:
         """The loop, and the forms that do this as it does; `reasons` says of the others why not."""
         self._seconds.clear()
         for name, form in list(self._forms.items()):
@@ -72,7 +79,7 @@ class Candidates:
         return sum(seconds) / len(seconds) * len(self._seconds)
 
 
-def rows(
+def measure_rows(
     sizes: Sequence[Size], device: torch.device, machine: roofline.Floor, limit: float, say: Callable[[str], None]
 ) -> Iterator[Row]:
     """A row for each cell, with the ratios of the loop's time to each form's, or the reason why there is none."""
@@ -80,40 +87,42 @@ def rows(
     for number, size in enumerate(sizes):
         say(f"{number + 1} of {len(sizes)}: {size}; {clock.left:.0f} s of timing left")
         candidates = Candidates(size, device)
-        for what in WHATS:
-            yield _row(size, what, candidates, machine, clock)
+        for what in TASKS:
+            yield _measure_cell(size, what, candidates, machine, clock)
         # What was compiled for this size is of no use to the next one.
         torch.compiler.reset()
 
 
-def _row(size: Size, what: str, candidates: Candidates, machine: roofline.Floor, clock: Clock) -> Row:
+def _measure_cell(size: Size, what: str, candidates: Candidates, machine: roofline.Floor, clock: Clock) -> Row:
     least = machine.least(candidates.flops[what], candidates.bytes[what])
     place = {"network": size.network.name, "members": size.members, "samples": size.samples, "what": what}
-    facts = {"flops": candidates.flops[what], "bytes": candidates.bytes[what], "least": _short(least)}
+    facts = {"flops": candidates.flops[what], "bytes": candidates.bytes[what], "least": _round_number(least)}
     missing = {
         **place,
         **facts,
         "rounds": 0,
-        "forms": {name: {"reason": candidates.reasons.get(name, TOO_LONG)} for name in FORMS},
+        "forms": {name: {"reason": candidates.reasons.get(name, TOO_LONG)} for name in VARIANTS},
     }
-    if not clock.lasts(SLOWER * least * len(FORMS)):
+    if not clock.lasts(EXPECTED_SLOWDOWN * least * len(VARIANTS)):
         return missing
     right = candidates.right(what)
     if not clock.lasts(candidates.one_pass()):
         return missing
-    rounds = max(FEWEST, min(MOST, int(CELL / candidates.one_pass())))
+    rounds = max(MIN_ROUNDS, min(MAX_ROUNDS, int(CELL_SECONDS / candidates.one_pass())))
     begin = timer()
     taken = timing.in_turn({name: getattr(form, what) for name, form in right.items()}, rounds=rounds)
     clock.left -= timer() - begin
     reasons = {name: {"reason": reason} for name, reason in candidates.reasons.items()}
-    timed = {name: _timed(own, taken) for name, own in taken.items()}
-    return {**place, **facts, "rounds": rounds, "forms": {name: (timed | reasons)[name] for name in FORMS}}
+    timed = {name: _cell_times(own, taken) for name, own in taken.items()}
+    return {**place, **facts, "rounds": rounds, "forms": {name: (timed | reasons)[name] for name in VARIANTS}}
 
 
-def _timed(own: timing.Timing, taken: dict[str, timing.Timing]) -> dict[str, float]:
+def _cell_times(own: timing.Timing, taken: dict[str, timing.Timing]) -> dict[str, float]:
     seconds = {"seconds": own.median, "low": own.low, "high": own.high}
-    return {name: _short(value) for name, value in {**seconds, "ratio": taken["loop"].median / own.median}.items()}
+    return {
+        name: _round_number(value) for name, value in {**seconds, "ratio": taken["loop"].median / own.median}.items()
+    }
 
 
-def _short(value: float) -> float:
+def _round_number(value: float) -> float:
     return float(f"{value:.4g}")

@@ -10,9 +10,9 @@ from conformance.benchmark import heatmap, results
 def main(paths: Sequence[str]) -> int:
     """Draw and print."""
     for path in map(Path, paths):
-        table = results.Recorded.load(path)
-        path.with_suffix(".svg").write_text(heatmap.drawn(table), encoding="utf-8")
-        sys.stdout.write("\n".join([*results.markdown(table), "", ""]))
+        table = results.BenchmarkResult.load(path)
+        path.with_suffix(".svg").write_text(heatmap.draw_heatmap(table), encoding="utf-8")
+        sys.stdout.write("\n".join([*results.summary_as_markdown(table), "", ""]))
     return 0
 
 

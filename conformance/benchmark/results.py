@@ -7,15 +7,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from conformance.benchmark.variants import FORMS
+from conformance.benchmark.variants import VARIANTS
 
 # From here on a form is called faster than the loop, and below the inverse slower; between them they are even.
-FASTER = 1.05
-PICTURED = FORMS[1:]
+FASTER_FROM = 1.05
+SHOWN_VARIANTS = VARIANTS[1:]
 
 
 @dataclass(frozen=True)
-class Recorded:
+class BenchmarkResult:
     """What ``python -m conformance.benchmark`` wrote."""
 
     environment: dict[str, Any]
@@ -72,28 +72,28 @@ class Recorded:
         return {reason: chr(ord("a") + i) for i, reason in enumerate(reasons)}
 
 
-def faster(ratios: list[float]) -> int:
+def count_faster(ratios: list[float]) -> int:
     """How many of them are called faster."""
-    return sum(ratio >= FASTER for ratio in ratios)
+    return sum(ratio >= FASTER_FROM for ratio in ratios)
 
 
-def markdown(recorded: Recorded) -> Iterator[str]:
+def summary_as_markdown(recorded: BenchmarkResult) -> Iterator[str]:
     """From the lowest ratio to the highest, and how many cells are faster: a line a block, a column a form."""
-    yield f"| {recorded.allocator} | loop, share of the floor | {' | '.join(PICTURED)} |"
-    yield "| --- " * (2 + len(PICTURED)) + "|"
+    yield f"| {recorded.allocator} | loop, share of the floor | {' | '.join(SHOWN_VARIANTS)} |"
+    yield "| --- " * (2 + len(SHOWN_VARIANTS)) + "|"
     for network, what in recorded.blocks:
         shares = recorded.shares(network, what)
         share = f"{min(shares):.0%} to {max(shares):.0%}" if shares else "-"
-        said = [_said(recorded.ratios(network, what, form)) for form in PICTURED]
+        said = [_summarize_ratios(recorded.ratios(network, what, form)) for form in SHOWN_VARIANTS]
         yield f"| {network}, {what} | {share} | {' | '.join(said)} |"
 
 
-def _said(ratios: list[float]) -> str:
+def _summarize_ratios(ratios: list[float]) -> str:
     if not ratios:
         return "-"
-    return f"{figure(min(ratios))} to {figure(max(ratios))}, {faster(ratios)} of {len(ratios)} faster"
+    return f"{format_ratio(min(ratios))} to {format_ratio(max(ratios))}, {count_faster(ratios)} of {len(ratios)} faster"
 
 
-def figure(ratio: float) -> str:
+def format_ratio(ratio: float) -> str:
     """A ratio in four characters at most."""
     return f"{ratio:.2f}"[:4].rstrip(".")

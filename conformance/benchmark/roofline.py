@@ -31,16 +31,16 @@ class Floor:
         return max(flops / self.flops, size / self.bytes)
 
 
-def measured(device: torch.device, side: int = SIDE, numbers: int = NUMBERS) -> Floor:
+def measure_floor(device: torch.device, side: int = SIDE, numbers: int = NUMBERS) -> Floor:
     """The product of two square matrices of this side, and the sum of so many numbers: the best of some rounds."""
     square = torch.ones(side, side, device=device)
     out = torch.empty_like(square)
     long = torch.ones(numbers, device=device)
-    product = _best(lambda: torch.mm(square, square, out=out))
-    return Floor(2 * side**3 / product, long.nbytes / _best(long.sum))
+    product = _best_time(lambda: torch.mm(square, square, out=out))
+    return Floor(2 * side**3 / product, long.nbytes / _best_time(long.sum))
 
 
-def _best(call: Callable[[], Any]) -> float:
+def _best_time(call: Callable[[], Any]) -> float:
     taken = []
     for _ in range(ROUNDS):
         begin = timer()
@@ -49,7 +49,7 @@ def _best(call: Callable[[], Any]) -> float:
     return min(taken)
 
 
-def flops(model: nn.Module, images: Tensor, classes: Tensor) -> dict[str, int]:
+def count_flops(model: nn.Module, images: Tensor, classes: Tensor) -> dict[str, int]:
     """What one member computes, by what is done: operations of its products and convolutions."""
     with FlopCounterMode(display=False) as forward, torch.no_grad():
         model(images)
@@ -59,7 +59,7 @@ def flops(model: nn.Module, images: Tensor, classes: Tensor) -> dict[str, int]:
     return {"forward": forward.get_total_flops(), "backward": learning, "step": learning}
 
 
-def bytes_of(model: nn.Module) -> dict[str, int]:
+def count_bytes(model: nn.Module) -> dict[str, int]:
     """What one member moves at least, by what is done: its parameters, and no activations, which may stay in caches."""
     size = sum(parameter.nbytes for parameter in model.parameters())
     return {what: passes * size for what, passes in PASSES.items()}

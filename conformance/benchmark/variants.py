@@ -14,13 +14,13 @@ from conformance.utils.torch_compile import INDUCTOR, Compiler
 BACKEND = INDUCTOR
 CHUNK = 8
 RATE = 1e-3
-FORMS = ("loop", "vmap", "chunks", "compiled", "by hand")
+VARIANTS = ("loop", "vmap", "chunks", "compiled", "by hand")
 
 Outputs = Callable[[dict[str, Tensor], Tensor], Tensor]
 PerMember = Sequence[Tensor] | Tensor
 
 
-class Form(Protocol):
+class Variant(Protocol):
     """Runs all members; each thing that it gives is one tensor a member, in a list or stacked."""
 
     def forward(self) -> PerMember:
@@ -36,15 +36,15 @@ class Form(Protocol):
         ...
 
 
-def optimizer_of(parameters: Iterable[Tensor]) -> torch.optim.Optimizer:
+def make_optimizer(parameters: Iterable[Tensor]) -> torch.optim.Optimizer:
     return torch.optim.SGD(parameters, lr=RATE)
 
 
-class Loop:
+class LoopVariant:
     """One member after the other, each with an optimizer of its own."""
 
     def __init__(self, models: Sequence[nn.Module], images: Tensor, classes: Tensor) -> None:
-        self._optimizers = [optimizer_of(model.parameters()) for model in models]
+        self._optimizers = [make_optimizer(model.parameters()) for model in models]
         self._models = models
         self._given = list(zip(models, self._optimizers, images, classes, strict=True))
 
@@ -73,12 +73,12 @@ class Loop:
         F.cross_entropy(model(images), classes).backward()  # type: ignore[no-untyped-call]
 
 
-class Stack:
+class ParameterStack:
     """The members' parameters in one stack, by name, and its optimizer."""
 
     def __init__(self, models: Sequence[nn.Module]) -> None:
         self.fmodel, self.params, _ = TorchFunc().combine(models)
-        self.optimizer = optimizer_of(self.params.values())
+        self.optimizer = make_optimizer(self.params.values())
         self._models = models
 
     def restore(self) -> None:
@@ -89,10 +89,10 @@ class Stack:
                     tensor[i].copy_(model.get_parameter(name))
 
 
-class Stacked:
+class StackedVariant:
     """All members at once, by `outputs(params, images)`: (members, samples, classes)."""
 
-    def __init__(self, stack: Stack, outputs: Outputs, images: Tensor, classes: Tensor) -> None:
+    def __init__(self, stack: ParameterStack, outputs: Outputs, images: Tensor, classes: Tensor) -> None:
         self._stack = stack
         self._outputs = outputs
         self._images = images
@@ -116,14 +116,16 @@ class Stacked:
         return self._stack.params
 
 
-def absent(form: str, size: Size, device: torch.device) -> str | None:
+def variant_unavailable_reason(form: str, size: Size, device: torch.device) -> str | None:
     """Why there is no such form of this size here; None if there is."""
     if form == "chunks" and size.members <= CHUNK:
         return f"a chunk has {CHUNK} members: this is vmap"
     return BACKEND.unavailable_reason(device) if form == "compiled" else None
 
 
-def forms_of(names: Iterable[str], size: Size, stack: Stack, images: Tensor, classes: Tensor) -> dict[str, Form]:
+def make_variants(
+    names: Iterable[str], size: Size, stack: ParameterStack, images: Tensor, classes: Tensor
+) -> dict[str, Variant]:
     """Of these names the forms, all but the loop: they share the stack, as they take turns."""
 
     def mapped(chunk_size: int | None = None) -> Outputs:
@@ -135,4 +137,4 @@ def forms_of(names: Iterable[str], size: Size, stack: Stack, images: Tensor, cla
         "compiled": lambda: Compiler(BACKEND)(mapped()),
         "by hand": lambda: size.network.by_hand,
     }
-    return {name: Stacked(stack, make[name](), images, classes) for name in names}
+    return {name: StackedVariant(stack, make[name](), images, classes) for name in names}

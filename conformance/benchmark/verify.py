@@ -8,14 +8,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.benchmark.utils.timer import timer
 
-from conformance.benchmark.variants import Form, PerMember, optimizer_of
+from conformance.benchmark.variants import PerMember, Variant, make_optimizer
 from conformance.numerics.assertions import assert_members_close
 from conformance.numerics.plain_loop import LoopResult, loop
 
 DRAWS = 3
 
 
-class Expected:
+class ExpectedResults:
     """What members answer alone, within the budget of `numerics`: of the first, the middle one and the last.
 
     The truth is in float64, which would take longer than all that is timed; and each member's place shows in them.
@@ -25,9 +25,9 @@ class Expected:
         n = len(models)
         self.who = sorted({0, n // 2, n - 1})
         given = [{"x": images[i], "classes": classes[i]} for i in self.who]
-        self._answer = loop(_alone, [models[i] for i in self.who], given, draws=DRAWS)
+        self._answer = loop(_run_member, [models[i] for i in self.who], given, draws=DRAWS)
 
-    def check(self, form: Form, what: str) -> float:
+    def check(self, form: Variant, what: str) -> float:
         """Do it once, in so many seconds; AssertionError where a member differs."""
         begin = timer()
         actual: Any = getattr(form, what)()
@@ -43,10 +43,10 @@ class Expected:
         return torch.stack([each[i].detach() for i in self.who])
 
 
-def _alone(model: nn.Module, given: Mapping[str, Tensor]) -> dict[str, Any]:
+def _run_member(model: nn.Module, given: Mapping[str, Tensor]) -> dict[str, Any]:
     outputs = model(given["x"])
     F.cross_entropy(outputs, given["classes"]).backward()  # type: ignore[no-untyped-call]
     gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
-    optimizer_of(model.parameters()).step()
+    make_optimizer(model.parameters()).step()
     params = {name: parameter.detach() for name, parameter in model.named_parameters()}
     return {"forward": outputs.detach(), "backward": gradients, "step": params}

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from conformance.model_check import supervisor, terminal
 from conformance.model_check.options import Request, UsageError
-from conformance.model_check.result import MISTAKE, Document
+from conformance.model_check.result import MISTAKE, CheckReport
 
 DESCRIPTION = """\
 Can this model be ensembled, is the ensemble right, and is it faster than a loop?
@@ -31,16 +31,16 @@ exit codes: 0 right, or refused in part; 1 something is wrong or crashes, or the
 """
 
 
-class Parser(argparse.ArgumentParser):
+class UsageErrorParser(argparse.ArgumentParser):
     """A parser that leaves it to the caller to end with a mistake."""
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message)
 
 
-def parser() -> Parser:
+def make_parser() -> UsageErrorParser:
     """The arguments."""
-    made = Parser(
+    made = UsageErrorParser(
         prog="conformance check",
         description=DESCRIPTION,
         epilog=EPILOG,
@@ -48,8 +48,8 @@ def parser() -> Parser:
     )
     made.add_argument("model", metavar="package.module:make_model", help="what makes a member: a function or a class")
     made.add_argument("--input", action="append", required=True, metavar="SHAPE", help="see below; repeatable")
-    made.add_argument("--members", type=_count, default=5, help="how many (default 5)")
-    made.add_argument("--batch", type=_count, default=7, help="samples in a minibatch (default 7)")
+    made.add_argument("--members", type=_positive_integer, default=5, help="how many (default 5)")
+    made.add_argument("--batch", type=_positive_integer, default=7, help="samples in a minibatch (default 7)")
     made.add_argument("--device", default="cpu", help="any that torch knows (default cpu)")
     made.add_argument("--device-module", metavar="PACKAGE", help="what to import before torch knows the device")
     made.add_argument("--dtype", help="to check and to time in (default: the device's finest, and float32 for time)")
@@ -59,7 +59,7 @@ def parser() -> Parser:
     return made
 
 
-def _count(text: str) -> int:
+def _positive_integer(text: str) -> int:
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
     return int(text)
@@ -70,11 +70,11 @@ def main(arguments: Sequence[str]) -> int:
     # As `python -m` has it: the models of the folder that one is in can be named.
     sys.path.insert(0, str(Path.cwd()))
     try:
-        options = vars(parser().parse_args(arguments))
+        options = vars(make_parser().parse_args(arguments))
         as_json = options.pop("json")
         request = Request(inputs=tuple(options.pop("input")), **options)
         with redirect_stdout(sys.stderr if as_json else sys.stdout):
-            document = _followed(request)
+            document = _run_request(request)
     except UsageError as error:
         sys.stderr.write(f"ERROR: {error}\n")
         return MISTAKE
@@ -83,29 +83,29 @@ def main(arguments: Sequence[str]) -> int:
     return document.verdict[0]
 
 
-def _followed(request: Request) -> Document:
+def _run_request(request: Request) -> CheckReport:
     """What was found; each step is shown as it begins and as it ends."""
-    document = Document(request)
+    document = CheckReport(request)
     step = ""
-    _say(terminal.heading(request))
-    for name, value in supervisor.answers(request):
+    _print(terminal.heading_line(request))
+    for name, value in supervisor.supervise(request):
         match name:
             case "environment":
                 document.environment = value
-                _say(terminal.environment(value, request))
+                _print(terminal.environment_line(value, request))
             case "model":
                 document.describe(value)
-                _say(terminal.members(document))
+                _print(terminal.member_lines(document))
             case "begin":
                 step = value
-                _say(f"{step:{terminal.NAME}}", end="")
+                _print(f"{step:{terminal.NAME}}", end="")
             case _:
-                _say(terminal.answer(value, document.checks))
+                _print(terminal.answer_text(value, document.checks))
                 document.add(step, value)
-    _say("\n".join(terminal.ending(document)))
+    _print("\n".join(terminal.ending_lines(document)))
     return document
 
 
-def _say(text: str, end: str = "\n") -> None:
+def _print(text: str, end: str = "\n") -> None:
     sys.stdout.write(text + end)
     sys.stdout.flush()

@@ -11,27 +11,27 @@ from conformance.spec.expectations import DEFAULT, load_expectations
 from conformance.spec.requirements import CHAPTERS, load_requirements
 
 
-def lines(identifier: str) -> Iterator[str]:
+def explain_lines(identifier: str) -> Iterator[str]:
     """For people. Raises ValueError if there is no such requirement. It imports torch, for the faults."""
     requirements = load_requirements()
     if identifier not in requirements:
         raise ValueError(f"there is no requirement {identifier!r}; {_near(identifier)}")
     asked = requirements[identifier]
     yield f"{identifier}   {asked.level}{', core' if asked.core else ''}"
-    yield from _wrapped("", asked.text)
-    yield from _wrapped("source: ", asked.source)
+    yield from _wrap("", asked.text)
+    yield from _wrap("source: ", asked.source)
     for what, said in (("since", asked.since), ("only", asked.only), ("not for", asked.not_for)):
         for name, reason in said.items():
-            yield from _wrapped(f"{what} {name}: ", reason)
-    yield from _wrapped("needs: ", ", ".join(asked.needs)) if asked.needs else ()
+            yield from _wrap(f"{what} {name}: ", reason)
+    yield from _wrap("needs: ", ", ".join(asked.needs)) if asked.needs else ()
     yield "tests:"
     yield from (f"  tests/{test}" for test in asking_tests()[identifier])
     yield "faults that it catches:"
-    yield from _faults(identifier)
+    yield from _fault_lines(identifier)
     yield "known failures:"
-    yield from _known(identifier)
+    yield from _known_failure_lines(identifier)
     yield "history:"
-    yield from _history(identifier)
+    yield from _history_lines(identifier)
 
 
 def _near(identifier: str) -> str:
@@ -40,35 +40,39 @@ def _near(identifier: str) -> str:
     return f"{chapter} has {', '.join(names)}" if names else f"the chapters are {', '.join(CHAPTERS)}"
 
 
-def _faults(identifier: str) -> Iterator[str]:
+def _fault_lines(identifier: str) -> Iterator[str]:
     from conformance.faults import FAULTS
 
     found = [fault for fault in FAULTS.values() if fault.breaks == identifier]
     for fault in found:
-        yield from _wrapped(f"  {fault.__name__}: ", " ".join((fault.__doc__ or "").split()))
+        yield from _wrap(f"  {fault.__name__}: ", " ".join((fault.__doc__ or "").split()))
     if not found:
         yield "  none"
 
 
-def _known(identifier: str) -> Iterator[str]:
+def _known_failure_lines(identifier: str) -> Iterator[str]:
     found = [each for each in load_expectations(DEFAULT, load_requirements().keys()) if each.requirement == identifier]
     for each in found:
         tests = f", {each.test}" if each.test != "*" else ""
         device = f", on {each.device}" if each.device != "*" else ""
         head = f"  torch {each.torch}, {each.implementation}{device}{tests}: {each.kind}, {each.raises}: "
-        yield from _wrapped(head, f"{each.reason} {each.url}".strip(), indent=6)
+        yield from _wrap(head, f"{each.reason} {each.url}".strip(), indent=6)
     if not found:
         yield "  none"
 
 
-def _history(identifier: str) -> Iterator[str]:
-    results = [read_result(path) for path in recorded_releases.recorded().values()]
+def _history_lines(identifier: str) -> Iterator[str]:
+    results = [read_result(path) for path in recorded_releases.recorded_release_paths().values()]
     keys = {key: None for result in results for key in result.rows if key[0] == identifier}
     rows = {
-        name: [recorded_releases.says(result, (requirement, name)) for result in results] for requirement, name in keys
+        name: [recorded_releases.status_text(result, (requirement, name)) for result in results]
+        for requirement, name in keys
     }
-    yield from (f"  {line}".rstrip() for line in recorded_releases.plain(recorded_releases.labels(results), rows))
+    yield from (
+        f"  {line}".rstrip()
+        for line in recorded_releases.changes_as_text(recorded_releases.release_labels(results), rows)
+    )
 
 
-def _wrapped(head: str, text: str, indent: int | None = None) -> list[str]:
+def _wrap(head: str, text: str, indent: int | None = None) -> list[str]:
     return textwrap.wrap(head + text, WIDTH, subsequent_indent=" " * (len(head) if indent is None else indent))

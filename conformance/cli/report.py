@@ -12,9 +12,9 @@ from conformance.report import diff_text
 from conformance.report import releases as recorded_releases
 from conformance.report.diff import compare
 from conformance.report.html import page as html_page
-from conformance.report.html.diff import step
+from conformance.report.html.diff import make_diff_step
 from conformance.report.reader import Result
-from conformance.report.writer import write_whole
+from conformance.report.writer import write_atomically
 
 MISTAKE = 4
 NAMES = "a result file (.json or .json.gz), a folder of them, or a recorded release of torch, such as 2.8"
@@ -51,28 +51,34 @@ def compare_results(arguments: Sequence[str]) -> int:
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown, also of two")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page that shows them side by side, too")
     asked = parser.parse_args(arguments)
-    results = recorded_releases.read_all(asked.results)
+    results = recorded_releases.read_results(asked.results)
     if len(results) < 2:  # noqa: PLR2004 - what there is to compare
         raise ValueError("there is one result, and it takes two to compare")
-    steps = [(old, new, compare(old, new)) for old, new in recorded_releases.steps(results)]
+    steps = [(old, new, compare(old, new)) for old, new in recorded_releases.consecutive_pairs(results)]
     if asked.markdown:
-        _print(recorded_releases.markdown(recorded_releases.labels(results), recorded_releases.table(results)))
+        _print(
+            recorded_releases.changes_as_markdown(
+                recorded_releases.release_labels(results), recorded_releases.changed_requirements(results)
+            )
+        )
     elif len(results) > 2:  # noqa: PLR2004 - likewise
         _print(_table(results))
         _print(
-            f"{' to '.join(recorded_releases.labels([old, new]))}: {diff_text.summary(moved)}"
+            f"{' to '.join(recorded_releases.release_labels([old, new]))}: {diff_text.diff_summary(moved)}"
             for old, new, moved in steps
         )
     else:
-        _print(diff_text.lines(*steps[0]))
+        _print(diff_text.diff_lines(*steps[0]))
     if asked.html:
         _render(asked.html, results)
     return int(any(each.gating for _, _, moved in steps for each in moved))
 
 
 def _table(results: Sequence[Result]) -> Iterator[str]:
-    yield from recorded_releases.plain(recorded_releases.labels(results), recorded_releases.table(results))
-    yield from recorded_releases.since(results)
+    yield from recorded_releases.changes_as_text(
+        recorded_releases.release_labels(results), recorded_releases.changed_requirements(results)
+    )
+    yield from recorded_releases.added_requirements(results)
     yield recorded_releases.LEGEND
 
 
@@ -80,7 +86,7 @@ def explain(arguments: Sequence[str]) -> int:
     """What is known of one requirement."""
     parser = _Parser(prog="conformance explain", description="All that is known of one requirement.")
     parser.add_argument("requirement", metavar="ID", help="such as in_dims.negative")
-    _print(explanation.lines(parser.parse_args(arguments).requirement))
+    _print(explanation.explain_lines(parser.parse_args(arguments).requirement))
     return 0
 
 
@@ -90,14 +96,16 @@ def render(arguments: Sequence[str]) -> int:
     parser.add_argument("results", nargs="+", metavar="RESULT", help=NAMES)
     parser.add_argument("--html", type=Path, default=Path(PAGE), metavar="FILE", help=f"default: {PAGE}")
     asked = parser.parse_args(arguments)
-    _render(asked.html, recorded_releases.read_all(asked.results))
+    _render(asked.html, recorded_releases.read_results(asked.results))
     return 0
 
 
 def _render(path: Path, results: Sequence[Result]) -> None:
-    text = html_page.page(results, [step(old, new) for old, new in recorded_releases.steps(results)])
+    text = html_page.render_page(
+        results, [make_diff_step(old, new) for old, new in recorded_releases.consecutive_pairs(results)]
+    )
     try:
-        write_whole(path, text.encode())
+        write_atomically(path, text.encode())
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}") from error
     _print([f"page: {path}"])

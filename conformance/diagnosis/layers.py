@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from conformance.checks.subject import floating_inputs, weighted_sum
-from conformance.diagnosis.recorder import Call, Recorder, Stack, copied
+from conformance.diagnosis.recorder import RecordedCall, RecordedStack, Recorder, detached_copy
 from conformance.reference.vmap import slice_args, spread_dims
 from conformance.reference.vmap import vmap as reference_vmap
 from conformance.utils.pytree import is_inexact, leaves, outline, tree_map
@@ -25,7 +25,7 @@ AS_RUN = "vmap as run"
 
 
 @dataclass(frozen=True)
-class Break:
+class LayerDifference:
     """The first rung that differs from the one below it, and how."""
 
     rung: str
@@ -35,46 +35,49 @@ class Break:
         return f"{self.rung}: {self.says}"
 
 
-def climb(recorder: Recorder) -> Break | None:
+def first_difference(recorder: Recorder) -> LayerDifference | None:
     """The first layer of the last call that differs from the one below it; None if none does."""
-    for rung, below, here in _rungs(recorder):
+    for rung, below, here in _layers(recorder):
         says = _difference(below, here)
         if says is not None:
-            return Break(rung, says)
+            return LayerDifference(rung, says)
     return None
 
 
-Ask = Callable[[], Any]
+Compute = Callable[[], Any]
 
 
-def _rungs(recorder: Recorder) -> Iterator[tuple[str, Ask, Ask]]:
+def _layers(recorder: Recorder) -> Iterator[tuple[str, Compute, Compute]]:
     """Each rung's name, what the one below it gives, and what it gives itself, in the same precision."""
     call, stack = recorder.call, recorder.stack
     assert call is not None, "nothing was mapped"
     if stack is not None:
         for i, model in enumerate(stack.models):
-            x = _data(stack, call, i)
+            x = _member_inputs(stack, call, i)
             if x is None:
                 break
-            plain = partial(_alone, model, x)
-            own = (_like(stack.params, model.named_parameters()), _like(stack.buffers, model.named_buffers()))
-            yield FUNCTIONAL_CALL, plain, partial(stack.fmodel, *tree_map(copied, own), *x)
+            plain = partial(_call_member, model, x)
+            own = (
+                _like_stack(stack.params, model.named_parameters()),
+                _like_stack(stack.buffers, model.named_buffers()),
+            )
+            yield FUNCTIONAL_CALL, plain, partial(stack.fmodel, *tree_map(detached_copy, own), *x)
             slices = [tree_map(lambda leaf: leaf[i], each) for each in (stack.params, stack.buffers)]  # noqa: B023
             yield STACKED, plain, partial(stack.fmodel, *slices, *x)
     vmap = partial(recorder.implementation.vmap, call.func, **call.options)
     loop = partial(reference_vmap, call.func, **call.options)
     for name, inputs, options in (
-        (FLOAT64, tree_map(double, call.inputs), {}),
+        (FLOAT64, tree_map(to_cpu_float64, call.inputs), {}),
         (AS_RUN, call.inputs, {"chunk_size": call.chunk_size}),
     ):
-        yield name, partial(_numbers, loop, inputs, call), partial(_numbers, partial(vmap, **options), inputs, call)
-        if not _finite(inputs):
+        yield name, partial(_outputs, loop, inputs, call), partial(_outputs, partial(vmap, **options), inputs, call)
+        if not _is_finite(inputs):
             continue  # some of torch's backwards read beyond memory where a coordinate is no number
         below, here = (partial(_gradients, each, inputs, call) for each in (loop, partial(vmap, **options)))
         yield f"{name}, its gradient", below, here
 
 
-def double(leaf: Any) -> Any:
+def to_cpu_float64(leaf: Any) -> Any:
     """On the CPU, and what is inexact in double precision."""
     if not isinstance(leaf, Tensor):
         return leaf
@@ -83,7 +86,7 @@ def double(leaf: Any) -> Any:
     return leaf.cpu()
 
 
-def _data(stack: Stack, call: Call, i: int) -> tuple[Any, ...] | None:
+def _member_inputs(stack: RecordedStack, call: RecordedCall, i: int) -> tuple[Any, ...] | None:
     """Member i's inputs, if the call is one over the stacked state; None if it is not."""
     own = (stack.params, stack.buffers)
     given = call.inputs[:2]
@@ -100,43 +103,43 @@ def _data(stack: Stack, call: Call, i: int) -> tuple[Any, ...] | None:
         return None
     for count in range(len(x), 0, -1):  # what is mapped may take a target beside what the module takes
         try:
-            _alone(stack.models[i], x[:count])
+            _call_member(stack.models[i], x[:count])
         except Exception:  # noqa: BLE001, S112 - a module refuses what it does not take in any way it likes
             continue
         return x[:count]
     return None
 
 
-def _alone(model: Any, x: tuple[Any, ...]) -> Any:
-    return copy.deepcopy(model)(*tree_map(copied, x))
+def _call_member(model: Any, x: tuple[Any, ...]) -> Any:
+    return copy.deepcopy(model)(*tree_map(detached_copy, x))
 
 
-def _like(stacked: Any, named: Iterator[tuple[str, Tensor]]) -> Any:
+def _like_stack(stacked: Any, named: Iterator[tuple[str, Tensor]]) -> Any:
     """A member's own state in the container that the stack has."""
     own = dict(named)
     return own if isinstance(stacked, dict) else tuple(own.values())
 
 
-def _numbers(mapping: Callable[[], Callable[..., Any]], inputs: Any, call: Call) -> Any:
-    return mapping()(*tree_map(copied, inputs), **call.kwargs)
+def _outputs(mapping: Callable[[], Callable[..., Any]], inputs: Any, call: RecordedCall) -> Any:
+    return mapping()(*tree_map(detached_copy, inputs), **call.kwargs)
 
 
-def _gradients(mapping: Callable[[], Callable[..., Any]], inputs: Any, call: Call) -> Any:
-    given = tree_map(_leaf, inputs)
+def _gradients(mapping: Callable[[], Callable[..., Any]], inputs: Any, call: RecordedCall) -> Any:
+    given = tree_map(_detached_leaf, inputs)
     output = mapping()(*given, **call.kwargs)
     found = torch.autograd.grad(weighted_sum(output), floating_inputs(given), allow_unused=True)
     return [torch.zeros(()) if each is None else each for each in found]
 
 
-def _finite(inputs: Any) -> bool:
+def _is_finite(inputs: Any) -> bool:
     return all(bool(leaf.isfinite().all()) for _, leaf in leaves(inputs, "") if is_inexact(leaf))
 
 
-def _leaf(leaf: Any) -> Any:
-    return copied(leaf).requires_grad_() if is_inexact(leaf) else copied(leaf)
+def _detached_leaf(leaf: Any) -> Any:
+    return detached_copy(leaf).requires_grad_() if is_inexact(leaf) else detached_copy(leaf)
 
 
-def _difference(below: Ask, here: Ask) -> str | None:
+def _difference(below: Compute, here: Compute) -> str | None:
     """How what is here differs; None if it does not, or there is nothing below that it could differ from."""
     try:
         expected = below()
@@ -149,10 +152,10 @@ def _difference(below: Ask, here: Ask) -> str | None:
     if outline(actual) != outline(expected):
         return f"has the structure {outline(actual)}, and not {outline(expected)}"
     pairs = zip(leaves(actual, "output"), leaves(expected, "output"), strict=True)
-    return next(filter(None, (_of_leaf(name, ours, theirs) for (name, ours), (_, theirs) in pairs)), None)
+    return next(filter(None, (_leaf_difference(name, ours, theirs) for (name, ours), (_, theirs) in pairs)), None)
 
 
-def _of_leaf(name: str, ours: Any, theirs: Any) -> str | None:
+def _leaf_difference(name: str, ours: Any, theirs: Any) -> str | None:
     if not isinstance(ours, Tensor) or not isinstance(theirs, Tensor):
         return None if type(ours) is type(theirs) else f"{name} is {ours!r}, and not {theirs!r}"
     if ours.shape != theirs.shape:

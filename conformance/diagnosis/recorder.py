@@ -11,7 +11,7 @@ from conformance.utils.pytree import tree_map
 
 
 @dataclass(frozen=True)
-class Stack:
+class RecordedStack:
     """What `combine` made of `models`, and they: copies, as they were then."""
 
     models: Sequence[nn.Module]
@@ -21,7 +21,7 @@ class Stack:
 
 
 @dataclass(frozen=True)
-class Call:
+class RecordedCall:
     """A call of what `vmap` made. `inputs` are copies: it may have written to the originals."""
 
     func: Callable[..., Any]
@@ -43,8 +43,8 @@ class Recorder:
     """`implementation`, with its last stack and its last call of vmap. A call inside another one is a part of that."""
 
     implementation: Any
-    stack: Stack | None = None
-    call: Call | None = None
+    stack: RecordedStack | None = None
+    call: RecordedCall | None = None
     depth: int = field(default=0, repr=False)
 
     def __getattr__(self, name: str) -> Any:
@@ -56,7 +56,7 @@ class Recorder:
         except Exception:  # noqa: BLE001 - not every module can be copied
             before = []
         fmodel, params, buffers = self.implementation.combine(models)
-        self.stack = Stack(before, fmodel, tree_map(copied, params), tree_map(copied, buffers))
+        self.stack = RecordedStack(before, fmodel, tree_map(detached_copy, params), tree_map(detached_copy, buffers))
         return fmodel, params, buffers
 
     def vmap(
@@ -72,7 +72,9 @@ class Recorder:
 
         def recorded(*inputs: Any, **kwargs: Any) -> Any:
             if self.depth == 0:
-                self.call = Call(func, in_dims, out_dims, randomness, chunk_size, tree_map(copied, inputs), kwargs)
+                self.call = RecordedCall(
+                    func, in_dims, out_dims, randomness, chunk_size, tree_map(detached_copy, inputs), kwargs
+                )
             self.depth += 1
             try:
                 return mapped(*inputs, **kwargs)
@@ -82,6 +84,6 @@ class Recorder:
         return recorded
 
 
-def copied(leaf: Any) -> Any:
+def detached_copy(leaf: Any) -> Any:
     """A tensor's numbers, without its history."""
     return leaf.detach().clone() if isinstance(leaf, Tensor) else leaf

@@ -9,11 +9,11 @@ from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from conformance.checks.subject import output_tensors
-from conformance.diagnosis.recorder import Call, copied
+from conformance.diagnosis.recorder import RecordedCall, detached_copy
 from conformance.reference.vmap import spread_dims
 from conformance.utils.pytree import children, leaves, rebuild
 
-MOST_NUMBERS = 3000  # more of them are no script to read
+MAX_NUMBERS = 3000  # more of them are no script to read
 TEMPLATE = '''\
 """What torch.func.vmap gives beside a loop over the members: ends with 1 if they differ. Seen on torch {version}."""
 
@@ -63,37 +63,39 @@ raise SystemExit(int(different))
 '''
 
 
-def script(call: Call) -> str | None:
+def make_reproducer(call: RecordedCall) -> str | None:
     """Source that shows by torch alone that this call differs from a loop; None if it can't, or torch alone does not.
 
     It was run: what it claims is so on this torch.
     """
     for digits in (3, 17):  # few, if it shows with few
         try:
-            text = _source(call, digits)
+            text = _write_source(call, digits)
         except Exception:  # noqa: BLE001 - what can't be traced has no script, and is told without
             return None
-        if text and _shows(text):
+        if text and _shows_difference(text):
             return text
     return None
 
 
-def _source(call: Call, digits: int) -> str | None:
+def _write_source(call: RecordedCall, digits: int) -> str | None:
     dims = call.in_dims if isinstance(call.in_dims, tuple) else (call.in_dims,) * len(call.inputs)
     spread = spread_dims(dims, call.inputs, "in_dims")
     given = [leaf for _, leaf in leaves(call.inputs, "")]
     dim_of = [dim.value for _, dim in leaves(spread, "")]
     mapped = [i for i, leaf in enumerate(given) if isinstance(leaf, Tensor)]
-    if sum(given[i].numel() for i in mapped) > MOST_NUMBERS or any(given[i].device.type != "cpu" for i in mapped):
+    if sum(given[i].numel() for i in mapped) > MAX_NUMBERS or any(given[i].device.type != "cpu" for i in mapped):
         return None
 
     def member(*tensors_of_member: Tensor) -> list[Tensor]:
         filled = list(given)
         for i, tensor in zip(mapped, tensors_of_member, strict=True):
             filled[i] = tensor
-        return list(output_tensors(call.func(*_filled(call.inputs, iter(filled)), **call.kwargs)))
+        return list(output_tensors(call.func(*_fill(call.inputs, iter(filled)), **call.kwargs)))
 
-    slices = [copied(given[i]) if dim_of[i] is None else copied(given[i].select(dim_of[i], 0)) for i in mapped]
+    slices = [
+        detached_copy(given[i]) if dim_of[i] is None else detached_copy(given[i].select(dim_of[i], 0)) for i in mapped
+    ]
     traced = make_fx(member)(*slices)
     arguments, _, body = traced.code.partition("def forward(self, ")[2].partition("):\n")
     if "self." in body:
@@ -107,9 +109,9 @@ def _source(call: Call, digits: int) -> str | None:
     )
 
 
-def _filled(tree: Any, values: Any) -> Any:
+def _fill(tree: Any, values: Any) -> Any:
     pairs = children(tree)
-    return next(values) if pairs is None else rebuild(tree, [_filled(child, values) for _, child in pairs])
+    return next(values) if pairs is None else rebuild(tree, [_fill(child, values) for _, child in pairs])
 
 
 def _literal(tensor: Tensor, digits: int) -> str:
@@ -117,7 +119,7 @@ def _literal(tensor: Tensor, digits: int) -> str:
     return f"torch.tensor({values}, dtype={tensor.dtype}).reshape({tuple(tensor.shape)})"
 
 
-def _shows(text: str) -> bool:
+def _shows_difference(text: str) -> bool:
     """Does it end with 1?"""
     try:
         with contextlib.redirect_stdout(io.StringIO()):

@@ -15,11 +15,13 @@ from conformance.utils.pytree import is_inexact, tree_map
 
 SIZES = (1, 2, 5, 10, 20, 50)
 # Seconds for the numbers of members that nobody asked for.
-SPARE = 1.5
+SPARE_SECONDS = 1.5
 Calls = Mapping[str, Callable[[], Any]]
 
 
-def sweep(what: Callable[[Subject], Calls], subject: Callable[[int], Subject], members: int) -> list[dict[str, Any]]:
+def time_by_members(
+    what: Callable[[Subject], Calls], subject: Callable[[int], Subject], members: int
+) -> list[dict[str, Any]]:
     """`what` ("loop" and "vmap") of the `subject` with the members asked for, then with 1, 2, 5 and so on.
 
     A row for each number of members that there is time for: median seconds, quartiles, how many times faster vmap is.
@@ -27,7 +29,7 @@ def sweep(what: Callable[[Subject], Calls], subject: Callable[[int], Subject], m
     begun = time.monotonic()
     rows: list[dict[str, Any]] = []
     for n in (members, *(size for size in SIZES if size != members)):
-        if rows and time.monotonic() - begun > SPARE:
+        if rows and time.monotonic() - begun > SPARE_SECONDS:
             break
         taken = timing.in_turn(what(subject(n)))
         ratio = taken["loop"].median / taken["vmap"].median
@@ -35,21 +37,21 @@ def sweep(what: Callable[[Subject], Calls], subject: Callable[[int], Subject], m
     return sorted(rows, key=lambda row: row["members"])
 
 
-def crossing(rows: Sequence[Mapping[str, Any]]) -> int | None:
+def break_even(rows: Sequence[Mapping[str, Any]]) -> int | None:
     """The smallest number of members from which vmap was faster wherever it was measured, or None."""
     slower = [row["members"] for row in rows if row["ratio"] <= 1]
     faster = [row["members"] for row in rows if row["members"] > max(slower, default=0)]
     return min(faster, default=None)
 
 
-def peaks(calls: Calls, device: torch.device) -> dict[str, int]:
+def peak_memory(calls: Calls, device: torch.device) -> dict[str, int]:
     """Bytes that each call takes at most."""
     return {name: memory.peak(call, device) for name, call in calls.items()}
 
 
-def forward(subject: Subject) -> Calls:
+def forward_calls(subject: Subject) -> Calls:
     """The members' answers, without gradients."""
-    _, together = _ensemble(subject)
+    _, together = _ensemble_call(subject)
 
     def loop() -> Any:
         return [model(*x) for model, x in subject.pairs]
@@ -57,21 +59,21 @@ def forward(subject: Subject) -> Calls:
     return {"loop": torch.no_grad()(loop), "vmap": torch.no_grad()(together)}
 
 
-def backward(subject: Subject) -> Calls:
+def backward_calls(subject: Subject) -> Calls:
     """The members' answers, and the gradients of their parameters."""
-    stacked, together = _ensemble(subject)
+    stacked, together = _ensemble_call(subject)
     own = [[each for each in model.parameters() if each.requires_grad] for model in subject.models]
 
     def loop() -> Any:
         return [
-            torch.autograd.grad(total(model(*x)), learning, allow_unused=True)
+            torch.autograd.grad(sum_outputs(model(*x)), learning, allow_unused=True)
             for (model, x), learning in zip(subject.pairs, own, strict=True)
         ]
 
-    return {"loop": loop, "vmap": lambda: torch.autograd.grad(total(together()), stacked, allow_unused=True)}
+    return {"loop": loop, "vmap": lambda: torch.autograd.grad(sum_outputs(together()), stacked, allow_unused=True)}
 
 
-def _ensemble(subject: Subject) -> tuple[list[Tensor], Callable[[], Any]]:
+def _ensemble_call(subject: Subject) -> tuple[list[Tensor], Callable[[], Any]]:
     """What an ensemble learns, and its call on the minibatches, which are stacked beforehand as its state is."""
     ensemble, x = subject.ensemble(), subject.stacked_minibatches
     dims = tree_map(lambda leaf: 0 if isinstance(leaf, Tensor) else None, x)
@@ -80,7 +82,7 @@ def _ensemble(subject: Subject) -> tuple[list[Tensor], Callable[[], Any]]:
     return list(ensemble.trainable.values()), lambda: mapped(ensemble.params, ensemble.buffers, x)
 
 
-def total(output: Any) -> Tensor:
+def sum_outputs(output: Any) -> Tensor:
     """One number to learn from: the sum of all that an output holds."""
     return torch.stack(
         [leaf.real.sum() if leaf.is_complex() else leaf.sum() for leaf in output_tensors(output) if is_inexact(leaf)]

@@ -13,10 +13,10 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode, resolve_name
 
-from conformance.model_check.user_code import own_line
+from conformance.model_check.user_code import user_code_line
 
-NAMED = re.compile(r"aten::\w+")
-NODE = re.compile(r"Error detected in (\w+)")
+ATEN_NAME = re.compile(r"aten::\w+")
+BACKWARD_NODE = re.compile(r"Error detected in (\w+)")
 FRAME = re.compile(r'File "(.+?)", line (\d+)')
 
 
@@ -37,19 +37,19 @@ def locate_failure(error: Exception, again: Callable[[], Any]) -> FailureLocatio
         with torch.autograd.set_detect_anomaly(True, check_nan=False):
             again()
     # By itself, since some of torch takes another way while it is watched.
-    with _Watch() as watch, suppress(Exception):
+    with _FunctionWatch() as watch, suppress(Exception):
         again()
     said = "".join(str(warning.message) for warning in caught)
     frames = [(frame.filename, frame.lineno or 0) for frame in traceback.extract_tb(cause.__traceback__)]
     # What fails in backward was written where forward called it, which torch tells in a warning.
     frames += [(name, int(line)) for name, line in FRAME.findall(said)]
-    node = NODE.search(said)
-    named = NAMED.search(str(cause))
+    node = BACKWARD_NODE.search(said)
+    named = ATEN_NAME.search(str(cause))
     operation = named[0] if named else node[1] if node else watch.failed
-    return FailureLocation(operation, _module(cause.__traceback__), own_line(frames))
+    return FailureLocation(operation, _failing_module(cause.__traceback__), user_code_line(frames))
 
 
-class _Watch(TorchFunctionMode):
+class _FunctionWatch(TorchFunctionMode):
     """Keeps the name of the first function of torch that raised."""
 
     failed: str | None = None
@@ -62,7 +62,7 @@ class _Watch(TorchFunctionMode):
             raise
 
 
-def _module(tb: TracebackType | None) -> str | None:
+def _failing_module(tb: TracebackType | None) -> str | None:
     """The innermost module that was being called, by its path in the outermost one."""
     forwards = [frame for frame, _ in traceback.walk_tb(tb) if frame.f_code.co_name == "forward"]
     owners = [frame.f_locals.get(name) for frame in forwards for name in frame.f_code.co_varnames[:1]]

@@ -29,7 +29,7 @@ DTYPES = {
 }
 
 
-def described(text: str, batch: int) -> Input:
+def parse_input(text: str, batch: int) -> Input:
     """The Input that `text` describes, with `batch` samples in front. Raises MistakeError."""
     shape_text, *rest = text.split(":")
     shape = SHAPE.fullmatch(shape_text)
@@ -49,16 +49,16 @@ def described(text: str, batch: int) -> Input:
         low, high = int(range_[1]), int(range_[2])
         if low > high:
             raise UsageError(f"--input {text}: the range is empty")
-        return _Kept(lambda generator: torch.randint(low, high + 1, sizes, generator=generator).to(dtype))
+        return _FixedDtypeInput(lambda generator: torch.randint(low, high + 1, sizes, generator=generator).to(dtype))
     if dtype is None:
         return floats(*sizes)
     if dtype == torch.bool:
         return booleans(*sizes)
     drawn = torch.complex64 if dtype.is_complex else torch.float32
-    return _Kept(lambda generator: torch.randn(sizes, generator=generator, dtype=drawn).to(dtype))
+    return _FixedDtypeInput(lambda generator: torch.randn(sizes, generator=generator, dtype=drawn).to(dtype))
 
 
-class _Kept(Input):
+class _FixedDtypeInput(Input):
     """An input that keeps its dtype, in whatever dtype the model is."""
 
     def draw(self, generator: torch.Generator, device: torch.device | str, dtype: torch.dtype) -> Tensor:  # noqa: ARG002

@@ -13,14 +13,14 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from conformance.cases.inputs import draw_minibatches
 from conformance.cases.modules.case import vary
-from conformance.model_check.input_spec import DTYPES, described
+from conformance.model_check.input_spec import DTYPES, parse_input
 from conformance.model_check.options import Request, UsageError
 from conformance.utils.module_state import copied, moved, state_of
 from conformance.utils.pytree import is_inexact, tree_map
 
 
 @dataclass
-class Checked:
+class LoadedModel:
     """`made` are the members as the person's factory gives them, `minibatch(n)` makes n tuples of arguments."""
 
     name: str
@@ -43,7 +43,7 @@ class Checked:
             name
             for name, first in states[0].items()
             if is_inexact(first)
-            and any(_same(states[i], states[j], name) for i in range(len(states)) for j in range(i))
+            and any(_equal_numbers(states[i], states[j], name) for i in range(len(states)) for j in range(i))
         ]
 
     @property
@@ -67,24 +67,24 @@ class Checked:
         return copies
 
 
-def _same(one: dict[str, Tensor], other: dict[str, Tensor], name: str) -> bool:
+def _equal_numbers(one: dict[str, Tensor], other: dict[str, Tensor], name: str) -> bool:
     return name in other and one[name].shape == other[name].shape and torch.equal(one[name], other[name])
 
 
-def load_model(request: Request) -> Checked:
+def load_model(request: Request) -> LoadedModel:
     """Import the model, make the members, and describe their minibatches. Raises MistakeError."""
     module_name, _, _ = request.model.partition(":")
-    factory = _found(request.model)
-    made = [_made(factory, request.model) for _ in range(request.members)]
+    factory = _load_attribute(request.model)
+    made = [_make_member(factory, request.model) for _ in range(request.members)]
     names = [each for each in request.inputs if _is_function(each)]
     if names and len(request.inputs) > 1:
         raise UsageError(f"--input {names[0]} makes all arguments; there can be no other --input")
     if names:
         name = names[0].removeprefix(":")
         text = name if ":" in name else f"{module_name}:{name}"
-        return Checked(request.model, made, _from_function(_found(text), text))
-    inputs = tuple(described(text, request.batch) for text in request.inputs)
-    return Checked(request.model, made, lambda n, device, dtype: draw_minibatches(inputs, n, device, dtype))
+        return LoadedModel(request.model, made, _minibatches_from(_load_attribute(text), text))
+    inputs = tuple(parse_input(text, request.batch) for text in request.inputs)
+    return LoadedModel(request.model, made, lambda n, device, dtype: draw_minibatches(inputs, n, device, dtype))
 
 
 def _is_function(text: str) -> bool:
@@ -93,7 +93,7 @@ def _is_function(text: str) -> bool:
     return name not in DTYPES and all(part.isidentifier() for part in name.replace(":", ".").split("."))
 
 
-def _found(text: str) -> Callable[[], Any]:
+def _load_attribute(text: str) -> Callable[[], Any]:
     module_name, colon, attribute = text.partition(":")
     if not colon:
         raise UsageError(f"{text!r} is not of the form package.module:name")
@@ -106,8 +106,8 @@ def _found(text: str) -> Callable[[], Any]:
     return found
 
 
-def _made(factory: Callable[[], Any], text: str) -> nn.Module:
-    model = _called(factory, text)
+def _make_member(factory: Callable[[], Any], text: str) -> nn.Module:
+    model = _call(factory, text)
     if not isinstance(model, nn.Module):
         raise UsageError(f"{text}() gives a {type(model).__name__}, and has to give a torch.nn.Module")
     if any(isinstance(each, UninitializedParameter | UninitializedBuffer) for each in state_of(model).values()):
@@ -115,14 +115,14 @@ def _made(factory: Callable[[], Any], text: str) -> nn.Module:
     return model
 
 
-def _called(function: Callable[[], Any], text: str) -> Any:
+def _call(function: Callable[[], Any], text: str) -> Any:
     try:
         return function()
     except Exception as error:
         raise UsageError(f"{text}() fails: {type(error).__name__}: {error}") from error
 
 
-def _from_function(make: Callable[[], Any], text: str) -> Callable[..., list[tuple[Any, ...]]]:
+def _minibatches_from(make: Callable[[], Any], text: str) -> Callable[..., list[tuple[Any, ...]]]:
     def draw(n: int, device: torch.device | str, dtype: torch.dtype) -> list[tuple[Any, ...]]:
         def ready(leaf: Any) -> Any:
             if not isinstance(leaf, Tensor):
@@ -131,7 +131,7 @@ def _from_function(make: Callable[[], Any], text: str) -> Callable[..., list[tup
 
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(torch.initial_seed() ^ 0x5EED)
-            given = [_called(make, text) for _ in range(n)]
+            given = [_call(make, text) for _ in range(n)]
         if not all(isinstance(each, tuple) for each in given):
             raise UsageError(f"{text}() gives a {type(given[0]).__name__}, and has to give a tuple of arguments")
         return [tree_map(ready, each) for each in given]

@@ -34,6 +34,6 @@ class Remedy:
 
 
 @cache
-def table() -> tuple[Remedy, ...]:
+def load_remedies() -> tuple[Remedy, ...]:
     """All remedies, in the order of the file."""
     return tuple(Remedy(**row) for row in tomllib.loads(TABLE.read_text(encoding="utf-8"))["remedy"])

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from conformance.model_check.options import Request
-from conformance.model_check.remedies import Remedy, table
+from conformance.model_check.remedies import Remedy, load_remedies
 
 SCHEMA = 1
 FORWARD = "own_minibatch"
@@ -14,7 +14,7 @@ RIGHT, WRONG, MISTAKE = 0, 1, 4
 
 
 @dataclass
-class Document:
+class CheckReport:
     """`checks`: each with its `status`, `message` and more, and `members` among them; `cost`: of COSTS, likewise."""
 
     request: Request
@@ -45,7 +45,7 @@ class Document:
     @property
     def remedies(self) -> list[dict[str, Any]]:
         """The ways out, each with the checks that it is for."""
-        rows = [{"name": row.name, "advice": row.advice, "checks": list(self._fitting(row))} for row in table()]
+        rows = [{"name": row.name, "advice": row.advice, "checks": list(self._fitting(row))} for row in load_remedies()]
         return [row for row in rows if row["checks"]]
 
     def _fitting(self, row: Remedy) -> Iterable[str]:

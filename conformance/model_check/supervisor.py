@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from conformance.model_check.options import Request, UsageError
-from conformance.model_check.user_code import own_line
+from conformance.model_check.user_code import user_code_line
 from conformance.utils.child_process import ChildDiedError, iterate_in_child
 
 Event = tuple[str, Any]
 # A check of a large model may take minutes, and one that hangs would take for ever.
-PATIENCE = 600.0
+STEP_TIMEOUT = 600.0
 FRAME = re.compile(r'File "(.+?)", line (\d+) in (\w+)')
 # Where the plain loop runs.
 PLAIN = ("plain_loop.py", "_run")
@@ -21,7 +21,7 @@ PLAIN = ("plain_loop.py", "_run")
 FACTS = ("environment", "model")
 
 
-def answers(request: Request, patience: float = PATIENCE) -> Iterator[Event]:
+def supervise(request: Request, patience: float = STEP_TIMEOUT) -> Iterator[Event]:
     """Yield the events of `worker`, each as soon as it is there, and ("end", {"status": "crash", ...}) after a crash.
 
     After a crash a new child goes on with the next step. `patience`: seconds until a step that gives no sign counts as
@@ -43,7 +43,7 @@ def answers(request: Request, patience: float = PATIENCE) -> Iterator[Event]:
                 if not (again and name in FACTS):
                     yield name, value
         except ChildDiedError as died:
-            answer = crash(died, patience)
+            answer = crash_result(died, patience)
             if asked is None:
                 raise UsageError(f"{request.model} takes its process down: {answer['message']}") from died
             yield "end", answer
@@ -51,7 +51,7 @@ def answers(request: Request, patience: float = PATIENCE) -> Iterator[Event]:
             return
 
 
-def crash(died: ChildDiedError, patience: float = PATIENCE) -> dict[str, Any]:
+def crash_result(died: ChildDiedError, patience: float = STEP_TIMEOUT) -> dict[str, Any]:
     """Return the result of the step during which the child process died."""
     if died.exitcode is None:
         return {"status": "crash", "message": f"no answer within {patience:.0f} s"}
@@ -59,7 +59,7 @@ def crash(died: ChildDiedError, patience: float = PATIENCE) -> dict[str, Any]:
     found = FRAME.findall(died.trace)
     plain = any(Path(name).name == PLAIN[0] and function == PLAIN[1] for name, _, function in found)
     # faulthandler begins with the innermost frame.
-    source = own_line([(name, int(line)) for name, line, _ in reversed(found)])
+    source = user_code_line([(name, int(line)) for name, line, _ in reversed(found)])
     message = f"the {'plain module alone' if plain else 'ensemble'} ends the process with {how}"
     return {"status": "crash", "message": message, "source": source}
 
@@ -68,9 +68,9 @@ def _work(request: Request, done: Collection[str]) -> Iterator[Event]:
     """Run in the child: yield what `worker` yields."""
     # What torch's profiler prints belongs to no report.
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")
-    from conformance.model_check.worker import events
+    from conformance.model_check.worker import run_steps
 
     try:
-        yield from events(request, done)
+        yield from run_steps(request, done)
     except UsageError as error:
         yield "mistake", str(error)

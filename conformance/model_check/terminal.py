@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from conformance.model_check.options import Request
-from conformance.model_check.result import Document
+from conformance.model_check.result import CheckReport
 
 NAME = 18
 WIDTH = 116
@@ -14,18 +14,18 @@ LONG = 200  # characters of a message; JSON has all of it
 LOUD = ("wrong", "crash")
 
 
-def heading(request: Request) -> str:
+def heading_line(request: Request) -> str:
     """What is asked, before anything is loaded."""
     return f"conformance check {request.model}: imports it and runs its code, in a process of its own"
 
 
-def environment(facts: Mapping[str, Any], request: Request) -> str:
+def environment_line(facts: Mapping[str, Any], request: Request) -> str:
     """Where it runs."""
     threads = f"{facts['threads']} thread" + "s" * (facts["threads"] != 1)
     return f"{'on':{NAME}}torch {facts['torch']}, {facts['device']}, {threads}, {request.implementation}"
 
 
-def members(document: Document) -> str:
+def member_lines(document: CheckReport) -> str:
     """What the model is, and whether its members differ."""
     facts, request = document.model, document.request
     problem, equal = facts["problem"], facts["equal"]
@@ -36,16 +36,16 @@ def members(document: Document) -> str:
     elif not facts["tensors"]:
         said = "no state, nothing in which members could differ"
     elif equal:
-        said = f"differ; the factory gives all the same {_listed(equal)} (varied here, so that an exchange shows)"
+        said = f"differ; the factory gives all the same {_join_names(equal)} (varied here, so that an exchange shows)"
     else:
         said = "differ in every tensor"
     return f"{'model':{NAME}}{what}\n{_line('members', said)}"
 
 
-def answer(told: Mapping[str, Any], before: Mapping[str, Mapping[str, Any]]) -> str:
+def answer_text(told: Mapping[str, Any], before: Mapping[str, Mapping[str, Any]]) -> str:
     """The line of a check or of a measurement, after its name; `before` are the answers that were shown already."""
     if "rows" in told:
-        return _speed(told)
+        return _speed_text(told)
     status = told["status"].upper() if told["status"] in LOUD else told["status"]
     places = [f"{label} {told[key]}" for key, label in PLACES if told.get(key)]
     first = [textwrap.shorten(line, LONG) for line in told["message"].strip().splitlines()[:1]]
@@ -53,50 +53,50 @@ def answer(told: Mapping[str, Any], before: Mapping[str, Mapping[str, Any]]) -> 
     if alike:
         return f"{status} as {alike[0]}"
     said = f"{status}: {first[0]}" if first else status
-    return "\n".join([_wrapped(said), *(f"{'':{NAME}}  {place}" for place in places)])
+    return "\n".join([_wrap(said), *(f"{'':{NAME}}  {place}" for place in places)])
 
 
 PLACES = (("operation", "operation:"), ("module", "module:   "), ("source", "line:     "))
 
 
-def ending(document: Document) -> Iterator[str]:
+def ending_lines(document: CheckReport) -> Iterator[str]:
     """What comes of it."""
     if document.slow:
         yield _line("slow fallback", f"member by member, one after the other: {', '.join(document.slow)}")
     for row in document.remedies:
-        yield _line("way out", f"({_listed(row['checks'])}) {row['advice']}")
+        yield _line("way out", f"({_join_names(row['checks'])}) {row['advice']}")
     yield f"VERDICT: {document.verdict[1]}"
 
 
-def _speed(told: Mapping[str, Any]) -> str:
+def _speed_text(told: Mapping[str, Any]) -> str:
     rows, asked, crossing = told["rows"], told["asked"], told["crossing"]
     ratio = asked["ratio"]
     how = f"{ratio:.2g} times as fast as" if ratio > 1 else f"{1 / ratio:.2g} times as slow as"
     turn = f"faster from {crossing} on" if crossing else "nowhere faster"
-    measured = f"measured with {_listed([str(row['members']) for row in rows], len(rows))}"
-    peak = {name: _size(size) for name, size in told["peak"].items()}
-    return _wrapped(
-        f"vmap is {how} the loop with {asked['members']} members ({_taken(asked['vmap'])} against "
-        f"{_taken(asked['loop'])}); {turn}, {measured}; peak memory {peak['vmap']} against {peak['loop']}"
+    measured = f"measured with {_join_names([str(row['members']) for row in rows], len(rows))}"
+    peak = {name: _format_bytes(size) for name, size in told["peak"].items()}
+    return _wrap(
+        f"vmap is {how} the loop with {asked['members']} members ({_format_timing(asked['vmap'])} against "
+        f"{_format_timing(asked['loop'])}); {turn}, {measured}; peak memory {peak['vmap']} against {peak['loop']}"
     )
 
 
-def _size(size: int) -> str:
+def _format_bytes(size: int) -> str:
     return f"{size / 1e6:.3g} MB" if size >= MEGA else f"{size / 1e3:.3g} kB"
 
 
-def _taken(timing: Mapping[str, float]) -> str:
+def _format_timing(timing: Mapping[str, float]) -> str:
     spread = (timing["high"] - timing["low"]) / timing["median"]
     return f"{timing['median'] * 1e3:.3g} ms, spread {spread:.0%}"
 
 
-def _listed(names: list[str], most: int = 4) -> str:
+def _join_names(names: list[str], most: int = 4) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _line(name: str, said: str) -> str:
-    return f"{name:{NAME}}{_wrapped(said)}"
+    return f"{name:{NAME}}{_wrap(said)}"
 
 
-def _wrapped(said: str) -> str:
+def _wrap(said: str) -> str:
     return textwrap.fill(said, WIDTH - NAME, subsequent_indent=" " * (NAME + 2), break_long_words=False)

@@ -21,34 +21,37 @@ from conformance.implementations.registry import load_implementation
 from conformance.model_check import cost
 from conformance.model_check.failure_location import locate_failure
 from conformance.model_check.input_spec import DTYPES
-from conformance.model_check.model_loader import Checked, load_model
+from conformance.model_check.model_loader import LoadedModel, load_model
 from conformance.model_check.options import Request, UsageError
 from conformance.utils.module_state import state_of
 
 Event = tuple[str, Any]
-COSTS: dict[str, Callable[[Subject], cost.Calls]] = {"speed_forward": cost.forward, "speed_backward": cost.backward}
+COSTS: dict[str, Callable[[Subject], cost.Calls]] = {
+    "speed_forward": cost.forward_calls,
+    "speed_backward": cost.backward_calls,
+}
 STEPS = (*CHECKS, *COSTS)
 # Bytes beyond which the C allocator gives memory back to the system at once, and takes it page by page again.
 LARGE = 2**25
 
 
-def events(request: Request, done: Collection[str]) -> Iterator[Event]:
+def run_steps(request: Request, done: Collection[str]) -> Iterator[Event]:
     """The events of a request. Raises MistakeError."""
-    device, implementation = _device(request), _implementation(request)
+    device, implementation = _resolve_device(request), _load_implementation(request)
     random.seed(request.seed)
     torch.manual_seed(request.seed)
     yield "environment", environment_facts(device)
     case = load_model(request)
-    yield "model", _facts(case)
+    yield "model", _model_facts(case)
     dtype = DTYPES[request.dtype] if request.dtype else None
-    questions = Questions(case, implementation, device, dtype, request.members)
+    questions = StepRunner(case, implementation, device, dtype, request.members)
     for step in STEPS:
         if step not in done:
             yield "begin", step
             yield "end", questions.checked(step) if step in CHECKS else questions.measured(step)
 
 
-def _device(request: Request) -> torch.device:
+def _resolve_device(request: Request) -> torch.device:
     try:
         if request.device_module:
             probe.load_module(request.device_module)
@@ -57,7 +60,7 @@ def _device(request: Request) -> torch.device:
         raise UsageError(f"--device {request.device}: {error}") from error
 
 
-def _implementation(request: Request) -> Implementation:
+def _load_implementation(request: Request) -> Implementation:
     if request.dtype and request.dtype not in DTYPES:
         raise UsageError(f"--dtype {request.dtype}: none of {', '.join(DTYPES)}")
     try:
@@ -70,12 +73,12 @@ def _implementation(request: Request) -> Implementation:
     return found
 
 
-def _facts(case: Checked) -> dict[str, Any]:
+def _model_facts(case: LoadedModel) -> dict[str, Any]:
     first = case.made[0]
     state = state_of(first)
     return {
         "class": type(first).__name__,
-        "holds": holds(first),
+        "holds": module_features(first),
         "parameters": sum(each.numel() for each in first.parameters()),
         "training": first.training,
         "tensors": len(state),
@@ -84,7 +87,7 @@ def _facts(case: Checked) -> dict[str, Any]:
     }
 
 
-def holds(model: torch.nn.Module) -> list[str]:
+def module_features(model: torch.nn.Module) -> list[str]:
     """The classes of a model's modules, and what else a remedy may be about."""
     modules = list(model.modules())
     hooked = any(module._backward_hooks for module in modules)  # noqa: SLF001 - torch tells it nowhere else
@@ -92,10 +95,10 @@ def holds(model: torch.nn.Module) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Questions:
+class StepRunner:
     """All that is asked of one model; without a `dtype`, in the device's finest, and timed in torch's default."""
 
-    case: Checked
+    case: LoadedModel
     implementation: Implementation
     device: torch.device
     dtype: torch.dtype | None
@@ -127,12 +130,12 @@ class Questions:
 
     def _timed(self, calls: Callable[[Subject], cost.Calls]) -> dict[str, Any]:
         dtype = self.dtype or torch.get_default_dtype()
-        rows = cost.sweep(calls, lambda n: self._subject(dtype, n), self.members)
-        peaks = cost.peaks(calls(self._subject(dtype)), self.device)
+        rows = cost.time_by_members(calls, lambda n: self._subject(dtype, n), self.members)
+        peaks = cost.peak_memory(calls(self._subject(dtype)), self.device)
         wanted = next(row for row in rows if row["members"] == self.members)
         large = self.device.type == "cpu" and peaks["vmap"] >= LARGE
         status = "faster" if wanted["ratio"] > 1 else "slower with large activations" if large else "slower"
-        crossing = cost.crossing(rows)
+        crossing = cost.break_even(rows)
         return {"status": status, "message": "", "asked": wanted, "rows": rows, "crossing": crossing, "peak": peaks}
 
     def _subject(self, dtype: torch.dtype | None, n: int | None = None) -> Subject:

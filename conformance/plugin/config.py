@@ -93,11 +93,11 @@ def _check_writable(option: Any) -> None:
 def _baseline(name: str) -> Result | None:
     """What to compare with: a result file, a recorded release, or the newest of these that is not newer."""
     if name != RECORDED:
-        (*others, path) = recorded_releases.find(name)
+        (*others, path) = recorded_releases.find_results(name)
         if others:
             raise ValueError(f"--compare: {name} is a folder, and it takes one result")
         return read_result(path)
-    newest = recorded_releases.newest_until(parse_release(importlib.import_module("torch").__version__))
+    newest = recorded_releases.newest_release_up_to(parse_release(importlib.import_module("torch").__version__))
     return read_result(newest) if newest else None
 
 

@@ -20,7 +20,7 @@ class Diagnosis:
 
         `asked`: the requirement and the implementation. `seed`: sets the random generators as at the start of a test.
         """
-        from conformance.diagnosis.diagnose import layer
+        from conformance.diagnosis.diagnose import find_broken_layer
 
         # A known failure has its reason, what runs in a child can't be recorded, and Hypothesis writes a script itself.
         told = any(item.get_closest_marker(name) for name in ("xfail", "child")) or is_hypothesis_test(item.obj)
@@ -35,6 +35,6 @@ class Diagnosis:
             item.runtest()
 
         try:
-            item.stash[LAYER] = layer(implementation, again)
+            item.stash[LAYER] = find_broken_layer(implementation, again)
         finally:
             item.funcargs["implementation"] = implementation

@@ -18,7 +18,7 @@ from conformance.plugin.outcomes import OutcomeRecorder
 from conformance.plugin.reporter import Reporter
 from conformance.plugin.selection import Narrower
 from conformance.plugin.session import RUN
-from conformance.report.terminal import cut
+from conformance.report.terminal import truncate
 from conformance.spec.expectations import DEFAULT
 
 RESULT = "conformance-result.json"
@@ -86,7 +86,7 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         run = config.stash[RUN] = prepare(config)
     except ValueError as mistake:
-        raise pytest.UsageError(cut(str(mistake), LONGEST)) from mistake
+        raise pytest.UsageError(truncate(str(mistake), LONGEST)) from mistake
     judging = ExitStack()
     judging.enter_context(device_profile.active(run.profile))
     config.add_cleanup(judging.close)

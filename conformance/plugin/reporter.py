@@ -11,7 +11,7 @@ from conformance.devices.probe import CANNOT_ANSWER, broken
 from conformance.plugin.session import CollectedTest, Run
 from conformance.report import diff, diff_text, reader, tables, terminal, writer
 from conformance.report.html import page as html_page
-from conformance.report.html.diff import step
+from conformance.report.html.diff import make_diff_step
 from conformance.report.journal import Journal
 from conformance.report.results import (
     CaseResult,
@@ -19,9 +19,9 @@ from conformance.report.results import (
     RequirementResult,
     Status,
     Verdict,
-    interrupted,
-    rows,
-    verdict,
+    decide_verdict,
+    interrupted_verdict,
+    requirement_results,
 )
 from conformance.spec.coverage import asking_tests
 
@@ -98,9 +98,9 @@ class Reporter:
         failed = self.run.environment_failed
         if not cases and not failed:
             return
-        table = rows(self.run.requirements, list(self.run.implementations), cases)
+        table = requirement_results(self.run.requirements, list(self.run.implementations), cases)
         certify = self.run.options["profile"] == "certify"
-        answer = interrupted(table, failed) if failed else verdict(table, certify=certify)
+        answer = interrupted_verdict(table, failed) if failed else decide_verdict(table, certify=certify)
         if failed:
             session.exitstatus = CANNOT_ANSWER
         elif not answer.conforms and session.exitstatus == pytest.ExitCode.OK:
@@ -112,18 +112,21 @@ class Reporter:
         duration = time.perf_counter() - self.started
         if self.run.profile:
             answer = Verdict(answer.conforms, f"{answer.sentence}; with the device profile {self.run.profile.name}")
-        found = tables.collect(table, self.cells)
-        document = writer.document(facts, self.run.options, table, found, answer, duration)
-        writer.write(self.run.result, document)
-        self.screen = [*terminal.lines(facts, self.run.options, table, found, answer), f"results: {self.run.result}"]
+        found = tables.collect_tables(table, self.cells)
+        document = writer.result_document(facts, self.run.options, table, found, answer, duration)
+        writer.write_result(self.run.result, document)
+        self.screen = [
+            *terminal.report_lines(facts, self.run.options, table, found, answer),
+            f"results: {self.run.result}",
+        ]
         result = reader.parse_result(self.run.result.name, document)
-        since = diff.as_far_as_asked(self.run.baseline, result) if self.run.baseline else None
+        since = diff.restrict_to_selection(self.run.baseline, result) if self.run.baseline else None
         if self.run.page:
-            text = html_page.page([result], [step(since, result)] if since else [])
-            writer.write_whole(self.run.page, text.encode())
+            text = html_page.render_page([result], [make_diff_step(since, result)] if since else [])
+            writer.write_atomically(self.run.page, text.encode())
             self.screen.append(f"page: {self.run.page}")
         if since:
-            self.screen += ["", *diff_text.lines(since, result, diff.compare(since, result))]
+            self.screen += ["", *diff_text.diff_lines(since, result, diff.compare(since, result))]
 
     def _cases(self) -> Iterator[CaseResult]:
         """Everything that was to run and everything that reported, also where only one of the two is known."""

@@ -23,7 +23,7 @@ class Change(StrEnum):
 
 
 # What ends a comparison with exit code 1, unless a known failure excuses it.
-GATING = (Change.REGRESSED, Change.NO_LONGER_RUNS)
+GATING_CHANGES = (Change.REGRESSED, Change.NO_LONGER_RUNS)
 # A case that was judged; the others gave no answer.
 JUDGED = (Status.CONFORMS, Status.KNOWN_FAILURE, Status.FAILS)
 # How pytest begins to tell of a known failure that passed: the expectation is stale, and torch is mended.
@@ -56,7 +56,7 @@ class Transition:
     @property
     def gating(self) -> bool:
         """Does it end the comparison with exit code 1?"""
-        return self.change in GATING and not self.known
+        return self.change in GATING_CHANGES and not self.known
 
 
 def compare(old: Result, new: Result) -> list[Transition]:
@@ -64,7 +64,7 @@ def compare(old: Result, new: Result) -> list[Transition]:
     return [
         transition
         for key in {**old.rows, **new.rows}
-        for transition in _grouped(key, old, new, list(_moves(key, old, new)))
+        for transition in _group_moves(key, old, new, list(_case_moves(key, old, new)))
     ]
 
 
@@ -79,12 +79,12 @@ class _Move:
     rerun: str
 
 
-def as_far_as_asked(old: Result, new: Result) -> Result:
+def restrict_to_selection(old: Result, new: Result) -> Result:
     """`old` without what `new` was not asked for: other implementations, the rest of a part, what was deselected."""
     core = new.content["options"]["profile"] == "core"
     rows: dict[Key, Mapping[str, Any]] = {}
     for key, row in old.rows.items():
-        found = _cases(new, key)
+        found = _cases_by_test(new, key)
         left = {test for test, case in found.items() if case["status"] == Status.NOT_RUN and not case["lost"]}
         # The core leaves out cases of original size.
         asked = {case["test"] for case in row["cases"] if found and (case["test"] in found or not core)} - left
@@ -92,54 +92,54 @@ def as_far_as_asked(old: Result, new: Result) -> Result:
     return Result(old.name, old.content, rows)
 
 
-def _grouped(key: Key, old: Result, new: Result, moves: Sequence[_Move]) -> Iterator[Transition]:
+def _group_moves(key: Key, old: Result, new: Result, moves: Sequence[_Move]) -> Iterator[Transition]:
     groups: dict[tuple[Any, ...], list[_Move]] = {}
     for move in moves:
         groups.setdefault((move.change, move.known, move.old, move.new), []).append(move)
-    size = max(len(_cases(result, key)) for result in (old, new))
+    size = max(len(_cases_by_test(result, key)) for result in (old, new))
     for (change, known, before, after), alike in groups.items():
         tests = tuple(move.test for move in alike if move.test)
         first = alike[0]
         yield Transition(change, known, *key, before, after, tests, size, first.message, first.rerun)
 
 
-def _moves(key: Key, old: Result, new: Result) -> Iterator[_Move]:
-    before, after = _cases(old, key), _cases(new, key)
-    whole = _as_a_whole(key, old, new)
+def _case_moves(key: Key, old: Result, new: Result) -> Iterator[_Move]:
+    before, after = _cases_by_test(old, key), _cases_by_test(new, key)
+    whole = _requirement_change(key, old, new)
     if whole is not None:
         judged = [case for case in (after or before).values() if case["status"] in JUDGED]
         # What was judged on neither side has not moved.
         if judged or whole in (Change.NEW, Change.GONE):
             # The worst is what has to be told.
             worst = min(judged, key=lambda case: -JUDGED.index(case["status"]), default=None)
-            yield _move(whole, "", None if after else worst, worst if after else None)
+            yield _make_move(whole, "", None if after else worst, worst if after else None)
         return
     for test in {**before, **after}:
-        change = _change(before.get(test), after.get(test))
+        change = _case_change(before.get(test), after.get(test))
         if change is not None:
-            yield _move(change, test, before.get(test), after.get(test))
+            yield _make_move(change, test, before.get(test), after.get(test))
 
 
-def _as_a_whole(key: Key, old: Result, new: Result) -> Change | None:
+def _requirement_change(key: Key, old: Result, new: Result) -> Change | None:
     """How a requirement moved of which one side has nothing to compare; None if both have."""
     requirement, _ = key
     if requirement not in old.requirements:
         return Change.NEW
     if requirement not in new.requirements:
         return Change.GONE
-    if not _cases(old, key):
+    if not _cases_by_test(old, key):
         return Change.NEWLY_RUNS
-    if not _cases(new, key):
+    if not _cases_by_test(new, key):
         return Change.NO_LONGER_RUNS
     return None
 
 
-def _change(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> Change | None:  # noqa: PLR0911 - a table
+def _case_change(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> Change | None:  # noqa: PLR0911 - a table
     if old is None or new is None:
         only = old or new or {}
         change = Change.NEW if old is None else Change.GONE
         return change if only["status"] in JUDGED else None
-    was, now = _status(old), _status(new)
+    was, now = _effective_status(old), _effective_status(new)
     if was not in JUDGED or now not in JUDGED:
         if was in JUDGED:
             return Change.NO_LONGER_RUNS
@@ -150,11 +150,11 @@ def _change(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> Cha
         return Change.REGRESSED if was == Status.CONFORMS else Change.FIXED
     if was == Status.KNOWN_FAILURE and now == Status.FAILS:
         return Change.REGRESSED  # what was excused is excused no longer
-    return Change.FAILS_DIFFERENTLY if _said(old) != _said(new) else None
+    return Change.FAILS_DIFFERENTLY if _failure_key(old) != _failure_key(new) else None
 
 
-def _move(change: Change, test: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> _Move:
-    was, now = (_status(case) if case else "" for case in (old, new))
+def _make_move(change: Change, test: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> _Move:
+    was, now = (_effective_status(case) if case else "" for case in (old, new))
     told: Mapping[str, Any] = next(each for each in (new, old, {}) if each is not None)
     message = told.get("message", "")
     if change is Change.FIXED and old and not message:
@@ -163,15 +163,15 @@ def _move(change: Change, test: str, old: Mapping[str, Any] | None, new: Mapping
     return _Move(change, known, was, now, test, message, told.get("rerun", ""))
 
 
-def _status(case: Mapping[str, Any]) -> Any:
+def _effective_status(case: Mapping[str, Any]) -> Any:
     """A known failure that passes fails its run, but torch does there what it should."""
     return Status.CONFORMS if case["message"].startswith(UNEXPECTED_PASS) else case["status"]
 
 
-def _said(case: Mapping[str, Any]) -> tuple[str, str]:
+def _failure_key(case: Mapping[str, Any]) -> tuple[str, str]:
     """What a failure says, without a link and without its numbers, which differ from machine to machine."""
     return case["status"], NUMBERS.sub("#", LINK.sub("", case["message"]))
 
 
-def _cases(result: Result, key: Key) -> dict[str, Mapping[str, Any]]:
+def _cases_by_test(result: Result, key: Key) -> dict[str, Mapping[str, Any]]:
     return {case["test"]: case for case in result.rows.get(key, {"cases": ()})["cases"]}

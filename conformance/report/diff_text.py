@@ -4,13 +4,13 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from conformance.report.diff import GATING, Change, Transition
+from conformance.report.diff import GATING_CHANGES, Change, Transition
 from conformance.report.reader import Result
-from conformance.report.releases import labels
-from conformance.report.terminal import WIDTH, cut, printable
+from conformance.report.releases import release_labels
+from conformance.report.terminal import WIDTH, escape_unprintable, truncate
 
 # More than that of these kinds are named by chapter, without what each of them says.
-NAMED = 10
+MAX_NAMED = 10
 TERSE = (Change.NO_LONGER_RUNS, Change.NEWLY_RUNS, Change.NEW, Change.GONE)
 
 
@@ -22,19 +22,19 @@ class Section(NamedTuple):
     gating: bool
 
 
-def lines(old: Result, new: Result, transitions: Sequence[Transition]) -> Iterator[str]:
+def diff_lines(old: Result, new: Result, transitions: Sequence[Transition]) -> Iterator[str]:
     """The two results, what sets their runs apart, what changed, and in one line how much."""
-    before, after = labels([old, new])
-    yield cut(f"what changed from torch {before} ({old.name}) to {after} ({new.name})")
-    yield from map(cut, conditions(old, new))
-    for title, found, _ in sections(transitions):
+    before, after = release_labels([old, new])
+    yield truncate(f"what changed from torch {before} ({old.name}) to {after} ({new.name})")
+    yield from map(truncate, changed_conditions(old, new))
+    for title, found, _ in diff_sections(transitions):
         yield f"{title}:"
         for line in found:
-            yield from _indented(line)
-    yield summary(transitions)
+            yield from _indent(line)
+    yield diff_summary(transitions)
 
 
-def sections(transitions: Sequence[Transition]) -> list[Section]:
+def diff_sections(transitions: Sequence[Transition]) -> list[Section]:
     """By the way it changed; known failures come last."""
     found: list[Section] = []
     for known in (False, True):
@@ -42,11 +42,11 @@ def sections(transitions: Sequence[Transition]) -> list[Section]:
             alike = [each for each in transitions if (each.change, each.known) == (change, known)]
             if alike:
                 title = f"known failures, {change}" if known else str(change)
-                found.append(Section(title, list(_told(alike)), change in GATING and not known))
+                found.append(Section(title, list(_section_lines(alike)), change in GATING_CHANGES and not known))
     return found
 
 
-def summary(transitions: Sequence[Transition]) -> str:
+def diff_summary(transitions: Sequence[Transition]) -> str:
     """How many requirements moved, each way."""
     moved: dict[tuple[bool, Change], set[str]] = {}
     for each in transitions:
@@ -63,8 +63,8 @@ def summary(transitions: Sequence[Transition]) -> str:
     )
 
 
-def _told(transitions: Sequence[Transition]) -> Iterator[str]:
-    if transitions[0].change in TERSE and len({each.requirement for each in transitions}) > NAMED:
+def _section_lines(transitions: Sequence[Transition]) -> Iterator[str]:
+    if transitions[0].change in TERSE and len({each.requirement for each in transitions}) > MAX_NAMED:
         chapters: dict[str, dict[str, None]] = {}
         for each in transitions:
             chapter, _, name = each.requirement.partition(".")
@@ -75,10 +75,10 @@ def _told(transitions: Sequence[Transition]) -> Iterator[str]:
     for each in transitions:
         alike.setdefault((each.requirement, each.old, each.new, len(each.tests), each.message), []).append(each)
     for group in alike.values():
-        yield from _one([each.implementation for each in group], group[0])
+        yield from _transition_lines([each.implementation for each in group], group[0])
 
 
-def _one(implementations: Sequence[str], moved: Transition) -> Iterator[str]:
+def _transition_lines(implementations: Sequence[str], moved: Transition) -> Iterator[str]:
     cases = f", {len(moved.tests)} of {moved.of} cases" if moved.tests else ""
     way = f": {moved.old or 'nothing'} -> {moved.new or 'nothing'}" if moved.old != moved.new else ""
     said = f": {moved.message}" if moved.message else ""
@@ -99,7 +99,7 @@ CONDITIONS: dict[str, Callable[[Result], object]] = {
 }
 
 
-def conditions(old: Result, new: Result) -> Iterator[str]:
+def changed_conditions(old: Result, new: Result) -> Iterator[str]:
     """What differs beside torch, and may be why."""
     for name, ask in CONDITIONS.items():
         was, now = ask(old), ask(new)
@@ -107,8 +107,8 @@ def conditions(old: Result, new: Result) -> Iterator[str]:
             yield f"also differs: {name} {was} -> {now}"
 
 
-def _indented(line: str) -> list[str]:
-    text = printable(line.rstrip())
+def _indent(line: str) -> list[str]:
+    text = escape_unprintable(line.rstrip())
     if text.startswith(" "):
         return [f"  {text}"]  # a command, to be copied as it is
     return textwrap.wrap(

@@ -45,7 +45,7 @@ class Journal:
             self.path.unlink()
 
 
-def lines(text: str) -> list[str]:
+def journal_lines(text: str) -> list[str]:
     """What a journal says, for people: which tests were running at the end, and what the others had come to."""
     # A process that dies while it writes leaves half a line.
     events = [json.loads(line) for line in text.splitlines() if line.endswith("}")]
@@ -60,7 +60,7 @@ def lines(text: str) -> list[str]:
 
 
 def main(path: str) -> None:
-    sys.stdout.write("\n".join([*lines(Path(path).read_text(encoding="utf-8")), ""]))
+    sys.stdout.write("\n".join([*journal_lines(Path(path).read_text(encoding="utf-8")), ""]))
 
 
 if __name__ == "__main__":

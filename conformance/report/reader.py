@@ -12,13 +12,13 @@ from typing import IO, Any
 
 from packaging.version import Version
 
-from conformance.report.terminal import cut
+from conformance.report.terminal import truncate
 from conformance.report.writer import COMPRESSED, SCHEMA_VERSION
 from conformance.spec.expectations import parse_release
 
 SCHEMA = Path(__file__).with_name("schema.json")
 # Ten times what the whole suite writes.
-MOST_BYTES = 200_000_000
+MAX_BYTES = 200_000_000
 Key = tuple[str, str]
 
 
@@ -48,50 +48,50 @@ class Result:
 def read_result(path: Path) -> Result:
     """The result file at `path`. Raises ValueError with one line that names the file and says what is wrong."""
     try:
-        content = _parsed(path)
-        _check(content)
+        content = _parse_file(path)
+        _check_schema(content)
         return parse_result(path.name, content)
     except (OSError, EOFError, zlib.error, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         if isinstance(error, RecursionError):
             reason = "is nested too deeply"
-        raise ValueError(cut(f"{path}: {reason}")) from error
+        raise ValueError(truncate(f"{path}: {reason}")) from error
 
 
 def parse_result(name: str, content: Mapping[str, Any]) -> Result:
     """What a document of `files` says; ValueError if it says a thing twice."""
-    return Result(name, content, _rows(content))
+    return Result(name, content, _rows_by_key(content))
 
 
-def _parsed(path: Path) -> Any:
+def _parse_file(path: Path) -> Any:
     opening: Any = gzip.open if path.suffix == COMPRESSED else open
     with opening(path, "rb") as file:
-        text = _text(file)
-    content = json.loads(text, parse_constant=_no_number, parse_float=_finite)
+        text = _read_text(file)
+    content = json.loads(text, parse_constant=_reject_constant, parse_float=_parse_finite_float)
     if r"\ud" in text.lower():
         json.dumps(content, ensure_ascii=False).encode()  # half a character could be shown and written nowhere
     return content
 
 
-def _text(file: IO[bytes]) -> str:
-    data = file.read(MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        raise ValueError(f"is larger than {MOST_BYTES} bytes, and no result file is")
+def _read_text(file: IO[bytes]) -> str:
+    data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise ValueError(f"is larger than {MAX_BYTES} bytes, and no result file is")
     return data.decode("utf-8")
 
 
-def _no_number(constant: str) -> None:
+def _reject_constant(constant: str) -> None:
     raise ValueError(f"holds {constant}, which is no JSON")
 
 
-def _finite(digits: str) -> float:
+def _parse_finite_float(digits: str) -> float:
     number = float(digits)
     if number in (float("inf"), float("-inf")):
         raise ValueError(f"holds {digits[:20]}, which is no finite number")
     return number
 
 
-def _check(content: Any) -> None:
+def _check_schema(content: Any) -> None:
     """What is of another version says so first: everything else in it may differ."""
     import fastjsonschema
 
@@ -101,19 +101,19 @@ def _check(content: Any) -> None:
     if version != SCHEMA_VERSION:
         raise ValueError(f"has schema_version {version!r}, and this suite reads {SCHEMA_VERSION}")
     try:
-        _validate()(content)
+        _schema_validator()(content)
     except fastjsonschema.JsonSchemaException as error:
         raise ValueError(re.sub(r"^data\.?", "", str(error))) from error
 
 
 @cache
-def _validate() -> Any:
+def _schema_validator() -> Any:
     import fastjsonschema
 
     return fastjsonschema.compile(json.loads(SCHEMA.read_text(encoding="utf-8")))
 
 
-def _rows(content: Mapping[str, Any]) -> dict[Key, Mapping[str, Any]]:
+def _rows_by_key(content: Mapping[str, Any]) -> dict[Key, Mapping[str, Any]]:
     rows: dict[Key, Mapping[str, Any]] = {}
     for row in content["requirements"]:
         key = (row["id"], row["implementation"])

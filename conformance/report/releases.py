@@ -15,7 +15,7 @@ SUFFIXES = (".json", ".json.gz")
 # What a table says of a requirement, with the number of cases that it is about.
 ABSENT = ""
 NOT_APPLICABLE = "n/a"
-SAYS = {
+STATUS_TEXTS = {
     Status.CONFORMS: "ok",
     Status.KNOWN_FAILURE: "known {}",
     Status.FAILS: "FAILS {}",
@@ -25,18 +25,18 @@ SAYS = {
 LEGEND = "ok: conforms; known 3: known failure, in 3 cases; n/a: not applicable; empty: there was no such requirement"
 
 
-def recorded() -> dict[Version, Path]:
+def recorded_release_paths() -> dict[Version, Path]:
     """The recorded releases, oldest first."""
     found = {Version(path.name.removesuffix(".json.gz")): path for path in RELEASES.glob("*.json.gz")}
     return dict(sorted(found.items()))
 
 
-def newest_until(release: Version) -> Path | None:
+def newest_release_up_to(release: Version) -> Path | None:
     """The newest recorded release that is not newer than `release`."""
-    return next((path for version, path in reversed(recorded().items()) if version <= release), None)
+    return next((path for version, path in reversed(recorded_release_paths().items()) if version <= release), None)
 
 
-def find(name: str) -> list[Path]:
+def find_results(name: str) -> list[Path]:
     """The result files that an argument names: a file, all of a folder, or a recorded release (2.8, 2.8.0).
 
     Raises ValueError with one line if there is none.
@@ -53,23 +53,23 @@ def find(name: str) -> list[Path]:
         digits = Version(name).release
     except InvalidVersion:
         raise ValueError(f"{name}: there is no such file") from None
-    releases = [each for version, each in recorded().items() if version.release[: len(digits)] == digits]
+    releases = [each for version, each in recorded_release_paths().items() if version.release[: len(digits)] == digits]
     if not releases:
-        known = ", ".join(map(str, recorded()))
+        known = ", ".join(map(str, recorded_release_paths()))
         raise ValueError(f"{name}: there is no such file, and of torch's releases {known} are recorded")
     return releases[-1:]
 
 
-def read_all(names: Sequence[str]) -> list[Result]:
+def read_results(names: Sequence[str]) -> list[Result]:
     """The results that the arguments name; those of a folder by release."""
     return [
         result
         for name in names
-        for result in sorted(map(read_result, find(name)), key=lambda each: (each.release, each.name))
+        for result in sorted(map(read_result, find_results(name)), key=lambda each: (each.release, each.name))
     ]
 
 
-def labels(results: Sequence[Result]) -> list[str]:
+def release_labels(results: Sequence[Result]) -> list[str]:
     """A short name for each: the release, and what else it takes to tell them apart."""
     names = [str(result.release) for result in results]
     devices = [result.content["environment"]["device"] for result in results]
@@ -80,22 +80,22 @@ def labels(results: Sequence[Result]) -> list[str]:
     return names
 
 
-def says(result: Result, key: Key) -> str:
+def status_text(result: Result, key: Key) -> str:
     """What a result says of a requirement under an implementation, in a word and a number."""
     row = result.rows.get(key)
     if row is None:
         return ABSENT
-    return SAYS[row["status"]].format(sum(case["status"] == row["status"] for case in row["cases"]))
+    return STATUS_TEXTS[row["status"]].format(sum(case["status"] == row["status"] for case in row["cases"]))
 
 
-def table(results: Sequence[Result]) -> dict[str, list[str]]:
+def changed_requirements(results: Sequence[Result]) -> dict[str, list[str]]:
     """Requirement to what each result says of it, where that changed once it was asked; implementations apart.
 
     Those that an older release was not asked for, and that gave one answer ever since, are in `since`.
     """
     keys = {key: None for result in results for key in result.rows}
-    rows = {key: [says(result, key) for result in results] for key in keys}
-    changed = {key: row for key, row in rows.items() if len(set(_once_asked(row))) > 1}
+    rows = {key: [status_text(result, key) for result in results] for key in keys}
+    changed = {key: row for key, row in rows.items() if len(set(_skip_unasked(row))) > 1}
     implementations: dict[str, set[str]] = {}
     for requirement, name in keys:
         implementations.setdefault(requirement, set()).add(name)
@@ -106,31 +106,31 @@ def table(results: Sequence[Result]) -> dict[str, list[str]]:
     return merged
 
 
-def since(results: Sequence[Result]) -> Iterator[str]:
+def added_requirements(results: Sequence[Result]) -> Iterator[str]:
     """By chapter, how many requirements are asked since which result."""
-    names = labels(results)
+    names = release_labels(results)
     count: dict[tuple[str, str], set[str]] = {}
     for key in {key: None for result in results for key in result.rows}:
-        row = [says(result, key) for result in results]
-        first = len(row) - len(_once_asked(row))
+        row = [status_text(result, key) for result in results]
+        first = len(row) - len(_skip_unasked(row))
         if 0 < first < len(row):
             count.setdefault((key[0].partition(".")[0], names[first]), set()).add(key[0])
     for (chapter, name), requirements in count.items():
         yield f"{chapter}: {len(requirements)} asked since {name}"
 
 
-def _once_asked(row: Sequence[str]) -> list[str]:
+def _skip_unasked(row: Sequence[str]) -> list[str]:
     """Without the results in front that it did not apply to."""
     unasked = next((i for i, each in enumerate(row) if each not in (ABSENT, NOT_APPLICABLE)), len(row))
     return list(row[unasked:])
 
 
-def steps(results: Sequence[Result]) -> list[tuple[Result, Result]]:
+def consecutive_pairs(results: Sequence[Result]) -> list[tuple[Result, Result]]:
     """Each result with the next one."""
     return list(pairwise(results))
 
 
-def markdown(names: Sequence[str], rows: Mapping[str, Sequence[str]]) -> Iterator[str]:
+def changes_as_markdown(names: Sequence[str], rows: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """The table for a README."""
     yield f"| requirement | {' | '.join(names)} |"
     yield "| --- " * (1 + len(names)) + "|"
@@ -138,7 +138,7 @@ def markdown(names: Sequence[str], rows: Mapping[str, Sequence[str]]) -> Iterato
         yield f"| `{requirement}` | {' | '.join(each or ' ' for each in row)} |"
 
 
-def plain(names: Sequence[str], rows: Mapping[str, Sequence[str]]) -> Iterator[str]:
+def changes_as_text(names: Sequence[str], rows: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """The table for a screen."""
     columns = list(zip(names, *rows.values(), strict=True))
     widths = [max(map(len, column)) for column in columns]

@@ -67,7 +67,7 @@ class RequirementResult:
     cases: Sequence[CaseResult]
 
 
-def fold(cases: Sequence[CaseResult]) -> Status:
+def combine_statuses(cases: Sequence[CaseResult]) -> Status:
     """The status of a requirement: the worst that any case knows, and "not run" as long as a case is missing."""
     found = {case.status for case in cases}
     if any(case.lost for case in cases) and Status.FAILS not in found:
@@ -78,7 +78,7 @@ def fold(cases: Sequence[CaseResult]) -> Status:
     return Status.NOT_RUN
 
 
-def rows(
+def requirement_results(
     requirements: Mapping[str, Requirement], implementations: Sequence[str], cases: Iterable[CaseResult]
 ) -> list[RequirementResult]:
     """A row for every requirement and implementation, run or not: the denominator."""
@@ -86,7 +86,7 @@ def rows(
     for case in sorted(cases, key=lambda case: case.test):
         by_key.setdefault((case.requirement, case.implementation), []).append(case)
     return [
-        RequirementResult(requirement, name, fold(found := by_key.get((requirement.id, name), [])), found)
+        RequirementResult(requirement, name, combine_statuses(found := by_key.get((requirement.id, name), [])), found)
         for name in implementations
         for requirement in requirements.values()
     ]
@@ -100,7 +100,7 @@ class Verdict:
     sentence: str
 
 
-def verdict(table: Sequence[RequirementResult], *, certify: bool) -> Verdict:
+def decide_verdict(table: Sequence[RequirementResult], *, certify: bool) -> Verdict:
     """Fails on any failure, on a case that got lost, and to certify also on a "must" that was not run."""
     count = Counter(row.status for row in table)
     total = len(table)
@@ -121,7 +121,7 @@ def verdict(table: Sequence[RequirementResult], *, certify: bool) -> Verdict:
     return Verdict(True, f"CONFORMS: {total} requirements; {known}; {run}")
 
 
-def interrupted(table: Sequence[RequirementResult], reason: str) -> Verdict:
+def interrupted_verdict(table: Sequence[RequirementResult], reason: str) -> Verdict:
     """What can be said when the environment failed on the way: how far the run came."""
     count = Counter(row.status for row in table)
     judged = f"{len(table) - count[Status.NOT_RUN]} of {len(table)} requirements were judged until then"

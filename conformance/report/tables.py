@@ -18,10 +18,10 @@ Tables = Mapping[str, Sequence[Cell]]
 REFUSED = "refused"
 WRONG = "wrong"
 EMPTY = "-"
-SCREENFUL = 20  # rows whose names fit on a screen that says other things too
+MAX_LISTED = 20  # rows whose names fit on a screen that says other things too
 
 
-def collect(table: Sequence[RequirementResult], recorded: Mapping[str, Sequence[Cell]]) -> dict[str, list[Cell]]:
+def collect_tables(table: Sequence[RequirementResult], recorded: Mapping[str, Sequence[Cell]]) -> dict[str, list[Cell]]:
     """By title, what each implementation has in each row and column; `recorded` holds the cells of each test."""
     found: dict[str, list[Cell]] = {}
     for row in table:
@@ -33,10 +33,10 @@ def collect(table: Sequence[RequirementResult], recorded: Mapping[str, Sequence[
     return found
 
 
-def in_short(cells: Sequence[Cell]) -> str:
+def summarize_cells(cells: Sequence[Cell]) -> str:
     """What the cells say, and of whom: by name where the rows are few, else how many, and which are wrong."""
     rows = sorted({cell["row"] for cell in cells})
-    if len(rows) > SCREENFUL:
+    if len(rows) > MAX_LISTED:
         count = Counter(cell["says"] for cell in cells)
         wrong = sorted({cell["row"] for cell in cells if cell["says"] == WRONG})
         of_whom = f" ({', '.join(wrong)})" if wrong else ""
@@ -48,7 +48,7 @@ def in_short(cells: Sequence[Cell]) -> str:
     return "; ".join(f"{says}: {', '.join(names)}" for says, names in short.items())
 
 
-def markdown(cells: Sequence[Cell], title: str) -> Iterator[str]:
+def cells_as_markdown(cells: Sequence[Cell], title: str) -> Iterator[str]:
     """A row a line; where implementations differ, what each of them has."""
     columns = sorted({cell["column"] for cell in cells})
     yield f"| {title} | {' | '.join(columns)} |"
@@ -60,7 +60,7 @@ def markdown(cells: Sequence[Cell], title: str) -> Iterator[str]:
 
 def main(path: str) -> None:
     for title, cells in json.loads(Path(path).read_text(encoding="utf-8"))["tables"].items():
-        sys.stdout.write("\n".join([*markdown(cells, title), "", ""]))
+        sys.stdout.write("\n".join([*cells_as_markdown(cells, title), "", ""]))
 
 
 if __name__ == "__main__":

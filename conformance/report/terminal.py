@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from conformance.report.results import CaseResult, RequirementResult, Status, Verdict
-from conformance.report.tables import SCREENFUL, Tables, in_short
+from conformance.report.tables import MAX_LISTED, Tables, summarize_cells
 from conformance.spec.requirements import CHAPTERS, Requirement
 
 COLUMNS = tuple(Status)
 WIDTH = 120
 
 
-def lines(
+def report_lines(
     facts: Mapping[str, Any],
     options: Mapping[str, Any],
     table: Sequence[RequirementResult],
@@ -28,42 +28,42 @@ def lines(
         + (f"   fault {options['fault']}" * bool(options["fault"]))
     )
     if options["device_profile"]:
-        yield from _profile(options["device_profile"])
+        yield from _profile_lines(options["device_profile"])
     for name in dict.fromkeys(row.implementation for row in table):
-        yield from _counts(name, [row for row in table if row.implementation == name])
-    yield from _known_failures(table)
+        yield from _count_lines(name, [row for row in table if row.implementation == name])
+    yield from _known_failure_lines(table)
     for title, cells in tables.items():
-        yield from _wrapped(f"{title}: ", in_short(cells))
+        yield from _wrap(f"{title}: ", summarize_cells(cells))
     for row in table:
         if row.status is Status.FAILS:
-            yield from _failure(row, options)
+            yield from _failure_lines(row, options)
     lost = [case for row in table for case in row.cases if case.lost]
-    yield from (f"NO ANSWER {case.test}: {case.message}" for case in lost[:SCREENFUL])
-    if len(lost) > SCREENFUL:
-        yield f"NO ANSWER from {len(lost) - SCREENFUL} more; the result file names them"
+    yield from (f"NO ANSWER {case.test}: {case.message}" for case in lost[:MAX_LISTED])
+    if len(lost) > MAX_LISTED:
+        yield f"NO ANSWER from {len(lost) - MAX_LISTED} more; the result file names them"
     yield f"VERDICT: {answer.sentence}"
 
 
-def _profile(profile: Mapping[str, Any]) -> list[str]:
+def _profile_lines(profile: Mapping[str, Any]) -> list[str]:
     """What the device's vendor has excused it from."""
     said = [f"no {', '.join(profile['lacking'])}"] * bool(profile["lacking"])
     said += [f"budget of {dtype} times {entry['factor']:g}" for dtype, entry in profile["budget"].items()]
     said += [f"{profile['expectations']} known failures of its own"] * bool(profile["expectations"])
-    return _wrapped(f"device profile {profile['name']}: ", "; ".join(said) or "excuses nothing")
+    return _wrap(f"device profile {profile['name']}: ", "; ".join(said) or "excuses nothing")
 
 
-def _counts(name: str, table: Sequence[RequirementResult]) -> Iterator[str]:
-    yield f"{name:14}" + "".join(f"{_heading(status):>16}" for status in COLUMNS)
+def _count_lines(name: str, table: Sequence[RequirementResult]) -> Iterator[str]:
+    yield f"{name:14}" + "".join(f"{_status_heading(status):>16}" for status in COLUMNS)
     for chapter in CHAPTERS:
         count = Counter(row.status for row in table if row.requirement.chapter == chapter)
         yield f"  {chapter:12}" + "".join(f"{count[status]:16}" for status in COLUMNS)
 
 
-def _heading(status: Status) -> str:
+def _status_heading(status: Status) -> str:
     return "FAILS" if status is Status.FAILS else str(status)
 
 
-def _known_failures(table: Sequence[RequirementResult]) -> Iterator[str]:
+def _known_failure_lines(table: Sequence[RequirementResult]) -> Iterator[str]:
     """By chapter, with the implementation where not all have it. Their reasons are in the result file."""
     implementations = {row.implementation for row in table}
     found: dict[Requirement, list[str]] = {}
@@ -77,23 +77,23 @@ def _known_failures(table: Sequence[RequirementResult]) -> Iterator[str]:
             if requirement.chapter == chapter
         ]
         if names:
-            yield from _wrapped(f"known failures in {chapter}: ", ", ".join(names))
+            yield from _wrap(f"known failures in {chapter}: ", ", ".join(names))
 
 
-def _wrapped(head: str, text: str) -> list[str]:
+def _wrap(head: str, text: str) -> list[str]:
     return textwrap.wrap(head + text, WIDTH, subsequent_indent=" " * len(head))
 
 
-def _failure(row: RequirementResult, options: Mapping[str, Any]) -> Iterator[str]:
+def _failure_lines(row: RequirementResult, options: Mapping[str, Any]) -> Iterator[str]:
     failed = [case for case in row.cases if case.status is Status.FAILS]
     more = f" (and {len(failed) - 1} more cases)" if len(failed) > 1 else ""
-    yield cut(f"FAILS {row.requirement.id} ({row.implementation}): {failed[0].message}{more}")
+    yield truncate(f"FAILS {row.requirement.id} ({row.implementation}): {failed[0].message}{more}")
     if failed[0].layer:
-        yield f"       {cut(f'first layer that differs: {failed[0].layer}', WIDTH - 7)}"
-    yield f"       rerun: {rerun(failed[0], options)}"
+        yield f"       {truncate(f'first layer that differs: {failed[0].layer}', WIDTH - 7)}"
+    yield f"       rerun: {rerun_command(failed[0], options)}"
 
 
-def rerun(case: CaseResult, options: Mapping[str, Any]) -> str:
+def rerun_command(case: CaseResult, options: Mapping[str, Any]) -> str:
     """The command that runs this one case again."""
     parts = [f'python -m conformance run "{case.test}" --implementation {case.implementation} --seed {options["seed"]}']
     parts += [f"--device {options['device']}"] * (options["device"] != "cpu")
@@ -102,12 +102,12 @@ def rerun(case: CaseResult, options: Mapping[str, Any]) -> str:
     return " ".join(parts)
 
 
-def cut(line: str, width: int = WIDTH) -> str:
+def truncate(line: str, width: int = WIDTH) -> str:
     """At most `width` characters, on one line, none of which tells a terminal what to do."""
-    flat = printable(" ".join(line.split()))
+    flat = escape_unprintable(" ".join(line.split()))
     return flat if len(flat) <= width else flat[: width - 3] + "..."
 
 
-def printable(text: str) -> str:
+def escape_unprintable(text: str) -> str:
     """With an escape for each character that is none to print: it may come from anybody's file."""
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)

@@ -11,13 +11,13 @@ from typing import Any
 
 from conformance.report.results import CaseResult, RequirementResult, Verdict
 from conformance.report.tables import Tables
-from conformance.report.terminal import rerun
+from conformance.report.terminal import rerun_command
 
 SCHEMA_VERSION = 3
 COMPRESSED = ".gz"
 
 
-def document(
+def result_document(
     facts: Mapping[str, Any],
     options: Mapping[str, Any],
     table: Sequence[RequirementResult],
@@ -41,7 +41,7 @@ def document(
                 "source": row.requirement.source,
                 "implementation": row.implementation,
                 "status": row.status,
-                "cases": [_case(case, options) for case in row.cases],
+                "cases": [_case_document(case, options) for case in row.cases],
             }
             for row in table
         ],
@@ -49,25 +49,25 @@ def document(
     }
 
 
-def _case(case: CaseResult, options: Mapping[str, Any]) -> dict[str, Any]:
+def _case_document(case: CaseResult, options: Mapping[str, Any]) -> dict[str, Any]:
     facts = asdict(case)
     for key in ("requirement", "implementation"):
         del facts[key]
     for key in ("dtype", "layer", "script"):
         if not facts[key]:
             del facts[key]
-    return facts | {"rerun": rerun(case, options)}
+    return facts | {"rerun": rerun_command(case, options)}
 
 
-def write(path: Path, content: Mapping[str, Any]) -> None:
+def write_result(path: Path, content: Mapping[str, Any]) -> None:
     """Write `content` to `path`, whole or not at all; compressed if the name ends so."""
     text = json.dumps(content, indent=1, allow_nan=False) + "\n"
     # Without a time in it, so that the same content is the same file.
     data = text.encode()
-    write_whole(path, gzip.compress(data, mtime=0) if path.suffix == COMPRESSED else data)
+    write_atomically(path, gzip.compress(data, mtime=0) if path.suffix == COMPRESSED else data)
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes) -> None:
     """Nobody who reads `path` sees half of it, whenever this process dies."""
     handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

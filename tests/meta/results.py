@@ -1,7 +1,7 @@
 """Results for the tests of the report: a few requirements, and cases by name."""
 
 from conformance.report import reader, writer
-from conformance.report.results import CaseResult, Status, rows, verdict
+from conformance.report.results import CaseResult, Status, decide_verdict, requirement_results
 from conformance.spec.requirements import Requirement
 
 MUST = Requirement("forward.a", "must", "It works.", "docs")
@@ -35,10 +35,12 @@ def case(status, test="test_a[x]", requirement=MUST, implementation="torch.func"
 
 def document(*cases, torch="2.13.0+cpu", device="cpu", spec=SPEC, implementations=("torch.func",), **options):
     """A result file's content."""
-    table = rows(spec, implementations, cases)
+    table = requirement_results(spec, implementations, cases)
     facts = FACTS | {"torch": torch, "device": device}
     asked = OPTIONS | {"implementations": list(implementations)} | options
-    return writer.document(facts, asked, table, {"optimizers": [CELL]}, verdict(table, certify=False), 1.5)
+    return writer.result_document(
+        facts, asked, table, {"optimizers": [CELL]}, decide_verdict(table, certify=False), 1.5
+    )
 
 
 def result(*cases, name="result.json", **facts):

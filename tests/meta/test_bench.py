@@ -24,12 +24,12 @@ def small(monkeypatch):
     """Chunks of two members, few rounds, and nothing is compiled, which takes seconds."""
     monkeypatch.setattr(variants, "CHUNK", 2)
     monkeypatch.setattr(variants, "BACKEND", Backend("no_such_backend"))
-    monkeypatch.setattr(measure, "MOST", 3)
+    monkeypatch.setattr(measure, "MAX_ROUNDS", 3)
 
 
 def rows(network, *, machine=QUICK, limit=60.0, members=3, says=None):
     size = Size(network, members, 5)
-    return list(measure.rows([size], CPU, machine, limit, (says if says is not None else []).append))
+    return list(measure.measure_rows([size], CPU, machine, limit, (says if says is not None else []).append))
 
 
 def test_every_network_is_measured_at_every_size():
@@ -46,7 +46,7 @@ def test_each_form_is_right_and_gets_its_ratio(network):
     assert [row["what"] for row in table] == ["forward", "backward", "step"]
     assert says == [f"1 of 1: {network.name}, 3 members, minibatches of 5; 60 s of timing left"]
     for row in table:
-        assert list(row["forms"]) == list(variants.FORMS)
+        assert list(row["forms"]) == list(variants.VARIANTS)
         timed = [each for form, each in row["forms"].items() if form != "compiled"]
         assert all(each["ratio"] > 0 and each["low"] <= each["high"] for each in timed)
         assert row["forms"]["loop"]["ratio"] == 1
@@ -54,7 +54,7 @@ def test_each_form_is_right_and_gets_its_ratio(network):
 
 def test_what_is_compiled_is_right_too(monkeypatch):
     monkeypatch.setattr(variants, "BACKEND", EAGER)
-    monkeypatch.setattr(measure, "WHATS", ("step",))
+    monkeypatch.setattr(measure, "TASKS", ("step",))
 
     (row,) = rows(TINY)
 
@@ -81,8 +81,11 @@ def test_a_form_that_fails_says_how():
 @pytest.mark.parametrize("what", ["backward", "step"])
 def test_gradients_and_steps_are_checked(what):
     models, images, classes = Size(TINY, 3, 5).drawn(CPU)
-    expected = verify.Expected(models, images, classes)
-    right, stale = variants.Loop(models, images, classes), variants.Loop(models, images.flip(1).mul(2), classes)
+    expected = verify.ExpectedResults(models, images, classes)
+    right, stale = (
+        variants.LoopVariant(models, images, classes),
+        variants.LoopVariant(models, images.flip(1).mul(2), classes),
+    )
 
     assert expected.check(right, "backward") > 0
     with pytest.raises(AssertionError, match=rf"member 0: {what}"):
@@ -106,10 +109,10 @@ def test_what_would_outlast_the_limit_is_said(machine):
 
 
 def test_the_floor_is_measured_and_counted():
-    machine = roofline.measured(CPU, side=16, numbers=64)
+    machine = roofline.measure_floor(CPU, side=16, numbers=64)
     models, images, classes = Size(NETWORKS[0], 1, 5).drawn(CPU)
 
-    flops, moved = roofline.flops(models[0], images[0], classes[0]), roofline.bytes_of(models[0])
+    flops, moved = roofline.count_flops(models[0], images[0], classes[0]), roofline.count_bytes(models[0])
 
     assert machine.flops > 0
     assert machine.bytes > 0
@@ -124,7 +127,7 @@ def test_the_floor_is_measured_and_counted():
 
 def test_the_command_writes_a_line_a_cell(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(grid, "SIZES", [Size(TINY, 2, 3)])
-    monkeypatch.setattr(roofline, "measured", lambda device: roofline.Floor(1e9, 1e9))
+    monkeypatch.setattr(roofline, "measure_floor", lambda device: roofline.Floor(1e9, 1e9))
     monkeypatch.setenv(command.TUNABLES, "glibc.malloc.mmap_threshold=1")
     result = tmp_path / "result.json"
 
@@ -132,7 +135,7 @@ def test_the_command_writes_a_line_a_cell(monkeypatch, tmp_path, capsys):
 
     written = json.loads(result.read_text(encoding="utf-8"))
     assert code == 0
-    assert [row["what"] for row in written["rows"]] == list(grid.WHATS)
+    assert [row["what"] for row in written["rows"]] == list(grid.TASKS)
     assert sum('"what"' in line for line in result.read_text(encoding="utf-8").splitlines()) == 3
     assert written["environment"]["glibc_tunables"] == "glibc.malloc.mmap_threshold=1"
     assert written["floor"] == {"flops": 1e9, "bytes": 1e9}

@@ -15,10 +15,10 @@ from conformance.checks.subject import Subject
 from conformance.cli import check as check_command
 from conformance.implementations.torch_func import TorchFunc
 from conformance.model_check import cost, failure_location, supervisor, terminal, user_code, worker
-from conformance.model_check.input_spec import described
+from conformance.model_check.input_spec import parse_input
 from conformance.model_check.model_loader import load_model
 from conformance.model_check.options import Request, UsageError
-from conformance.model_check.result import Document
+from conformance.model_check.result import CheckReport
 from conformance.utils.child_process import ChildDiedError
 from conftest import ROOT
 
@@ -45,7 +45,7 @@ def test_the_steps_are_known_without_torch():
     ],
 )
 def test_an_input_is_what_it_is_described_as(text, shape, dtype, low, high):
-    drawn = described(text, 7).draw(torch.Generator().manual_seed(1), CPU, torch.float64)
+    drawn = parse_input(text, 7).draw(torch.Generator().manual_seed(1), CPU, torch.float64)
 
     assert drawn.shape == shape
     assert drawn.dtype == dtype
@@ -67,7 +67,7 @@ def test_an_input_is_what_it_is_described_as(text, shape, dtype, low, high):
 )
 def test_a_description_that_makes_no_sense_is_a_mistake(text, problem):
     with pytest.raises(UsageError, match=problem):
-        described(text, 7)
+        parse_input(text, 7)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_it_says_whether_members_differ_and_asks_members_that_do(model, problem,
 
 
 def questions(model, shape="3"):
-    return worker.Questions(load_model(ask(f"theirs:{model}", (shape,))), TorchFunc(), CPU, None, 3)
+    return worker.StepRunner(load_model(ask(f"theirs:{model}", (shape,))), TorchFunc(), CPU, None, 3)
 
 
 def found(model, check, shape="3"):
@@ -167,9 +167,9 @@ def test_the_line_is_ones_own_or_that_of_a_third_one(tmp_path, monkeypatch):
     monkeypatch.setattr(user_code, "_SITE", third.parent)
     others = [(torch.__file__, 1), (os.__file__, 1), ("<string>", 1)]
 
-    assert user_code.own_line([(str(own), 2), (str(third), 1), *others]) == f"{own}:2: b"
-    assert user_code.own_line([(str(third), 1), *others]) == f"{third}:1: c"
-    assert user_code.own_line(others) is None
+    assert user_code.user_code_line([(str(own), 2), (str(third), 1), *others]) == f"{own}:2: b"
+    assert user_code.user_code_line([(str(third), 1), *others]) == f"{third}:1: c"
+    assert user_code.user_code_line(others) is None
 
 
 def test_members_that_can_t_be_copied_are_notasked(monkeypatch):
@@ -187,7 +187,7 @@ def test_a_mistake_in_the_inputs_ends_the_check():
         found("mlp", "order", ":no_tuple")
 
 
-@pytest.mark.parametrize("calls", [cost.forward, cost.backward])
+@pytest.mark.parametrize("calls", [cost.forward_calls, cost.backward_calls])
 @pytest.mark.parametrize("model", ["mlp", "dropped"])
 def test_loop_and_vmap_are_timed_on_the_same_work(calls, model):
     case = load_model(ask(f"theirs:{model}", ("3",)))
@@ -195,7 +195,7 @@ def test_loop_and_vmap_are_timed_on_the_same_work(calls, model):
 
     loop, together = (calls(subject)[name]() for name in ("loop", "vmap"))
 
-    if calls is cost.forward:
+    if calls is cost.forward_calls:
         together, shape = together[0], (3, 7, 2)
         assert not together.requires_grad
         assert together.shape == torch.stack(loop).shape == shape
@@ -203,8 +203,8 @@ def test_loop_and_vmap_are_timed_on_the_same_work(calls, model):
         own = list(zip(*loop, strict=True))
         assert [each.shape for each in together] == [torch.stack(each).shape for each in own]
     if model == "mlp":
-        own = [loop] if calls is cost.forward else own
-        together = [together] if calls is cost.forward else together
+        own = [loop] if calls is cost.forward_calls else own
+        together = [together] if calls is cost.forward_calls else together
         for each, those in zip(together, own, strict=True):
             torch.testing.assert_close(each, torch.stack(those))
 
@@ -214,14 +214,16 @@ def test_what_is_asked_for_is_measured_and_more_while_there_is_time(monkeypatch)
     asking = questions("mlp")
 
     assert [row["members"] for row in asking.measured("speed_forward")["rows"]] == [1, 3, 6]
-    monkeypatch.setattr(cost, "SPARE", -1)
+    monkeypatch.setattr(cost, "SPARE_SECONDS", -1)
     (row,) = asking.measured("speed_forward")["rows"]
     assert row["members"] == 3
     assert row["ratio"] == row["loop"]["median"] / row["vmap"]["median"]
 
 
 def test_a_sum_of_complex_outputs_is_a_number():
-    assert cost.total((torch.ones(2, dtype=torch.complex64), torch.ones(3), torch.ones(2, dtype=torch.int64))) == 5
+    assert (
+        cost.sum_outputs((torch.ones(2, dtype=torch.complex64), torch.ones(3), torch.ones(2, dtype=torch.int64))) == 5
+    )
 
 
 @pytest.mark.parametrize(
@@ -229,12 +231,12 @@ def test_a_sum_of_complex_outputs_is_a_number():
     [({1: 0.5, 2: 1.5, 5: 2}, 2), ({1: 1.5, 2: 0.9, 5: 2}, 5), ({1: 2, 5: 3}, 1), ({1: 2, 5: 0.5}, None)],
 )
 def test_it_turns_where_vmap_is_faster_from_then_on(ratios, turn):
-    assert cost.crossing([{"members": n, "ratio": ratio} for n, ratio in ratios.items()]) == turn
+    assert cost.break_even([{"members": n, "ratio": ratio} for n, ratio in ratios.items()]) == turn
 
 
 def test_large_activations_on_a_cpu_are_told(monkeypatch):
     monkeypatch.setattr(cost, "SIZES", ())
-    monkeypatch.setattr(cost, "peaks", lambda calls, device: {"loop": 2**20, "vmap": 2**25})
+    monkeypatch.setattr(cost, "peak_memory", lambda calls, device: {"loop": 2**20, "vmap": 2**25})
     monkeypatch.setattr(cost.timing, "in_turn", lambda calls: {"loop": cost.timing.Timing(1, 1, 1), "vmap": TWICE})
 
     told = questions("mlp").measured("speed_forward")
@@ -257,13 +259,13 @@ TWICE = cost.timing.Timing(2, 2, 2)
 )
 def test_options_that_make_no_sense_are_mistakes(options, problem):
     with pytest.raises(UsageError, match=problem):
-        list(worker.events(ask("theirs:mlp", ("3",), **options), ()))
+        list(worker.run_steps(ask("theirs:mlp", ("3",), **options), ()))
 
 
 def test_what_is_done_is_not_asked_again():
     names = [
         value if name == "begin" else name
-        for name, value in worker.events(ask("theirs:branch", ("3",), dtype="float32"), worker.STEPS[:-1])
+        for name, value in worker.run_steps(ask("theirs:branch", ("3",), dtype="float32"), worker.STEPS[:-1])
     ]
 
     assert names == ["environment", "model", "speed_backward", "end"]
@@ -272,7 +274,7 @@ def test_what_is_done_is_not_asked_again():
 def test_a_crash_is_named_and_the_rest_is_asked(monkeypatch):
     monkeypatch.setattr(supervisor, "_work", theirs_work.crashing)
 
-    told = list(supervisor.answers(ask("a:model", ("3",))))
+    told = list(supervisor.supervise(ask("a:model", ("3",))))
 
     assert told[:2] == [("environment", {}), ("model", {})]
     assert told[2:4] == [("begin", "one"), ("end", {"status": "right", "message": ""})]
@@ -287,7 +289,7 @@ def test_a_crash_is_named_and_the_rest_is_asked(monkeypatch):
 def test_a_crash_of_the_plain_module_is_told_from_one_of_the_ensemble():
     frame = '  File "conformance/numerics/plain_loop.py", line 7 in _run\n'
 
-    crash = supervisor.crash(ChildDiedError(-11, frame))
+    crash = supervisor.crash_result(ChildDiedError(-11, frame))
 
     assert crash["message"] == "the plain module alone ends the process with SIGSEGV"
 
@@ -295,7 +297,7 @@ def test_a_crash_of_the_plain_module_is_told_from_one_of_the_ensemble():
 def test_a_step_that_hangs_is_named(monkeypatch):
     monkeypatch.setattr(supervisor, "_work", theirs_work.hanging)
 
-    told = list(supervisor.answers(ask("a:model", ("3",)), patience=0.5))
+    told = list(supervisor.supervise(ask("a:model", ("3",)), patience=0.5))
 
     assert told == [("begin", "one"), ("end", {"status": "crash", "message": "no answer within 0 s"})]
 
@@ -308,7 +310,7 @@ def test_what_ends_before_the_first_step_is_a_mistake(monkeypatch, work, problem
     monkeypatch.setattr(supervisor, "_work", work)
 
     with pytest.raises(UsageError, match=problem):
-        list(supervisor.answers(ask("a:model", ("3",))))
+        list(supervisor.supervise(ask("a:model", ("3",))))
 
 
 MODEL = {"class": "Net", "holds": ["Net", "Embedding"], "parameters": 1234, "training": True, "tensors": 2}
@@ -317,7 +319,7 @@ MODEL |= {"equal": [], "problem": None}
 
 def document(problem=None, **statuses):
     """A document in which the checks ended like this."""
-    made = Document(ask("my:net", ("3",)))
+    made = CheckReport(ask("my:net", ("3",)))
     made.describe(MODEL | {"problem": problem})
     for name, status in {"own_minibatch": "right", **statuses}.items():
         made.add(name, {"status": status, "message": f"{name} said so", "slow": ["aten::one"]})
@@ -367,10 +369,10 @@ def test_remedies_name_the_checks_that_they_are_for():
     ],
 )
 def test_members_are_shown(facts, said):
-    made = Document(ask("my:net", ("3",)))
+    made = CheckReport(ask("my:net", ("3",)))
     made.describe(MODEL | facts)
 
-    assert said in terminal.members(made)
+    assert said in terminal.member_lines(made)
 
 
 def test_an_answer_is_one_line_and_where_it_stops():
@@ -382,14 +384,14 @@ def test_an_answer_is_one_line_and_where_it_stops():
         "source": "a.py:1: b",
     }
 
-    assert terminal.answer({"status": "right", "message": ""}, {}) == "right"
-    assert terminal.answer({"status": "wrong", "message": "by 3"}, {}) == "WRONG: by 3"
-    assert terminal.answer(refused, {}).splitlines() == [
+    assert terminal.answer_text({"status": "right", "message": ""}, {}) == "right"
+    assert terminal.answer_text({"status": "wrong", "message": "by 3"}, {}) == "WRONG: by 3"
+    assert terminal.answer_text(refused, {}).splitlines() == [
         "refused: no",
         " " * 20 + "operation: aten::x",
         " " * 20 + "line:      a.py:1: b",
     ]
-    assert terminal.answer(refused, {"grad": refused}) == "refused as grad"
+    assert terminal.answer_text(refused, {"grad": refused}) == "refused as grad"
 
 
 @pytest.mark.parametrize(
@@ -404,7 +406,7 @@ def test_the_speed_is_shown(ratio, turn, said):
     row = {"members": 3, "ratio": ratio, "vmap": timing, "loop": timing | {"median": 2e-3}}
     told = {"status": "x", "asked": row, "rows": [row, row | {"members": 50}], "crossing": turn}
 
-    shown = " ".join(terminal.answer(told | {"peak": {"loop": 999_000, "vmap": 2 * 10**6}}, {}).split())
+    shown = " ".join(terminal.answer_text(told | {"peak": {"loop": 999_000, "vmap": 2 * 10**6}}, {}).split())
 
     assert said in shown
     assert ("faster from 1 on" if turn else "nowhere faster") in shown
@@ -448,7 +450,7 @@ def test_without_json_a_person_reads_it(checked, monkeypatch):
         ("begin", "own_minibatch"),
         ("end", told),
     ]
-    monkeypatch.setattr(supervisor, "answers", lambda request: iter(events))
+    monkeypatch.setattr(supervisor, "supervise", lambda request: iter(events))
 
     code, out, err = checked("my:net", "--input=3")
 

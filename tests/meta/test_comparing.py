@@ -4,7 +4,7 @@ import pytest
 from results import MUST, SHOULD, SPEC, case, result
 
 from conformance.report import diff_text
-from conformance.report.diff import Change, as_far_as_asked, compare
+from conformance.report.diff import Change, compare, restrict_to_selection
 
 FAILS = {"status": "fails", "message": "off by 3.1e-05"}
 OTHERWISE = {"status": "fails", "message": "shape (3, 5)"}
@@ -131,17 +131,17 @@ def test_only_what_was_asked_is_compared_with_a_whole_run():
     )
     part = [case(test="a", **CONFORMS), case(test="b", **LEFT)]
 
-    full = as_far_as_asked(whole, result(*part))
-    core = as_far_as_asked(whole, result(*part, profile="core"))
+    full = restrict_to_selection(whole, result(*part))
+    core = restrict_to_selection(whole, result(*part, profile="core"))
 
     assert [(each.change, each.tests) for each in compare(full, result(*part))] == [(Change.GONE, ("original",))]
     assert compare(core, result(*part, profile="core")) == []
     lost = result(case(test="a", **CONFORMS), case(test="b", **LOST), profile="core")
-    assert [each.change for each in compare(as_far_as_asked(whole, lost), lost)] == [Change.NO_LONGER_RUNS]
+    assert [each.change for each in compare(restrict_to_selection(whole, lost), lost)] == [Change.NO_LONGER_RUNS]
 
 
 def screen(old, new):
-    return list(diff_text.lines(old, new, compare(old, new)))
+    return list(diff_text.diff_lines(old, new, compare(old, new)))
 
 
 def test_the_screen_says_what_changed_from_what_to_what():
@@ -180,7 +180,7 @@ def test_implementations_that_moved_alike_are_told_together():
 
 
 def test_many_that_no_longer_run_are_named_by_chapter():
-    requirements = [f"forward.r{i}" for i in range(diff_text.NAMED + 1)]
+    requirements = [f"forward.r{i}" for i in range(diff_text.MAX_NAMED + 1)]
     spec = {name: type(MUST)(name, "must", "It works.", "docs") for name in requirements}
     ran = result(*(case(requirement=each, **CONFORMS) for each in spec.values()), spec=spec)
 

@@ -24,19 +24,21 @@ def releases(tmp_path, monkeypatch):
     folder.mkdir()
     for release, found in (("2.4.1", CONFORMS), ("2.13.0", KNOWN), ("2.14.1", CONFORMS)):
         content = document(found, torch=f"{release}+cpu")
-        writer.write(folder / f"{release}.json.gz", content)
+        writer.write_result(folder / f"{release}.json.gz", content)
     monkeypatch.setattr(recorded_releases, "RELEASES", folder)
     monkeypatch.chdir(tmp_path)
     return folder
 
 
 def test_releases_are_found_by_their_names(releases):
-    assert list(map(str, recorded_releases.recorded())) == ["2.4.1", "2.13.0", "2.14.1"]
+    assert list(map(str, recorded_releases.recorded_release_paths())) == ["2.4.1", "2.13.0", "2.14.1"]
     for name, found in {"2.4": "2.4.1", "2.13.0": "2.13.0", "2": "2.14.1"}.items():
-        assert [path.name for path in recorded_releases.find(name)] == [f"{found}.json.gz"]
-    assert sorted(recorded_releases.find(str(releases))) == sorted(recorded_releases.recorded().values())
-    assert recorded_releases.newest_until(Version("2.13.5")).name == "2.13.0.json.gz"
-    assert recorded_releases.newest_until(Version("2.4.0")) is None
+        assert [path.name for path in recorded_releases.find_results(name)] == [f"{found}.json.gz"]
+    assert sorted(recorded_releases.find_results(str(releases))) == sorted(
+        recorded_releases.recorded_release_paths().values()
+    )
+    assert recorded_releases.newest_release_up_to(Version("2.13.5")).name == "2.13.0.json.gz"
+    assert recorded_releases.newest_release_up_to(Version("2.4.0")) is None
 
 
 @pytest.mark.parametrize(
@@ -51,12 +53,12 @@ def test_what_is_not_there_is_said(name, reason, releases):
     (releases.parent / "empty").mkdir()
 
     with pytest.raises(ValueError, match=reason):
-        recorded_releases.find(name)
+        recorded_releases.find_results(name)
 
 
 def test_results_are_labelled_by_what_tells_them_apart():
     def labels(*facts):
-        return recorded_releases.labels([result(**each) for each in facts])
+        return recorded_releases.release_labels([result(**each) for each in facts])
 
     assert labels({}, {"torch": "2.14.1"}) == ["2.13.0", "2.14.1"]
     assert labels({}, {"device": "cuda"}) == ["2.13.0 cpu", "2.13.0 cuda"]
@@ -73,15 +75,15 @@ def test_the_table_has_what_changed_once_it_was_asked():
 
     results = [both("conforms", na), both("fails", good), both("known failure", good)]
 
-    assert recorded_releases.table(results) == {"forward.a": ["ok", "FAILS 1", "known 1"]}
-    assert list(recorded_releases.since(results)) == ["stacking: 1 asked since 2.13.0"]
+    assert recorded_releases.changed_requirements(results) == {"forward.a": ["ok", "FAILS 1", "known 1"]}
+    assert list(recorded_releases.added_requirements(results)) == ["stacking: 1 asked since 2.13.0"]
     results[1] = result(case("fails"), case("conforms", implementation="functorch"), implementations=names)
-    assert recorded_releases.table(results) == {
+    assert recorded_releases.changed_requirements(results) == {
         "forward.a [torch.func]": ["ok", "FAILS 1", "known 1"],
         "forward.a [functorch]": ["ok", "ok", "known 1"],
         "stacking.b [torch.func]": ["n/a", "not run", "ok"],
     }
-    assert recorded_releases.table([result(spec={MUST.id: MUST}), both("conforms", na)]) == {
+    assert recorded_releases.changed_requirements([result(spec={MUST.id: MUST}), both("conforms", na)]) == {
         "forward.a [torch.func]": ["not run", "ok"]
     }
 
@@ -119,7 +121,7 @@ def test_a_folder_is_compared_as_a_table(releases, capsys):
 
 @pytest.mark.parametrize("found", [case("fails", message="off"), case("not applicable")], ids=["fails", "gone"])
 def test_a_regression_ends_with_1(found, releases, capsys):
-    writer.write(releases.parent / "new.json", document(found))
+    writer.write_result(releases.parent / "new.json", document(found))
 
     assert said(capsys, "compare", "2.14", "new.json")[0] == 1
     assert said(capsys, "compare", "2.4", "2.14", "new.json")[0] == 1
@@ -200,19 +202,19 @@ def test_a_requirement_is_explained(capsys):
 
 
 def test_what_limits_a_requirement_is_explained(releases):
-    compiled = "\n".join(explanation.lines("compiled.legacy"))
-    parity = "\n".join(explanation.lines("parity.autocast_operations"))
+    compiled = "\n".join(explanation.explain_lines("compiled.legacy"))
+    parity = "\n".join(explanation.explain_lines("parity.autocast_operations"))
 
     assert "since 2.8: " in compiled
     assert "core" not in compiled.partition("\n")[0]
-    assert next(iter(explanation.lines("in_dims.none"))) == "in_dims.none   must, core"
+    assert next(iter(explanation.explain_lines("in_dims.none"))) == "in_dims.none   must, core"
     assert "faults that it catches:\n  none" not in parity
-    assert "faults that it catches:\n  none" in "\n".join(explanation.lines("stacking.refuses_extra_buffers"))
-    assert all(len(line) <= 120 for line in explanation.lines("in_dims.none"))
+    assert "faults that it catches:\n  none" in "\n".join(explanation.explain_lines("stacking.refuses_extra_buffers"))
+    assert all(len(line) <= 120 for line in explanation.explain_lines("in_dims.none"))
 
 
 def test_every_recorded_release_can_be_read_and_conforms():
-    found = recorded_releases.recorded()
+    found = recorded_releases.recorded_release_paths()
 
     assert len(found) >= 10
     for release, path in found.items():

@@ -11,14 +11,14 @@ from results import CELL, MUST, SHOULD, SPEC, case, document, result
 
 from conformance.report import reader
 from conformance.report.html import page as html_page
-from conformance.report.html.budget import drawn, uses
-from conformance.report.html.columns import EVERYWHERE, MOST_OF_A_NAME, columns, labels, where
-from conformance.report.html.diff import step
-from conformance.report.html.dtypes import dtypes
-from conformance.report.html.matrix import ABSENT, chapters, linked
-from conformance.report.html.requirement import MOST_FAILURES, MOST_TESTS, found
-from conformance.report.html.run_info import facts, lasted
-from conformance.report.html.tables import grids
+from conformance.report.html.budget import budget_uses, draw_budget
+from conformance.report.html.columns import ALL_COLUMNS, MAX_NAME, column_names, make_columns, result_labels
+from conformance.report.html.diff import make_diff_step
+from conformance.report.html.dtypes import count_dtypes
+from conformance.report.html.matrix import ABSENT, make_chapters, split_link
+from conformance.report.html.requirement import MAX_FAILURES, MAX_TESTS, requirement_details
+from conformance.report.html.run_info import format_duration, run_facts
+from conformance.report.html.tables import result_tables
 from conformance.spec.requirements import Requirement
 
 ATTACK = "\"'></script><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7 * 7 }}\x1b[31m\u202e"
@@ -26,7 +26,7 @@ BOTH = ("torch.func", "functorch")
 
 
 def shown(*results):
-    return html_page.page(results, [step(old, new) for old, new in pairwise(results)])
+    return html_page.render_page(results, [make_diff_step(old, new) for old, new in pairwise(results)])
 
 
 def words(page):
@@ -137,7 +137,7 @@ def test_only_a_secure_address_is_a_link(source, link):
 
     page = shown(result(case("conforms"), spec=spec))
 
-    assert linked(source) == link
+    assert split_link(source) == link
     assert set(re.findall(r'href="(?!#)([^"]*)"', page)) == {"data:,", *filter(None, link[:1])}
 
 
@@ -158,7 +158,7 @@ def test_the_same_results_are_the_same_page():
 def test_a_text_that_nobody_could_read_to_its_end_is_cut():
     said = words(shown(result(case("fails", message="long " * 10_000))))
 
-    assert f"[and {50_000 - html_page.MOST} more characters]" in said
+    assert f"[and {50_000 - html_page.MAX_CHARACTERS} more characters]" in said
 
 
 def test_lines_of_a_script_stay_lines():
@@ -179,33 +179,33 @@ def test_lines_of_a_script_stay_lines():
 def test_each_column_has_a_name_of_its_own(files, expected):
     results = [result(name=name, torch=torch, device=device) for name, torch, device in files]
 
-    assert labels(results) == expected
+    assert result_labels(results) == expected
 
 
 def test_a_name_is_as_long_as_a_heading_may_be():
-    (column,) = columns([result(implementations=["x" * 100])])
+    (column,) = make_columns([result(implementations=["x" * 100])])
 
-    assert column.name == "x" * (MOST_OF_A_NAME - 1) + "…"
+    assert column.name == "x" * (MAX_NAME - 1) + "…"
 
 
 def test_a_column_is_an_implementation_in_a_file():
-    across = columns([result(implementations=BOTH), result(torch="2.8.0")])
+    across = make_columns([result(implementations=BOTH), result(torch="2.8.0")])
 
     assert [each.name for each in across] == [
         "2.13.0 cpu, torch.func",
         "2.13.0 cpu, functorch",
         "2.8.0 cpu, torch.func",
     ]
-    assert where(across[:2], across) == "2.13.0 cpu, torch.func; 2.13.0 cpu, functorch"
-    assert where(across, across) == EVERYWHERE
-    assert where(across[:1], across[:1]) == across[0].name
+    assert column_names(across[:2], across) == "2.13.0 cpu, torch.func; 2.13.0 cpu, functorch"
+    assert column_names(across, across) == ALL_COLUMNS
+    assert column_names(across[:1], across[:1]) == across[0].name
 
 
 def test_a_requirement_that_a_file_has_not_is_absent_from_it():
     old = result(case("conforms"), spec={MUST.id: MUST})
     new = result(case("conforms"), case("fails", requirement=SHOULD), torch="2.14.0")
 
-    forward, stacking = chapters(columns([old, new]))
+    forward, stacking = make_chapters(make_columns([old, new]))
 
     assert (forward.name, stacking.name) == ("forward", "stacking")
     assert [line.statuses for line in stacking.lines] == [[ABSENT, "fails"]]
@@ -217,7 +217,7 @@ def test_a_requirement_that_a_file_has_not_is_absent_from_it():
 def test_implementations_differ_in_one_file_and_files_in_several():
     apart = result(case("fails"), case("conforms", implementation="functorch"), implementations=BOTH)
     differs = [
-        [line.differs for line in chapters(columns(results))[0].lines]
+        [line.differs for line in make_chapters(make_columns(results))[0].lines]
         for results in ([apart], [apart, apart], [apart, result(case("conforms"), torch="2.14.0")])
     ]
 
@@ -227,14 +227,14 @@ def test_implementations_differ_in_one_file_and_files_in_several():
 def test_a_chapter_that_this_suite_has_not_comes_last():
     unknown = Requirement("abacus.beads", "must", "It counts.", "docs")
 
-    names = [each.name for each in chapters(columns([result(spec={unknown.id: unknown, **SPEC})]))]
+    names = [each.name for each in make_chapters(make_columns([result(spec={unknown.id: unknown, **SPEC})]))]
 
     assert names == ["forward", "stacking", "abacus"]
 
 
 def of_must(*results):
-    across = columns(results)
-    return found({column: column.row(MUST.id) for column in across}, across)
+    across = make_columns(results)
+    return requirement_details({column: column.row(MUST.id) for column in across}, across)
 
 
 def test_cases_that_say_the_same_are_one_group():
@@ -243,9 +243,9 @@ def test_cases_that_say_the_same_are_one_group():
 
     known, absent = of_must(result(*some, one), result(*some, torch="2.14.0")).groups
 
-    assert (known.status, known.message, known.where, known.count) == ("known failure", "a reason", EVERYWHERE, 10)
-    assert known.tests == [f"test_a[{i}]" for i in range(MOST_TESTS)]
-    assert known.more == 10 - MOST_TESTS
+    assert (known.status, known.message, known.where, known.count) == ("known failure", "a reason", ALL_COLUMNS, 10)
+    assert known.tests == [f"test_a[{i}]" for i in range(MAX_TESTS)]
+    assert known.more == 10 - MAX_TESTS
     assert (absent.status, absent.where, absent.count, absent.more) == (
         "not applicable",
         "2.13.0 cpu, torch.func",
@@ -256,12 +256,12 @@ def test_cases_that_say_the_same_are_one_group():
 
 
 def test_failures_are_told_one_by_one_up_to_a_number():
-    lot = result(*(case("fails", f"test_a[{i:03}]", message=str(i)) for i in range(MOST_FAILURES + 2)))
+    lot = result(*(case("fails", f"test_a[{i:03}]", message=str(i)) for i in range(MAX_FAILURES + 2)))
 
     of = of_must(lot)
 
-    assert len(of.failures) == MOST_FAILURES
-    assert of.failed == MOST_FAILURES + 2
+    assert len(of.failures) == MAX_FAILURES
+    assert of.failed == MAX_FAILURES + 2
     assert "And 2 more cases that fail; the result file has them." in words(shown(lot))
 
 
@@ -291,8 +291,8 @@ def test_dtypes_are_counted_by_chapter():
         case("conforms", "test_c", dtype="bfloat16", requirement=SHOULD),
         case("conforms", "test_d"),
     ]
-    table = dtypes(
-        columns([result(*some), result(case("conforms"), torch="2.14.0")]), ["forward", "stacking", "errors"]
+    table = count_dtypes(
+        make_columns([result(*some), result(case("conforms"), torch="2.14.0")]), ["forward", "stacking", "errors"]
     )
 
     assert table.names == [["bfloat16", "float32"], []]
@@ -311,16 +311,18 @@ def test_the_budget_is_used_by_what_compares_and_passes_or_fails():
         case("fails", "test_d", requirement=SHOULD, budget_share=2.5),
     ]
 
-    forward, stacking = (use for (use,) in uses([result(*shares, *others)]).values())
+    forward, stacking = (use for (use,) in budget_uses([result(*shares, *others)]).values())
 
     assert (forward.cases, forward.median, forward.most, forward.largest) == (11, 0.05, 0.09, 0.1)
     assert (stacking.cases, stacking.median, stacking.most, stacking.largest) == (1, 2.5, 2.5, 2.5)
 
 
 def test_the_picture_ends_where_the_budget_ends():
-    used = uses([result(case("conforms", budget_share=0.5), case("fails", requirement=SHOULD, budget_share=2.5))])
+    used = budget_uses(
+        [result(case("conforms", budget_share=0.5), case("fails", requirement=SHOULD, budget_share=2.5))]
+    )
 
-    picture = drawn(used)
+    picture = draw_budget(used)
 
     assert 'class="mark" cx="249.0"' in picture  # half way from 84 to 414
     assert 'class="mark over" cx="414"' in picture
@@ -329,7 +331,9 @@ def test_the_picture_ends_where_the_budget_ends():
 
 
 def test_the_picture_names_results_where_there_are_several():
-    picture = drawn(uses([result(case("conforms", budget_share=0.5), torch=torch) for torch in ("2.8.0", "2.13.0")]))
+    picture = draw_budget(
+        budget_uses([result(case("conforms", budget_share=0.5), torch=torch) for torch in ("2.8.0", "2.13.0")])
+    )
 
     assert [name for name in ("2.8.0 cpu", "2.13.0 cpu") if f">{name}</text>" in picture] == ["2.8.0 cpu", "2.13.0 cpu"]
 
@@ -351,7 +355,7 @@ def test_a_table_has_what_each_result_says():
         "long": [CELL | {"row": f"{i:03}"} for i in range(100)],
     }
 
-    optimizers, many = grids([reader.parse_result("old", old), reader.parse_result("new", new)])
+    optimizers, many = result_tables([reader.parse_result("old", old), reader.parse_result("new", new)])
 
     assert optimizers.columns == ["default", "tuned"]
     assert optimizers.rows == [("LBFGS", ["-", "as alone"]), ("SGD", ["as alone / wrong", "-"])]
@@ -367,7 +371,7 @@ def test_facts_stand_side_by_side():
         "torch_git": "0123456789abcdef",
     }
 
-    said = dict(facts([reader.parse_result("old.json", old), reader.parse_result("new.json", new)]))
+    said = dict(run_facts([reader.parse_result("old.json", old), reader.parse_result("new.json", new)]))
 
     assert said["file"] == ["old.json", "new.json"]
     assert said["accelerators"] == ["", "2 x H100, L4"]
@@ -381,7 +385,7 @@ def test_facts_stand_side_by_side():
 
 @pytest.mark.parametrize(("seconds", "said"), [(0.00123, "0.00123 s"), (59.9, "59.9 s"), (61.5, "1 min 1 s")])
 def test_a_duration_is_said_as_people_say_it(seconds, said):
-    assert lasted(seconds) == said
+    assert format_duration(seconds) == said
 
 
 def test_rendering_changes_nothing():

@@ -10,7 +10,7 @@ from results import MUST, SHOULD, case, result
 
 from conformance.report import releases as recorded_releases
 from conformance.report.html import page as html_page
-from conformance.report.html.diff import step
+from conformance.report.html.diff import make_diff_step
 from conformance.spec.requirements import Requirement
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -41,7 +41,7 @@ def file(tmp_path_factory):
     """A page of two results, of which the second fails."""
     results = [result(*OLD, torch="2.12.1", spec=SPEC), result(*NEW, spec=SPEC)]
     path = tmp_path_factory.mktemp("page") / "page.html"
-    path.write_text(html_page.page(results, [step(*results)]), encoding="utf-8")
+    path.write_text(html_page.render_page(results, [make_diff_step(*results)]), encoding="utf-8")
     return path
 
 
@@ -138,7 +138,7 @@ def test_statuses_and_levels_filter(page, unchecked, left):
 def test_only_what_differs_is_left(visit, tmp_path):
     results = [result(*OLD, torch="2.12.1"), result(OLD[0], *NEW[1:2])]
     file = tmp_path / "page.html"
-    file.write_text(html_page.page(results), encoding="utf-8")
+    file.write_text(html_page.render_page(results), encoding="utf-8")
 
     with visit(file) as page:
         page.get_by_label("only what differs between results").check()
@@ -214,9 +214,9 @@ def test_without_scripts_all_can_be_opened(visit, file):
 @pytest.fixture(scope="module")
 def releases(tmp_path_factory):
     """A page of real results, of two releases."""
-    results = recorded_releases.read_all(["2.8", "2.15"])
+    results = recorded_releases.read_results(["2.8", "2.15"])
     path = tmp_path_factory.mktemp("page") / "page.html"
-    path.write_text(html_page.page(results, [step(*results)]), encoding="utf-8")
+    path.write_text(html_page.render_page(results, [make_diff_step(*results)]), encoding="utf-8")
     return path
 
 

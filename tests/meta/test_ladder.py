@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from conformance.cases.data import draw
 from conformance.cases.members import members
 from conformance.diagnosis import diagnose, layers, reproducer
-from conformance.diagnosis.diagnose import layer
+from conformance.diagnosis.diagnose import find_broken_layer
 from conformance.diagnosis.recorder import Recorder
 from conformance.implementations.functorch import Functorch
 from conformance.implementations.torch_func import TorchFunc
@@ -87,12 +87,12 @@ def fails(implementation):
         (Refused, f"{layers.FLOAT64}: raises RuntimeError: not here"),
         (Chunked, f"{layers.AS_RUN}: output has shape (2, 5, 13), and not (3, 5, 13)"),
         (Detached, f"{layers.FLOAT64}, its gradient: output[0] has shape (), and not (3, "),
-        (TorchFunc, diagnose.NOWHERE),
-        (Functorch, diagnose.NOWHERE),
+        (TorchFunc, diagnose.NO_DIFFERENCE),
+        (Functorch, diagnose.NO_DIFFERENCE),
     ],
 )
 def test_the_first_layer_that_differs_is_named(implementation, expected):
-    found, source = layer(implementation(), fails)
+    found, source = find_broken_layer(implementation(), fails)
 
     assert found.startswith(expected)
     assert source == ""
@@ -109,7 +109,7 @@ def test_a_loss_is_asked_with_what_the_module_takes_of_its_inputs():
         implementation.vmap(loss, in_dims=(0, 0, 0, 0))(params, buffers, x, target)
         raise AssertionError
 
-    assert layer(Stacked(), test)[0].startswith(layers.STACKED)
+    assert find_broken_layer(Stacked(), test)[0].startswith(layers.STACKED)
 
 
 def calls(func, *inputs, **options):
@@ -129,17 +129,17 @@ NAN = torch.tensor([0.0, float("nan")])
         (calls(torch.rand_like, draw(3, seed=1), randomness="different"), ""),
         (lambda _: fails(None), ""),
         (lambda implementation: implementation.vmap(torch.sin)(draw(3, seed=1)), "none: asked again, the test passes"),
-        (calls(torch.sin, NAN), diagnose.NOWHERE),
-        (calls(lambda x: (x > 0, x.long()), draw(3, 2, seed=1)), diagnose.NOWHERE),
-        (calls(lambda x: x * 1j, draw(3, 2, seed=1)), diagnose.NOWHERE),
-        (calls(torch.sin, draw(3, 0, seed=1)), diagnose.NOWHERE),
-        (calls(lambda x, n: x * n, draw(3, seed=1), 2, in_dims=(0, None)), diagnose.NOWHERE),
+        (calls(torch.sin, NAN), diagnose.NO_DIFFERENCE),
+        (calls(lambda x: (x > 0, x.long()), draw(3, 2, seed=1)), diagnose.NO_DIFFERENCE),
+        (calls(lambda x: x * 1j, draw(3, 2, seed=1)), diagnose.NO_DIFFERENCE),
+        (calls(torch.sin, draw(3, 0, seed=1)), diagnose.NO_DIFFERENCE),
+        (calls(lambda x, n: x * n, draw(3, seed=1), 2, in_dims=(0, None)), diagnose.NO_DIFFERENCE),
         (calls(torch.nonzero, draw(3, 2, seed=1)), f"{layers.FLOAT64}: raises RuntimeError: vmap: "),
     ],
     ids=["draws", "maps-nothing", "passes", "nan", "integers", "complex", "empty", "numbers", "refused"],
 )
 def test_what_can_not_be_asked_is_not_claimed(test, expected):
-    found, source = layer(TorchFunc(), test)
+    found, source = find_broken_layer(TorchFunc(), test)
 
     assert found.startswith(expected)
     assert (found == "") == (expected == "")
@@ -157,11 +157,11 @@ def test_a_call_of_something_else_than_the_stack_is_asked_by_itself():
 
         return asked
 
-    assert layer(Mapped(), test(*state, in_dims=(0, None)))[0].startswith(layers.FLOAT64)
-    assert layer(Mapped(), test(dict.fromkeys("ab", state[0]["weight"]), {}, in_dims=(0, None)))[0].startswith(
-        layers.FLOAT64
-    )
-    assert layer(Refused(), test(*state, 5, in_dims=(0,)))[0] == diagnose.NOWHERE
+    assert find_broken_layer(Mapped(), test(*state, in_dims=(0, None)))[0].startswith(layers.FLOAT64)
+    assert find_broken_layer(Mapped(), test(dict.fromkeys("ab", state[0]["weight"]), {}, in_dims=(0, None)))[
+        0
+    ].startswith(layers.FLOAT64)
+    assert find_broken_layer(Refused(), test(*state, 5, in_dims=(0,)))[0] == diagnose.NO_DIFFERENCE
 
 
 def test_what_is_mapped_inside_is_a_part_of_the_outer_call():
@@ -195,9 +195,9 @@ def test_a_ladder_that_breaks_leaves_the_failure_alone(monkeypatch):
     def broken(_):
         raise RuntimeError("a rung")
 
-    monkeypatch.setattr(diagnose, "climb", broken)
+    monkeypatch.setattr(diagnose, "first_difference", broken)
 
-    assert layer(TorchFunc(), fails) == ("not found: RuntimeError: a rung", "")
+    assert find_broken_layer(TorchFunc(), fails) == ("not found: RuntimeError: a rung", "")
 
 
 def test_a_module_that_can_not_be_copied_is_asked_without():
@@ -248,7 +248,7 @@ DIMS = (0, 0, None)
 def test_a_script_has_shared_inputs_and_numbers_in_its_containers():
     call = recorded(lambda some, _: padded(*some), PADDED, "a word", in_dims=(DIMS, None))
 
-    source = reproducer.script(call)
+    source = reproducer.make_reproducer(call)
 
     assert "dims = (0, 0, None)" in source
     assert "torch.tensor([2], dtype=torch.int64)" in source
@@ -258,36 +258,36 @@ def test_a_script_has_shared_inputs_and_numbers_in_its_containers():
     "call",
     [
         recorded(torch.sin, draw(3, seed=1)),
-        recorded(torch.sin, draw(reproducer.MOST_NUMBERS + 1, seed=1)),
+        recorded(torch.sin, draw(reproducer.MAX_NUMBERS + 1, seed=1)),
         recorded(torch.sin, torch.empty(3, device="meta")),
         recorded(lambda x: x + torch.tensor([1.0, 2.0]), draw(3, seed=1)),
     ],
     ids=["right", "large", "elsewhere", "tensors-of-its-own"],
 )
 def test_what_torch_alone_does_not_show_has_no_script(call):
-    assert reproducer.script(call) is None
+    assert reproducer.make_reproducer(call) is None
 
 
 def test_what_can_not_be_traced_or_run_has_no_script():
     call = recorded(padded, *PADDED, in_dims=DIMS)
 
-    assert reproducer.script(call)
-    assert reproducer._shows("raise ValueError") is False  # noqa: SLF001 - its parts
-    assert reproducer._shows("") is False  # noqa: SLF001 - likewise
+    assert reproducer.make_reproducer(call)
+    assert reproducer._shows_difference("raise ValueError") is False  # noqa: SLF001 - its parts
+    assert reproducer._shows_difference("") is False  # noqa: SLF001 - likewise
     object.__setattr__(call, "func", lambda *_: 1 / 0)
-    assert reproducer.script(call) is None
+    assert reproducer.make_reproducer(call) is None
 
 
 def test_a_script_that_rounded_numbers_do_not_show_has_them_all(monkeypatch):
     call = recorded(padded, *PADDED, in_dims=DIMS)
     tried = []
-    monkeypatch.setattr(reproducer, "_shows", lambda text: tried.append(text) or len(tried) == 2)
+    monkeypatch.setattr(reproducer, "_shows_difference", lambda text: tried.append(text) or len(tried) == 2)
 
-    assert reproducer.script(call) == tried[1]
+    assert reproducer.make_reproducer(call) == tried[1]
     assert len(tried[0]) < len(tried[1])
 
 
 def test_the_screen_names_the_layer():
     found = CaseResult("test_a", "forward.a", "torch.func", Status.FAILS, layer="vmap as run: " + "off " * 90)
 
-    assert len(terminal.cut("first layer that differs: " + found.layer, terminal.WIDTH - 7)) == terminal.WIDTH - 7
+    assert len(terminal.truncate("first layer that differs: " + found.layer, terminal.WIDTH - 7)) == terminal.WIDTH - 7

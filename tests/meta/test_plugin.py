@@ -104,7 +104,7 @@ def test_a_run_ends_with_what_changed(run_suite, tmp_path, monkeypatch):
     monkeypatch.setattr(recorded_releases, "RELEASES", tmp_path)
     before = run_suite(*ONE)
     shutil.copy(tmp_path / "result.json", tmp_path / "old.json")
-    writer.write(tmp_path / "2.0.1.json.gz", before.result)
+    writer.write_result(tmp_path / "2.0.1.json.gz", before.result)
 
     same = run_suite(*ONE, f"--compare={tmp_path / 'old.json'}")
     broken = run_suite("--requirement=stacking.sequences", "--fault=ModuleListReversed", "--compare=recorded")

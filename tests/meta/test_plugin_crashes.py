@@ -71,7 +71,7 @@ def test_a_journal_says_what_failed_and_forgives_half_a_line(tmp_path):
     text = (tmp_path / "result.json.partial").read_text(encoding="utf-8")
     writer.end()
 
-    assert journal.lines(text + '{"began": "c') == [
+    assert journal.journal_lines(text + '{"began": "c') == [
         "FAILS a: member 1",
         "DIED in b",
         "NO VERDICT: the run did not end; 0 conforms, 0 known failure, 0 not applicable, 0 not run, 1 fails",

@@ -14,7 +14,7 @@ from conformance.report.reader import read_result
 def test_a_result_file_is_read_as_it_was_written_compressed_or_not(tmp_path):
     content = document(case("fails", message="off", layer="vmap", script="import torch", dtype="float64"))
     for name in ("a.json", "a.json.gz"):
-        writer.write(tmp_path / name, content)
+        writer.write_result(tmp_path / name, content)
 
         found = read_result(tmp_path / name)
 
@@ -26,7 +26,7 @@ def test_a_result_file_is_read_as_it_was_written_compressed_or_not(tmp_path):
 
 def test_the_same_content_is_the_same_compressed_file(tmp_path):
     for name in ("a.json.gz", "b.json.gz"):
-        writer.write(tmp_path / name, document())
+        writer.write_result(tmp_path / name, document())
 
     assert (tmp_path / "a.json.gz").read_bytes() == (tmp_path / "b.json.gz").read_bytes()
 
@@ -34,7 +34,7 @@ def test_the_same_content_is_the_same_compressed_file(tmp_path):
 def test_a_run_writes_what_the_schema_says(run_suite):
     outcome = run_suite("--requirement=in_dims.none", "--requirement=in_dims.nested")
 
-    reader._validate()(outcome.result)  # noqa: SLF001 - it raises for what is not so
+    reader._schema_validator()(outcome.result)  # noqa: SLF001 - it raises for what is not so
     assert outcome.code == 0
 
 
@@ -113,7 +113,7 @@ def test_what_is_missing_broken_or_huge_is_refused_in_one_line(tmp_path, monkeyp
     (tmp_path / "mixed.json.gz").write_bytes(packed[:20] + bytes(100) + packed[20:])
     (tmp_path / "plain.json.gz").write_bytes(b"{}")
     (tmp_path / "bomb.json.gz").write_bytes(gzip.compress(bytes(1_000_000)))
-    monkeypatch.setattr(reader, "MOST_BYTES", 100_000)
+    monkeypatch.setattr(reader, "MAX_BYTES", 100_000)
 
     for name, reason in {
         "none.json": "No such file",

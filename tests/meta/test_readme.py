@@ -76,14 +76,14 @@ def test_the_table_of_optimizers_is_the_one_that_this_torch_gives(run_suite):
     asked = [f"--requirement=training.{name}_optimizers" for name in ("separable", "coupling", "refusing")]
     outcome = run_suite(*asked, "-m", "not original", paths=[str(path) for path in chapter_files("training")])
 
-    assert "\n".join(tables.markdown(outcome.result["tables"]["optimizers"], "optimizers")) in README
+    assert "\n".join(tables.cells_as_markdown(outcome.result["tables"]["optimizers"], "optimizers")) in README
 
 
 def test_the_table_of_releases_is_the_one_that_its_command_prints():
     command = [sys.executable, "-m", "conformance", "compare", str(recorded_releases.RELEASES), "--markdown"]
     printed = subprocess.run(command, check=False, capture_output=True, text=True).stdout
 
-    assert printed.count("\n") > len(recorded_releases.recorded())
+    assert printed.count("\n") > len(recorded_releases.recorded_release_paths())
     assert printed in README
 
 

@@ -13,8 +13,8 @@ from conformance.cases.networks import TiedNet
 from conformance.checks.model_checks import CHECKS
 from conformance.checks.outcome import run_check
 from conformance.implementations.torch_func import TorchFunc
-from conformance.model_check.remedies import table
-from conformance.model_check.worker import holds
+from conformance.model_check.remedies import load_remedies
+from conformance.model_check.worker import module_features
 from conformance.testing import Model
 
 # Of the members themselves, and of time: tests/meta/test_check.py.
@@ -223,12 +223,12 @@ TRIED = [
     ("name", "check", "bad", "inputs", "good"), TRIED, ids=[f"{row[0]}-{i}" for i, row in enumerate(TRIED)]
 )
 def test_a_remedy_fits_and_leads_out(name, check, bad, inputs, good):
-    remedy = next(row for row in table() if row.name == name)
+    remedy = next(row for row in load_remedies() if row.name == name)
 
     found = judged(bad, inputs, check)
     after = judged(bad, inputs, good) if good in CHECKS else judged(good, inputs, check)
 
-    assert remedy.fits(check, found.status.value, found.message, holds(bad()))
+    assert remedy.fits(check, found.status.value, found.message, module_features(bad()))
     assert after.status.value in {"right", "not applicable"}, after.message
     assert after.status is not found.status or found.status.value == "right"
 
@@ -249,12 +249,12 @@ def test_attention_can_be_told_to_take_no_fast_path():
 
 
 def test_every_remedy_is_tried():
-    assert {row.name for row in table()} == {row[0] for row in TRIED} | ELSEWHERE
+    assert {row.name for row in load_remedies()} == {row[0] for row in TRIED} | ELSEWHERE
 
 
 @pytest.mark.parametrize("name", sorted(ELSEWHERE))
 def test_the_rest_fits_what_the_command_says(name):
-    remedy = next(row for row in table() if row.name == name)
+    remedy = next(row for row in load_remedies() if row.name == name)
     check, status, message = SAID[name]
 
     assert remedy.fits(check, status, message, ["Linear"])

@@ -5,7 +5,14 @@ import json
 import pytest
 
 from conformance.report import tables, terminal, writer
-from conformance.report.results import CaseResult, Status, fold, interrupted, rows, verdict
+from conformance.report.results import (
+    CaseResult,
+    Status,
+    combine_statuses,
+    decide_verdict,
+    interrupted_verdict,
+    requirement_results,
+)
 from conformance.spec.requirements import Requirement
 
 MUST = Requirement("forward.a", "must", "It works.", "docs")
@@ -40,18 +47,18 @@ def case(status, requirement=MUST, test="test_a[x]", **facts):
     ids=str,
 )
 def test_the_worst_that_is_known_counts(statuses, expected):
-    assert fold([case(status) for status in statuses]) is expected
+    assert combine_statuses([case(status) for status in statuses]) is expected
 
 
 def test_a_case_that_got_lost_leaves_its_requirement_without_an_answer():
     lost = case(Status.NOT_RUN, lost=True)
 
-    assert fold([lost, case(Status.KNOWN_FAILURE)]) is Status.NOT_RUN
-    assert fold([lost, case(Status.FAILS)]) is Status.FAILS
+    assert combine_statuses([lost, case(Status.KNOWN_FAILURE)]) is Status.NOT_RUN
+    assert combine_statuses([lost, case(Status.FAILS)]) is Status.FAILS
 
 
 def judge(*cases, certify=False):
-    return verdict(rows(SPEC, ["torch.func"], cases), certify=certify)
+    return decide_verdict(requirement_results(SPEC, ["torch.func"], cases), certify=certify)
 
 
 @pytest.mark.parametrize(
@@ -99,13 +106,13 @@ TABLES = {"optimizers": [cell("SGD", "default", "as alone"), cell("Adam", "defau
 
 def test_a_cell_says_whether_its_test_passed():
     recorded = {"table": "optimizers", "column": "default", "passes": "as alone", "fails": "not as alone"}
-    table = rows(
+    table = requirement_results(
         SPEC,
         ["torch.func"],
         [case(Status.CONFORMS, test="a"), case(Status.FAILS, test="b"), case(Status.NOT_RUN, test="c")],
     )
 
-    found = tables.collect(
+    found = tables.collect_tables(
         table, {"a": [recorded | {"row": "SGD"}], "b": [recorded | {"row": "Adam"}], "d": [recorded]}
     )
 
@@ -115,8 +122,8 @@ def test_a_cell_says_whether_its_test_passed():
 def test_a_table_in_short_names_the_rows_that_say_the_same():
     cells = [*TABLES["optimizers"], cell("LBFGS", "default", "couples"), cell("SGD", "fused", "wrong", "functorch")]
 
-    assert tables.in_short(cells) == "as alone: Adam; couples: LBFGS; as alone / wrong: SGD"
-    assert list(terminal.lines(FACTS, OPTIONS, [], {"optimizers": cells}, judge()))[1] == (
+    assert tables.summarize_cells(cells) == "as alone: Adam; couples: LBFGS; as alone / wrong: SGD"
+    assert list(terminal.report_lines(FACTS, OPTIONS, [], {"optimizers": cells}, judge()))[1] == (
         "optimizers: as alone: Adam; couples: LBFGS; as alone / wrong: SGD"
     )
 
@@ -124,15 +131,17 @@ def test_a_table_in_short_names_the_rows_that_say_the_same():
 def test_a_long_table_in_short_counts_and_names_what_is_wrong():
     cells = [{"row": f"op{i}", "column": "own", "says": "equal" if i else "wrong"} for i in range(21)]
 
-    assert tables.in_short(cells) == "21 rows; equal 20, wrong 1 (op0)"
-    assert tables.in_short(cells[1:] + cells[1:]) == f"equal: {', '.join(sorted(f'op{i}' for i in range(1, 21)))}"
-    assert tables.in_short([*cells[1:], {**cells[1], "row": "op21"}]) == "21 rows; equal 21"
+    assert tables.summarize_cells(cells) == "21 rows; equal 20, wrong 1 (op0)"
+    assert (
+        tables.summarize_cells(cells[1:] + cells[1:]) == f"equal: {', '.join(sorted(f'op{i}' for i in range(1, 21)))}"
+    )
+    assert tables.summarize_cells([*cells[1:], {**cells[1], "row": "op21"}]) == "21 rows; equal 21"
 
 
 def test_a_result_file_gives_its_tables_as_markdown(tmp_path, capsys):
     cells = [*TABLES["optimizers"], cell("SGD", "default", "wrong", "functorch"), cell("SGD", "fused", "as alone")]
     path = tmp_path / "result.json"
-    writer.write(path, {"tables": {"optimizers": cells}})
+    writer.write_result(path, {"tables": {"optimizers": cells}})
 
     tables.main(str(path))
 
@@ -145,8 +154,8 @@ def test_a_result_file_gives_its_tables_as_markdown(tmp_path, capsys):
 
 
 def screen(*cases, **options):
-    table = rows(SPEC, ["torch.func", "functorch"], cases)
-    return list(terminal.lines(FACTS, OPTIONS | options, table, {}, verdict(table, certify=False)))
+    table = requirement_results(SPEC, ["torch.func", "functorch"], cases)
+    return list(terminal.report_lines(FACTS, OPTIONS | options, table, {}, decide_verdict(table, certify=False)))
 
 
 def test_the_screen_shows_facts_counts_names_and_verdict():
@@ -176,14 +185,14 @@ def test_the_screen_shows_facts_counts_names_and_verdict():
     )
     assert "NO ANSWER test_d: never reported" in lines
     assert lines[-1].startswith("VERDICT: DOES NOT CONFORM")
-    assert "2 threads" in next(iter(terminal.lines(FACTS | {"threads": 2}, OPTIONS, [], {}, judge())))
+    assert "2 threads" in next(iter(terminal.report_lines(FACTS | {"threads": 2}, OPTIONS, [], {}, judge())))
 
 
 def test_the_screen_does_not_name_all_of_many_lost_tests():
-    lost = [case(Status.NOT_RUN, test=f"test_{i}", lost=True) for i in range(terminal.SCREENFUL + 3)]
+    lost = [case(Status.NOT_RUN, test=f"test_{i}", lost=True) for i in range(terminal.MAX_LISTED + 3)]
 
     lines = [line for line in screen(*lost) if line.startswith("NO ANSWER")]
-    assert len(lines) == terminal.SCREENFUL + 1
+    assert len(lines) == terminal.MAX_LISTED + 1
     assert lines[-1] == "NO ANSWER from 3 more; the result file names them"
 
 
@@ -197,9 +206,9 @@ def test_the_screen_and_the_command_say_whose_device_it_is():
 
 
 def test_an_environment_that_failed_has_its_own_sentence():
-    table = rows(SPEC, ["torch.func"], [case(Status.FAILS), case(Status.NOT_RUN, SHOULD, lost=True)])
+    table = requirement_results(SPEC, ["torch.func"], [case(Status.FAILS), case(Status.NOT_RUN, SHOULD, lost=True)])
 
-    answer = interrupted(table, "after test_a[x]: it is gone")
+    answer = interrupted_verdict(table, "after test_a[x]: it is gone")
 
     assert not answer.conforms
     assert answer.sentence == (
@@ -213,19 +222,23 @@ def test_a_disk_that_is_full_leaves_nothing_half_written(tmp_path, monkeypatch):
 
     monkeypatch.setattr("pathlib.Path.replace", full)
     with pytest.raises(OSError, match="no space left"):
-        writer.write(tmp_path / "result.json", {})
+        writer.write_result(tmp_path / "result.json", {})
 
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_file_is_written_whole_or_not_at_all(tmp_path):
     path = tmp_path / "result.json"
-    table = rows(SPEC, ["torch.func"], [case(Status.CONFORMS, dtype="float64", duration=0.5, budget_share=0.25)])
+    table = requirement_results(
+        SPEC, ["torch.func"], [case(Status.CONFORMS, dtype="float64", duration=0.5, budget_share=0.25)]
+    )
 
-    writer.write(path, writer.document(FACTS, OPTIONS, table, TABLES, verdict(table, certify=False), 1.23456))
+    writer.write_result(
+        path, writer.result_document(FACTS, OPTIONS, table, TABLES, decide_verdict(table, certify=False), 1.23456)
+    )
     first = path.read_text(encoding="utf-8")
     with pytest.raises(ValueError, match="Out of range float"):
-        writer.write(path, {"a": float("nan")})
+        writer.write_result(path, {"a": float("nan")})
 
     assert path.read_text(encoding="utf-8") == first
     assert [each.name for each in tmp_path.iterdir()] == ["result.json"]

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from conformance.report.html.columns import labels, shortened
+from conformance.report.html.columns import result_labels, shorten
 from conformance.report.reader import Result
 from conformance.report.results import Status
-from conformance.report.terminal import printable
+from conformance.report.terminal import escape_unprintable
 from conformance.spec.requirements import CHAPTERS
 
 LEFT, SCALE, RIGHT = 84, 330, 90  # names of chapters, the axis from 0 to 1, what is said of each strip
@@ -21,7 +21,7 @@ HOW = (
 
 
 @dataclass(frozen=True)
-class Use:
+class BudgetUse:
     """Of the cases of a chapter that compared anything, in one result: how many, and the shares that they use."""
 
     label: str
@@ -31,48 +31,50 @@ class Use:
     largest: float
 
 
-def uses(results: Sequence[Result]) -> dict[str, list[Use]]:
+def budget_uses(results: Sequence[Result]) -> dict[str, list[BudgetUse]]:
     """By chapter, in the order of the suite, of each result that has any.
 
     What is known to fail uses no budget, and neither does what conforms by a difference that it asks for.
     """
-    found: dict[str, list[Use]] = {chapter: [] for chapter in CHAPTERS}
-    for result, label in zip(results, labels(results), strict=True):
+    found: dict[str, list[BudgetUse]] = {chapter: [] for chapter in CHAPTERS}
+    for result, label in zip(results, result_labels(results), strict=True):
         shares: dict[str, list[float]] = {}
         for row in result.content["requirements"]:
             some = shares.setdefault(row["id"].partition(".")[0], [])
-            some += [case["budget_share"] for case in row["cases"] if _counts(case)]
+            some += [case["budget_share"] for case in row["cases"] if _counts_towards_budget(case)]
         for chapter, some in shares.items():
             if some:
-                found.setdefault(chapter, []).append(_use(label, sorted(some)))
+                found.setdefault(chapter, []).append(_make_use(label, sorted(some)))
     return {chapter: each for chapter, each in found.items() if each}
 
 
-def _counts(case: Mapping[str, Any]) -> bool:
+def _counts_towards_budget(case: Mapping[str, Any]) -> bool:
     most = {Status.CONFORMS: 1.0, Status.KNOWN_FAILURE: -1.0}.get(case["status"], math.inf)
     return case["budget_share"] is not None and case["budget_share"] <= most
 
 
-def _use(label: str, shares: Sequence[float]) -> Use:
+def _make_use(label: str, shares: Sequence[float]) -> BudgetUse:
     last = len(shares) - 1
-    return Use(shortened(label), len(shares), shares[last // 2], shares[round(last * 0.9)], shares[last])
+    return BudgetUse(shorten(label), len(shares), shares[last // 2], shares[round(last * 0.9)], shares[last])
 
 
-def drawn(found: dict[str, list[Use]]) -> str:
+def draw_budget(found: dict[str, list[BudgetUse]]) -> str:
     """The picture, for a page that has styles for its classes."""
     bottom = TOP + sum(len(each) * STRIP + BETWEEN for each in found.values())
-    lines = [*_frame(bottom)]
+    lines = [*_draw_frame(bottom)]
     y = TOP
     for chapter, each in found.items():
-        lines.append(_text(LEFT - 8, y + 9, chapter, "end"))
+        lines.append(_draw_text(LEFT - 8, y + 9, chapter, "end"))
         for use in each:
-            lines += _strip(y + STRIP // 2, use, named=len({use.label for some in found.values() for use in some}) > 1)
+            lines += _draw_strip(
+                y + STRIP // 2, use, named=len({use.label for some in found.values() for use in some}) > 1
+            )
             y += STRIP
         y += BETWEEN
     return "\n".join([*lines, "</svg>"])
 
 
-def _frame(bottom: int) -> Iterator[str]:
+def _draw_frame(bottom: int) -> Iterator[str]:
     yield (
         f'<svg class="budget" viewBox="0 0 {LEFT + SCALE + RIGHT} {bottom + 4}" role="img" '
         'aria-labelledby="budget-title budget-desc">'
@@ -81,10 +83,10 @@ def _frame(bottom: int) -> Iterator[str]:
     for tenth in range(0, 11, 2):
         x = LEFT + SCALE * tenth // 10
         yield f'<line class="grid" x1="{x}" y1="{TOP - 6}" x2="{x}" y2="{bottom}"/>'
-        yield _text(x, TOP - 10, f"{tenth / 10:g}", "mid")
+        yield _draw_text(x, TOP - 10, f"{tenth / 10:g}", "mid")
 
 
-def _strip(y: int, use: Use, *, named: bool) -> Iterator[str]:
+def _draw_strip(y: int, use: BudgetUse, *, named: bool) -> Iterator[str]:
     """What uses more than the budget ends at the right edge, with its number."""
     median, most, largest = (LEFT + round(SCALE * min(share, 1), 1) for share in (use.median, use.most, use.largest))
     over = " over" * (use.largest > 1)
@@ -94,8 +96,8 @@ def _strip(y: int, use: Use, *, named: bool) -> Iterator[str]:
     yield f'<path class="mark{over}" d="M{largest} {y - 4}l4 4l-4 4l-4 -4z"/>'
     said = [f"{use.largest:.2g}"] * (use.largest > 1) + [use.label] * named
     if said:
-        yield _text(LEFT + SCALE + 8, y + 3, " ".join(said)[:18], "note")
+        yield _draw_text(LEFT + SCALE + 8, y + 3, " ".join(said)[:18], "note")
 
 
-def _text(x: int, y: int, said: str, kind: str) -> str:
-    return f'<text x="{x}" y="{y}" class="{kind}">{escape(printable(said))}</text>'
+def _draw_text(x: int, y: int, said: str, kind: str) -> str:
+    return f'<text x="{x}" y="{y}" class="{kind}">{escape(escape_unprintable(said))}</text>'

@@ -7,8 +7,8 @@ from typing import Any
 
 from conformance.report.reader import Result
 
-EVERYWHERE = "all columns"
-MOST_OF_A_NAME = 60  # characters: a name comes from anybody, and stands in a heading
+ALL_COLUMNS = "all columns"
+MAX_NAME = 60  # characters: a name comes from anybody, and stands in a heading
 
 Row = Mapping[str, Any]
 
@@ -31,7 +31,7 @@ class Column:
         return [row for (_, name), row in self.result.rows.items() if name == self.implementation]
 
 
-def labels(results: Sequence[Result]) -> list[str]:
+def result_labels(results: Sequence[Result]) -> list[str]:
     """Release and device of each result; with the file's name, and a number, as far as that tells them apart."""
     short = [f"{result.release} {result.content['environment']['device']}" for result in results]
     named = [
@@ -46,24 +46,24 @@ def labels(results: Sequence[Result]) -> list[str]:
     return numbered
 
 
-def columns(results: Sequence[Result]) -> list[Column]:
+def make_columns(results: Sequence[Result]) -> list[Column]:
     """All columns, file by file."""
     several = len(results) > 1
     return [
-        Column(result, shortened(label), name, shortened(f"{label}, {name}" if several else name))
-        for label, result in zip(labels(results), results, strict=True)
+        Column(result, shorten(label), name, shorten(f"{label}, {name}" if several else name))
+        for label, result in zip(result_labels(results), results, strict=True)
         for name in dict.fromkeys(name for _, name in result.rows)
     ]
 
 
-def where(some: Iterable[Column], everything: Sequence[Column]) -> str:
+def column_names(some: Iterable[Column], everything: Sequence[Column]) -> str:
     """The names of some columns in the order of the page; in two words if it is all of several."""
     chosen = set(some)
     if len(chosen) == len(everything) > 1:
-        return EVERYWHERE
+        return ALL_COLUMNS
     return "; ".join(column.name for column in everything if column in chosen)
 
 
-def shortened(text: str) -> str:
+def shorten(text: str) -> str:
     """Cut where nobody would read on."""
-    return text if len(text) <= MOST_OF_A_NAME else f"{text[: MOST_OF_A_NAME - 1]}…"
+    return text if len(text) <= MAX_NAME else f"{text[: MAX_NAME - 1]}…"

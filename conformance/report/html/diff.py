@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from conformance.report import diff_text
 from conformance.report.diff import compare
 from conformance.report.reader import Result
-from conformance.report.releases import labels
+from conformance.report.releases import release_labels
 
 
 @dataclass(frozen=True)
-class Step:
+class DiffStep:
     """From one result to the next: what sets their runs apart beside torch, how much moved, and what."""
 
     title: str
@@ -19,12 +19,12 @@ class Step:
     sections: Sequence[diff_text.Section]
 
 
-def step(old: Result, new: Result) -> Step:
+def make_diff_step(old: Result, new: Result) -> DiffStep:
     """All that moved from `old` to `new`."""
     transitions = compare(old, new)
-    return Step(
-        f"From torch {' to '.join(labels([old, new]))}",
-        list(diff_text.conditions(old, new)),
-        diff_text.summary(transitions),
-        diff_text.sections(transitions),
+    return DiffStep(
+        f"From torch {' to '.join(release_labels([old, new]))}",
+        list(diff_text.changed_conditions(old, new)),
+        diff_text.diff_summary(transitions),
+        diff_text.diff_sections(transitions),
     )

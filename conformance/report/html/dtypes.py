@@ -8,16 +8,16 @@ from conformance.report.html.columns import Column
 
 
 @dataclass(frozen=True)
-class Dtypes:
+class DtypeCounts:
     """The dtypes of each column, and of each chapter the counts for all of them, one after the other."""
 
     names: Sequence[Sequence[str]]
     rows: Mapping[str, Sequence[Mapping[str, int]]]
 
 
-def dtypes(columns: Sequence[Column], chapters: Sequence[str]) -> Dtypes:
+def count_dtypes(columns: Sequence[Column], chapters: Sequence[str]) -> DtypeCounts:
     """A case that is about no dtype is not counted here."""
-    counts = [_counted(column) for column in columns]
+    counts = [_count_column(column) for column in columns]
     names = [sorted({dtype for _, dtype in count}) for count in counts]
     rows = {
         chapter: [
@@ -25,10 +25,10 @@ def dtypes(columns: Sequence[Column], chapters: Sequence[str]) -> Dtypes:
         ]
         for chapter in chapters
     }
-    return Dtypes(names, {chapter: counted for chapter, counted in rows.items() if any(counted)})
+    return DtypeCounts(names, {chapter: counted for chapter, counted in rows.items() if any(counted)})
 
 
-def _counted(column: Column) -> dict[tuple[str, str], Counter[str]]:
+def _count_column(column: Column) -> dict[tuple[str, str], Counter[str]]:
     count: dict[tuple[str, str], Counter[str]] = {}
     for row in column.rows:
         for case in row["cases"]:

@@ -5,16 +5,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from conformance.report.html.columns import Column
-from conformance.report.html.requirement import Found, found
+from conformance.report.html.requirement import RequirementDetails, requirement_details
 from conformance.report.results import Status
 from conformance.spec.requirements import CHAPTERS
 
 ABSENT = "not in this file"
-SECURE = "https://"
+SAFE_SCHEME = "https://"
 
 
 @dataclass(frozen=True)
-class Line:
+class RequirementLine:
     """A requirement: its status in each column, and what is shown when it is opened."""
 
     id: str
@@ -23,7 +23,7 @@ class Line:
     source: tuple[str, str]
     statuses: Sequence[str]
     differs: bool
-    found: Found
+    details: RequirementDetails
 
     @property
     def name(self) -> str:
@@ -35,7 +35,7 @@ class Chapter:
     """The requirements of a chapter, and of each column how many have which status."""
 
     name: str
-    lines: Sequence[Line]
+    lines: Sequence[RequirementLine]
     counts: Sequence[Mapping[str, int]]
 
     @property
@@ -43,36 +43,36 @@ class Chapter:
         return any(count[Status.FAILS] for count in self.counts)
 
 
-def chapters(columns: Sequence[Column]) -> list[Chapter]:
+def make_chapters(columns: Sequence[Column]) -> list[Chapter]:
     """In the order of the suite; what it does not know comes last."""
     by_chapter: dict[str, list[str]] = {chapter: [] for chapter in CHAPTERS}
     for requirement in dict.fromkeys(key for column in columns for key, _ in column.result.rows):
         by_chapter.setdefault(requirement.partition(".")[0], []).append(requirement)
-    return [_chapter(name, ids, columns) for name, ids in by_chapter.items() if ids]
+    return [_make_chapter(name, ids, columns) for name, ids in by_chapter.items() if ids]
 
 
-def _chapter(name: str, ids: Sequence[str], columns: Sequence[Column]) -> Chapter:
-    lines = [_line(requirement, columns) for requirement in ids]
+def _make_chapter(name: str, ids: Sequence[str], columns: Sequence[Column]) -> Chapter:
+    lines = [_make_line(requirement, columns) for requirement in ids]
     counts = [Counter(line.statuses[i] for line in lines) for i in range(len(columns))]
     return Chapter(name, lines, counts)
 
 
-def _line(requirement: str, columns: Sequence[Column]) -> Line:
+def _make_line(requirement: str, columns: Sequence[Column]) -> RequirementLine:
     rows = {column: row for column in columns if (row := column.row(requirement))}
     said = next(iter(rows.values()))
     statuses = [rows[column]["status"] if column in rows else ABSENT for column in columns]
-    return Line(
+    return RequirementLine(
         requirement,
         said["level"],
         said["text"],
-        linked(said["source"]),
+        split_link(said["source"]),
         statuses,
-        _differs(columns, statuses),
-        found(rows, columns),
+        _results_differ(columns, statuses),
+        requirement_details(rows, columns),
     )
 
 
-def _differs(columns: Sequence[Column], statuses: Sequence[str]) -> bool:
+def _results_differ(columns: Sequence[Column], statuses: Sequence[str]) -> bool:
     """Whether files differ on an implementation; on any two, where no implementation is in two files."""
     by_implementation: dict[str, set[str]] = {}
     for column, status in zip(columns, statuses, strict=True):
@@ -82,7 +82,7 @@ def _differs(columns: Sequence[Column], statuses: Sequence[str]) -> bool:
     return any(len(each) > 1 for each in by_implementation.values())
 
 
-def linked(source: str) -> tuple[str, str]:
+def split_link(source: str) -> tuple[str, str]:
     """The address that a source begins with, if it is one that is safe to follow, and the rest of it."""
     address, _, rest = source.partition(" ")
-    return (address, rest) if address.startswith(SECURE) else ("", source)
+    return (address, rest) if address.startswith(SAFE_SCHEME) else ("", source)

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from conformance.report.html.columns import Column, Row, where
+from conformance.report.html.columns import Column, Row, column_names
 from conformance.report.results import Status
 
-MOST_TESTS = 3  # of a group, by name
-MOST_FAILURES = 50  # of a requirement, one by one
+MAX_TESTS = 3  # of a group, by name
+MAX_FAILURES = 50  # of a requirement, one by one
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Found:
+class RequirementDetails:
     """All that is shown of a requirement. `by_dtype` has columns that count the same in one row."""
 
     tallies: Sequence[Tally]
@@ -55,23 +55,23 @@ class Found:
         return [status for status in Status if any(tally.count[status] for tally in self.tallies)]
 
 
-def found(rows: Mapping[Column, Row], columns: Sequence[Column]) -> Found:
+def requirement_details(rows: Mapping[Column, Row], columns: Sequence[Column]) -> RequirementDetails:
     """What some columns say of a requirement, on a page that has more columns."""
     cases = {column: row["cases"] for column, row in rows.items() if row["cases"]}
     failures = [
         (column.name, case) for column, some in cases.items() for case in some if case["status"] == Status.FAILS
     ]
-    return Found(
-        [_tally(column, some) for column, some in cases.items()],
+    return RequirementDetails(
+        [_make_tally(column, some) for column, some in cases.items()],
         sorted({case["dtype"] for some in cases.values() for case in some if "dtype" in case}),
-        _by_dtype(cases, columns),
-        _groups(cases, columns),
-        failures[:MOST_FAILURES],
+        _count_by_dtype(cases, columns),
+        _group_cases(cases, columns),
+        failures[:MAX_FAILURES],
         len(failures),
     )
 
 
-def _tally(column: Column, cases: Sequence[Row]) -> Tally:
+def _make_tally(column: Column, cases: Sequence[Row]) -> Tally:
     shares = [case["budget_share"] for case in cases if case["budget_share"] is not None]
     return Tally(
         column.name,
@@ -81,7 +81,9 @@ def _tally(column: Column, cases: Sequence[Row]) -> Tally:
     )
 
 
-def _by_dtype(cases: Mapping[Column, Sequence[Row]], columns: Sequence[Column]) -> dict[str, dict[str, Counter[str]]]:
+def _count_by_dtype(
+    cases: Mapping[Column, Sequence[Row]], columns: Sequence[Column]
+) -> dict[str, dict[str, Counter[str]]]:
     same: dict[frozenset[tuple[str, str, int]], list[Column]] = {}
     for column, some in cases.items():
         count = Counter((case["dtype"], case["status"]) for case in some if "dtype" in case)
@@ -90,13 +92,13 @@ def _by_dtype(cases: Mapping[Column, Sequence[Row]], columns: Sequence[Column]) 
             same.setdefault(key, []).append(column)
     table: dict[str, dict[str, Counter[str]]] = {}
     for key, who in same.items():
-        row = table.setdefault(where(who, columns), {})
+        row = table.setdefault(column_names(who, columns), {})
         for dtype, status, n in key:
             row.setdefault(dtype, Counter())[status] += n
     return table
 
 
-def _groups(cases: Mapping[Column, Sequence[Row]], columns: Sequence[Column]) -> list[Group]:
+def _group_cases(cases: Mapping[Column, Sequence[Row]], columns: Sequence[Column]) -> list[Group]:
     said: dict[tuple[int, bool, str], list[tuple[Column, Row]]] = {}
     order = list(Status)
     for column, some in cases.items():
@@ -109,9 +111,9 @@ def _groups(cases: Mapping[Column, Sequence[Row]], columns: Sequence[Column]) ->
             order[status],
             lost,
             message,
-            where((column for column, _ in who), columns),
+            column_names((column for column, _ in who), columns),
             len(who),
-            [case["test"] for _, case in who[:MOST_TESTS]],
+            [case["test"] for _, case in who[:MAX_TESTS]],
             who[0][1]["rerun"],
         )
         for (status, lost, message), who in sorted(said.items(), key=lambda each: each[0][0])

@@ -8,47 +8,47 @@ from conformance.report.reader import Result
 MINUTE = 60
 
 
-def facts(results: Sequence[Result]) -> list[tuple[str, Sequence[str]]]:
+def run_facts(results: Sequence[Result]) -> list[tuple[str, Sequence[str]]]:
     """A row a fact: its name, and what it is in each result. What no result has is left out."""
-    said = [dict(_facts(result)) for result in results]
+    said = [dict(_result_facts(result)) for result in results]
     return [(name, row) for name in said[0] if any(row := [each[name] for each in said])]
 
 
-def _facts(result: Result) -> Iterator[tuple[str, str]]:
+def _result_facts(result: Result) -> Iterator[tuple[str, str]]:
     where, asked = result.content["environment"], result.content["options"]
     yield "file", result.name
     yield "torch", where["torch"]
     yield "commit of torch", (where.get("torch_git") or "")[:12]
     yield "CUDA or ROCm", where.get("cuda") or where.get("hip") or ""
     yield "device", where["device"]
-    yield "accelerators", _counted(where.get("accelerators", []))
+    yield "accelerators", _count_names(where.get("accelerators", []))
     yield "instruction set", where["cpu_capability"]
     yield "threads", str(where["threads"])
     yield "Python", where["python"]
     yield "platform", where["platform"]
-    yield "packages", ", ".join(_packages(where["packages"]))
+    yield "packages", ", ".join(_package_versions(where["packages"]))
     yield "profile", asked["profile"]
-    yield "device profile", _device_profile(asked)
+    yield "device profile", _device_profile_name(asked)
     yield "only", ", ".join(asked["requirements"])
     yield "seed", str(asked["seed"])
     yield "injected fault", asked["fault"] or ""
-    yield "duration", lasted(result.content["duration"])
+    yield "duration", format_duration(result.content["duration"])
 
 
-def _counted(names: Sequence[str]) -> str:
+def _count_names(names: Sequence[str]) -> str:
     count = {name: names.count(name) for name in names}
     return ", ".join(f"{n} x {name}" if n > 1 else name for name, n in count.items())
 
 
-def _packages(versions: Mapping[str, str | None]) -> Iterator[str]:
+def _package_versions(versions: Mapping[str, str | None]) -> Iterator[str]:
     yield from (f"{name} {version}" for name, version in versions.items() if version and name != "torch")
 
 
-def _device_profile(asked: Mapping[str, Any]) -> str:
+def _device_profile_name(asked: Mapping[str, Any]) -> str:
     return str((asked.get("device_profile") or {}).get("name", ""))
 
 
-def lasted(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Seconds as people say them."""
     if seconds >= MINUTE:
         return f"{int(seconds // MINUTE)} min {int(seconds % MINUTE)} s"

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from conformance.report.reader import Result
-from conformance.report.tables import EMPTY, SCREENFUL
+from conformance.report.tables import EMPTY, MAX_LISTED
 
 
 @dataclass(frozen=True)
-class Grid:
+class ResultTable:
     """A table: each row has its name and a cell for each of `columns`."""
 
     title: str
@@ -17,23 +17,23 @@ class Grid:
 
     @property
     def is_long(self) -> bool:
-        return len(self.rows) > SCREENFUL
+        return len(self.rows) > MAX_LISTED
 
 
-def grids(results: Sequence[Result]) -> list[Grid]:
+def result_tables(results: Sequence[Result]) -> list[ResultTable]:
     """By title; where results or implementations differ, a cell has what each says, in the order of the page."""
     titles = dict.fromkeys(title for result in results for title in result.content["tables"])
-    return [_grid(title, results) for title in titles]
+    return [_make_table(title, results) for title in titles]
 
 
-def _grid(title: str, results: Sequence[Result]) -> Grid:
+def _make_table(title: str, results: Sequence[Result]) -> ResultTable:
     said: dict[tuple[str, str], dict[str, None]] = {}
     for result in results:
         for cell in result.content["tables"].get(title, []):
             said.setdefault((cell["row"], cell["column"]), {})[cell["says"]] = None
     columns = sorted({column for _, column in said})
     rows = sorted({row for row, _ in said})
-    return Grid(
+    return ResultTable(
         title,
         columns,
         [(row, [" / ".join(said.get((row, column), {EMPTY: None})) for column in columns]) for row in rows],
