@@ -1,1 +1,1 @@
-"""What is ensembled: networks, modules, operations, optimizers, settings."""
+"""Cases to test: networks, modules, operations, optimizers and numeric settings."""

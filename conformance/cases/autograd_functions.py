@@ -1,6 +1,6 @@
-"""Functions of `torch.autograd.Function`'s kind: with every way to say, or not to say, what vmap has to do.
+"""Subclasses of `torch.autograd.Function`, with each way to define a batching rule for vmap, or none.
 
-All but `Scaled` and `Doubling` compute exp, with its derivatives.
+`OldStyle`, `WithoutRule`, `Generated`, `Ruled`, `RuledAndGenerated` and `InplaceExp` compute exp with its derivatives.
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ from torch.autograd import Function
 
 
 class OldStyle(Function):
-    """Its forward takes the context, as before there was `setup_context`."""
+    """exp whose forward takes the context, as functions did before `setup_context`."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -23,7 +23,7 @@ class OldStyle(Function):
 
 
 class WithoutRule(Function):
-    """Has a `setup_context`, and no rule for vmap."""
+    """exp with a `setup_context` and no rule for vmap."""
 
     @staticmethod
     def forward(x: Tensor) -> Tensor:
@@ -44,15 +44,15 @@ class WithoutRule(Function):
 
 
 class Generated(WithoutRule):
-    """Its rule for vmap is generated."""
+    """exp with a generated rule for vmap."""
 
     generate_vmap_rule = True
 
 
 class Ruled(WithoutRule):
-    """Its own rule for vmap tells in `seen` what it was given."""
+    """exp with its own rule for vmap, which records its arguments in `seen`."""
 
-    seen: list[Any] = []  # noqa: RUF012 - it is there to be changed
+    seen: list[Any] = []  # noqa: RUF012 - a class attribute that tests read and clear
 
     @classmethod
     def vmap(cls, info: Any, in_dims: Any, x: Tensor) -> Any:
@@ -65,7 +65,7 @@ class Ruled(WithoutRule):
 
 
 class DoubleWithSevenfoldGradient(Function):
-    """Twice its input, whose backward says seven times: no tracer can guess it from forward."""
+    """Twice its input, with a gradient of 7: a tracer can't derive it from forward."""
 
     generate_vmap_rule = True
 
@@ -75,7 +75,7 @@ class DoubleWithSevenfoldGradient(Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Tensor) -> None:
-        """Nothing is kept for backward."""
+        """Save nothing for backward."""
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:  # noqa: ARG004 - torch's signature
@@ -83,13 +83,13 @@ class DoubleWithSevenfoldGradient(Function):
 
 
 class RuledAndGenerated(Ruled):
-    """Says twice, and maybe not the same."""
+    """exp with both its own and a generated rule for vmap, which may contradict each other."""
 
     generate_vmap_rule = True
 
 
 class ScaledProduct(Function):
-    """x * y * factor, and x + y without a gradient: several inputs and outputs, and one that is no tensor."""
+    """x * y * factor, and x + y without a gradient: several inputs and outputs, and an input that is not a tensor."""
 
     generate_vmap_rule = True
 
@@ -110,7 +110,7 @@ class ScaledProduct(Function):
 
 
 class InplaceExp(Function):
-    """exp in place, with a rule of its own for vmap."""
+    """exp in place, with its own rule for vmap."""
 
     @staticmethod
     def forward(x: Tensor) -> Tensor:
@@ -132,7 +132,7 @@ class InplaceExp(Function):
 
 
 class InplaceDouble(Function):
-    """Twice its input, in place, with a generated rule."""
+    """Twice its input, in place, with a generated rule for vmap."""
 
     generate_vmap_rule = True
 
@@ -150,10 +150,10 @@ class InplaceDouble(Function):
 
 
 def make_own_rule(name: str, returned: Any) -> type[Ruled]:
-    """A `Ruled` whose rule returns what `returned(out, dim)` does."""
+    """Return a subclass of `Ruled` whose rule returns `returned(out, dim)`."""
     return type(name, (Ruled,), {"returned": staticmethod(returned)})
 
 
 def make_body(function: Any) -> Any:
-    """What a member does with its hidden layer: the function of a part of it, which is not needed in backward."""
+    """Return a body for `LinearThenBody`: the function of half the hidden layer, a tensor not needed in backward."""
     return lambda hidden, _: function.apply(hidden * 0.5)

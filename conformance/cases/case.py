@@ -1,4 +1,4 @@
-"""Cases: a module factory with its inputs, and nothing else."""
+"""Cases: a module factory with its inputs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from conformance.cases.data import draw, draw_tokens
 
 @dataclass(frozen=True)
 class TrainingCase:
-    """A module to ensemble, the shape of one of its samples, and the shape of what it answers to one.
+    """A module to ensemble, with the shapes of one sample of its input and of its output.
 
-    `sample` is None for a module that takes integers below 11. `smooth`: its gradient has no kinks, so that a rounding
-    can't carry an activation over one and make the gradient jump; only then can it be judged in every precision.
+    `sample` is None for a module that takes integers below 11. `smooth` modules have continuous gradients: a rounding
+    error can't push an activation across a kink and make the gradient jump. Only these are tested in every precision.
     """
 
     name: str
@@ -24,13 +24,13 @@ class TrainingCase:
     smooth: bool
 
     def inputs(self, *leading: int, device: torch.device | str, dtype: torch.dtype = torch.float64) -> Tensor:
-        """Minibatches, (*leading, *sample)."""
+        """Return minibatches, (*leading, *sample)."""
         if self.sample is None:
             return draw_tokens(*leading, device=device)
         return draw(*leading, *self.sample, device=device, dtype=dtype)
 
     def targets(self, *leading: int, device: torch.device | str, dtype: torch.dtype = torch.float64) -> Tensor:
-        """What to learn, (*leading, *output)."""
+        """Return targets, (*leading, *output)."""
         return draw(*leading, *self.output, seed=torch.initial_seed() + 1, device=device, dtype=dtype)
 
     def __str__(self) -> str:

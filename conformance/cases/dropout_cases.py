@@ -1,4 +1,4 @@
-"""The dropout modules of torch.nn in a member each."""
+"""The dropout modules of torch.nn, each in a member with a scale."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from conformance.cases.members import MEMBERS, members
 
 
 class ScaledDropout(nn.Module):
-    """A scale of its own, and then a dropout. Input and output (samples, *sample)."""
+    """A scalar parameter, and then a dropout. Input and output (samples, *sample)."""
 
     def __init__(self, dropout: Callable[[float], nn.Module], p: float) -> None:
         super().__init__()
@@ -25,17 +25,18 @@ class ScaledDropout(nn.Module):
 
 @dataclass(frozen=True)
 class DropoutCase:
-    """A module of torch.nn that drops, what a sample of it looks like, and what it drops with which probability."""
+    """A dropout module of torch.nn, the shape of a sample, and the probability to drop."""
 
     module: str
     sample: tuple[int, ...]
     p: float
 
     def members(self, device: torch.device) -> list[nn.Module]:
+        """Return the members, which differ in their scale."""
         return members(lambda: ScaledDropout(getattr(nn, self.module), self.p), MEMBERS, device=device)
 
     def inputs(self, *leading: int, device: torch.device) -> Tensor:
-        """Positive numbers, (*leading, samples, *sample)."""
+        """Return positive numbers, (*leading, samples, *sample)."""
         return draw(*leading, SAMPLES, *self.sample, device=device).exp()
 
     def __str__(self) -> str:
@@ -51,5 +52,5 @@ SAMPLE_SHAPES = {
     "FeatureAlphaDropout": (11, 2),
 }
 DROPOUTS = [DropoutCase(module, sample, p) for module, sample in SAMPLE_SHAPES.items() for p in (0.0, 0.3, 1.0)]
-# Those that drop some and keep some.
+# Those that drop some elements and keep others.
 PARTIAL_DROPOUTS = [each for each in DROPOUTS if 0 < each.p < 1]

@@ -1,7 +1,7 @@
-"""SimpleCNN with state in closed form, and the logits and gradients that NumPy computes for it.
+"""SimpleCNN with its state in closed form, and the logits and gradients that NumPy computes for it.
 
 The values are in fixtures/golden.json; fixtures/generate/golden.py computes them and explains the closed form. They
-catch a build on which the loop and the ensemble are wrong together.
+detect a build on which the plain loop and the ensemble are both wrong.
 """
 
 import json
@@ -18,16 +18,16 @@ from conformance.spec.locations import FIXTURES
 
 GOLDEN_FILE = FIXTURES / "golden.json"
 SIZES = ("small", "full")
-# The numbers that the closed form gives to what is no parameter; the parameters are 0 to 7.
+# The numbers of these tensors in the closed form; the parameters are tensors 0 to 7.
 INPUT, LOSS_WEIGHTS = 8, 9
 
 
 @dataclass(frozen=True)
 class GoldenCase:
-    """Models, minibatches (members, samples, channels, height, width), and per member the values of NumPy.
+    """Models, minibatches (members, samples, channels, height, width), and NumPy's values for each member.
 
-    `logits` are (samples, classes); `gradients` hold for each parameter what `summary` makes of its gradient for the
-    sum of logits * `loss_weights`. Both are float64 on the CPU.
+    `logits` are (samples, classes). `gradients` hold `summarize` of each parameter's gradient, for the loss
+    sum(logits * `loss_weights`). Both are float64 on the CPU.
     """
 
     models: list[SimpleCNN]
@@ -38,7 +38,7 @@ class GoldenCase:
 
 
 def load_golden_cases(size: str, *, device: torch.device | str, dtype: torch.dtype) -> GoldenCase:
-    """The case of that size, "small" or "full"."""
+    """Return the golden case of that size, "small" or "full"."""
     case = _file()[size]
     sizes, scales, n = case["sizes"], case["scales"], case["members"]
     sizes = {**sizes, "channels": tuple(sizes["channels"])}
@@ -54,21 +54,24 @@ def load_golden_cases(size: str, *, device: torch.device | str, dtype: torch.dty
         loss_weights=stacked((sizes["classes"],), LOSS_WEIGHTS),
         logits=[torch.tensor(each, dtype=torch.float64) for each in case["logits"]],
         gradients=[
-            {name: {k: torch.tensor(v, dtype=torch.float64) for k, v in kept.items()} for name, kept in each.items()}
+            {
+                name: {k: torch.tensor(v, dtype=torch.float64) for k, v in stored.items()}
+                for name, stored in each.items()
+            }
             for each in case["gradients"]
         ],
     )
 
 
 def closed_form(shape: tuple[int, ...], tensor: int, member: int, scale: float) -> Tensor:
-    """Element j of tensor number `tensor` of a member, in float64: integers until one division."""
+    """Return tensor number `tensor` of a member in float64; only the last step is not integer arithmetic."""
     j = torch.arange(math.prod(shape))
     residue = (31 * j * j + (17 * tensor + 5 * member + 3) * j + 1009 * member + 101 * tensor) % 10007
     return ((residue.double() / 10007 - 0.5) * scale).reshape(shape)
 
 
 def summarize(gradients: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
-    """About 200 elements of each gradient, and a sum in which every element counts, beside the size of its terms."""
+    """Return about 200 elements of each gradient, a checksum of all its elements, and the sum of the terms' sizes."""
     summaries = {}
     for t, (name, gradient) in enumerate(gradients.items()):
         terms = gradient * closed_form(tuple(gradient.shape), t, 0, 1.0).to(gradient)

@@ -1,8 +1,8 @@
-"""Members from a seed: ways to make them, and the values that NumPy computes for what a seed draws.
+"""Members made from a seed, and the values that NumPy computes for what a seed draws.
 
-The golden values are in fixtures/golden_seeds.json; fixtures/generate/golden_seeds.py computes them and says how.
-They are exact, and beside them stands what float32 makes of them in NumPy: its rounding is what a build of torch is
-granted. What torch 2.13.0 draws beyond them is in fixtures/recorded_draws.json, to be compared and not to be judged.
+The golden values are in fixtures/golden_seeds.json; fixtures/generate/golden_seeds.py computes and explains them.
+They are exact. The file also has NumPy's float32 values: their rounding error is what a build of torch may have. Other
+draws of torch 2.13.0 are in fixtures/recorded_draws.json; a difference from these is reported, and is not a failure.
 """
 
 import json
@@ -30,7 +30,7 @@ Factory = Callable[[], nn.Module]
 
 
 class GoldenDraws(nn.Module):
-    """What torch's own functions draw: below and above 16 normals, which are drawn in different ways."""
+    """Draws by torch's functions. Fewer than 16 normal numbers are drawn in another way than 16 or more."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class GoldenDraws(nn.Module):
 
 
 class RecordedDraws(nn.Module):
-    """What no golden value is known for: torch may draw it otherwise in another release, and on another CPU."""
+    """Draws without a golden value: they may differ in another release of torch, or on another CPU."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class RecordedDraws(nn.Module):
 
 
 class GoldenInits(nn.Module):
-    """Matrices that are wider, or taller, than they are tall, or wide, from functions of torch.nn.init."""
+    """Wide and tall matrices, initialized by functions of torch.nn.init."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -105,14 +105,14 @@ GOLDEN: MappingProxyType[str, Factory] = MappingProxyType({"draws": GoldenDraws,
 
 
 def make_with_manual_seed(factory: Factory, n: int, seed: int) -> list[nn.Module]:
-    """As the tutorial makes them: seed torch, then make one after the other."""
+    """Return `n` models as the tutorial makes them: seed torch, then make one after the other."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return [factory() for _ in range(n)]
 
 
 def make_with_members(factory: Factory, n: int, seed: int) -> list[nn.Module]:
-    """As this suite makes them."""
+    """Return `n` models as this suite makes them."""
     return members(factory, n, seed=seed)
 
 
@@ -120,19 +120,22 @@ MAKERS = MappingProxyType({"manual_seed": make_with_manual_seed, "members": make
 
 
 def stack_state(implementation: Implementation, models: Sequence[nn.Module]) -> dict[str, Tensor]:
-    """The stacked state by name, as values."""
+    """Return the stacked parameters and buffers by name, detached."""
     ensemble = Ensemble(implementation, models)
     return {**ensemble.detached, **ensemble.buffers}
 
 
 def assert_stacks(implementation: Implementation, factory: Factory, n: int, seed: int, expected: Any) -> None:
-    """`n` members from this seed have, made in each of `WAYS`, these stacks, bitwise; for a process of its own."""
+    """Assert that `n` members from this seed stack to exactly these tensors, with each of `MAKERS`.
+
+    It is meant to run in a separate process.
+    """
     found = [stack_state(implementation, make(factory, n, seed)) for make in MAKERS.values()]
     assert_same(found, expected, "stack")
 
 
 def summarize(tensor: Tensor) -> dict[str, Tensor]:
-    """The first elements, and a sum in which every element and its place counts, beside the size of its terms."""
+    """Return the first elements, a checksum of all elements and positions, and the sum of the terms' sizes."""
     flat = tensor.detach().flatten()
     wide = flat.double() if flat.is_floating_point() else flat
     terms = wide * (torch.arange(flat.numel(), device=flat.device) % 101 - 50)
@@ -140,26 +143,26 @@ def summarize(tensor: Tensor) -> dict[str, Tensor]:
 
 
 def load_golden_summaries(name: str, device: torch.device | str) -> LoopResult:
-    """What `summary` gives for each tensor of `GOLDEN[name]`, from each of `SEEDS`."""
-    kept = _read_golden()[name]
+    """Return `summarize` of each tensor of `GOLDEN[name]`, for each of `SEEDS`, as a result of the plain loop."""
+    stored = _read_golden()[name]
     exact, rounded = (
-        [_read_tensors(kept[str(seed)], which, "cpu") for seed in SEEDS] for which in ("exact", "float32")
+        [_read_tensors(stored[str(seed)], which, "cpu") for seed in SEEDS] for which in ("exact", "float32")
     )
-    on_device = [_read_tensors(kept[str(seed)], "float32", device) for seed in SEEDS]
+    on_device = [_read_tensors(stored[str(seed)], "float32", device) for seed in SEEDS]
     return LoopResult(values=on_device, truth=exact, sample=rounded)
 
 
 def differs_from_recorded(name: str, tensor: Tensor) -> bool:
-    """Is this tensor of `OtherDraws`, from the first seed, another one than torch 2.13.0 drew, but for rounding?"""
+    """Return True if this tensor of `RecordedDraws` from the first seed differs from torch 2.13.0 beyond rounding."""
     recorded = torch.tensor(_read_recorded()[name], dtype=torch.float64)
     one_rounding = unit(recorded, tensor.dtype) if tensor.is_floating_point() else 0.0
     return error(tensor.flatten(), recorded) > Budget(one_rounding, one_rounding).allowed
 
 
-def _read_tensors(kept: dict[str, Any], which: str, device: torch.device | str) -> dict[str, dict[str, Tensor]]:
+def _read_tensors(stored: dict[str, Any], which: str, device: torch.device | str) -> dict[str, dict[str, Tensor]]:
     return {
         name: {part: _read_tensor(values, part, which, device) for part, values in each[which].items()}
-        for name, each in kept.items()
+        for name, each in stored.items()
     }
 
 

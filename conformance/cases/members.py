@@ -1,6 +1,6 @@
-"""Distinct members of an ensemble, drawn from one visible seed without touching the caller's RNG.
+"""Distinct members of an ensemble, made from an explicit seed without changing the caller's random state.
 
-`MEMBERS` is a prime that no small module has as a size of its own, so that no two dimensions can be mixed up.
+`MEMBERS` is a prime that is not a size in any small module, so that confused dimensions show.
 """
 
 from collections.abc import Callable
@@ -21,14 +21,14 @@ def members(
     device: torch.device | str = "cpu",
     dtype: torch.dtype | None = None,
 ) -> list[nn.Module]:
-    """`n` distinct modules from one seed; the caller's random state stays as it is.
+    """Return `n` distinct modules made from one seed; the caller's random state does not change.
 
     They are made on the CPU in their own dtype and then converted, so that every device and dtype starts from the same
-    numbers. Without a seed it is `torch.initial_seed()`, which the suite's ``--seed`` sets.
-    Raises ValueError if two members have the same state, since such an ensemble proves nothing.
+    numbers. The default seed is `torch.initial_seed()`, which the suite's ``--seed`` sets.
+    Raises ValueError if two members have the same state, because such an ensemble can't reveal mixed-up members.
     """
     with torch.random.fork_rng(devices=[]):
-        # Of the CPU alone: torch.manual_seed would set every device's, and nobody would set them back.
+        # Seed the CPU alone: torch.manual_seed would also seed every device, and fork_rng does not restore those.
         torch.default_generator.manual_seed(torch.initial_seed() if seed is None else seed)
         made = [factory() for _ in range(n)]
     for i, model in enumerate(made):

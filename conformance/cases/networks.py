@@ -1,4 +1,4 @@
-"""Networks that the suites ensemble besides SimpleCNN."""
+"""Networks to ensemble besides SimpleCNN."""
 
 import torch
 from torch import Tensor, nn
@@ -8,14 +8,14 @@ from conformance.reference.simple_cnn import SimpleCNN
 
 
 def colour_cnn() -> SimpleCNN:
-    """SimpleCNN with 2, 3 and 4 channels: with one channel, channels_last would be the usual layout."""
+    """Return a SimpleCNN with 2, 3 and 4 channels: with one channel, channels_last equals the default layout."""
     return SimpleCNN(channels=(2, 3, 4), image_size=8, hidden=11, classes=13)
 
 
 class NormNet(nn.Module):
-    """Linear, BatchNorm, ReLU, Dropout, Linear: buffers of float and integer type, and a mode that matters.
+    """Linear, BatchNorm, ReLU, Dropout, Linear: floating and integer buffers, and different results in eval mode.
 
-    Input (samples, 3), output (samples, 2). The statistics start at random, so that members differ in them.
+    Input (samples, 3), output (samples, 2). The statistics start with random values, so that members differ in them.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class NormNet(nn.Module):
 
 
 class TiedNet(nn.Module):
-    """An embedding whose matrix is the output layer's too, as in language models: no bias to give a mistake away.
+    """An embedding and an output layer with tied weights, as in language models, without a bias in the output layer.
 
     Input (samples,) of integers below 11, output (samples, 11).
     """
@@ -52,7 +52,7 @@ class TiedNet(nn.Module):
 
 
 class LayerNormMLP(nn.Module):
-    """Linear, LayerNorm, GELU, Linear: smooth, so that its gradients have no kinks to fall over.
+    """Linear, LayerNorm, GELU, Linear: a smooth function.
 
     Input (samples, 3), output (samples, 2).
     """
@@ -68,7 +68,7 @@ class LayerNormMLP(nn.Module):
 
 
 class FrozenNet(nn.Module):
-    """Linear, tanh, Linear, of which the first weight is frozen: gradients flow past it and not into it.
+    """Linear, tanh, Linear with the first weight frozen: the other parameters of that layer get gradients.
 
     Input (samples, 3), output (samples, 2).
     """
@@ -84,7 +84,7 @@ class FrozenNet(nn.Module):
 
 
 class Assorted(nn.Module):
-    """State of every kind: shapes, layouts, dtypes, frozen, nested, equal in all members, non-persistent, absent."""
+    """State of every kind: shapes, layouts, dtypes, frozen, nested, equal in all members, non-persistent, None."""
 
     def __init__(self) -> None:
         super().__init__()

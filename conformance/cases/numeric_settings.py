@@ -1,6 +1,6 @@
-"""The settings of torch under which an ensemble has to give the loop's numbers.
+"""Global torch settings that can change numerical results; an ensemble has to match the plain loop under each.
 
-Where one can't be had, or makes no difference, running a tiny operation says.
+A tiny operation shows where a setting is unavailable or makes no difference.
 """
 
 import warnings
@@ -18,15 +18,15 @@ from conformance.utils.torch_settings import TF32, flagged, matmul_precision
 
 Context = Callable[[], AbstractContextManager[None]]
 
-# What of a computation a setting is around: all of it with its backward, a call of the ensemble, or a member within it.
+# The scope of a setting: the whole computation with its backward, a call of the ensemble, or a member inside vmap.
 EVERYTHING, CALL, MEMBER = "everything", "call", "member"
 
 
 @dataclass(frozen=True)
 class NumericSetting:
-    """A setting by name: how it is set, what it is around (`scope`), and what it rounds float32 to.
+    """A setting by name: how to set it, its `scope`, and the relative error with which it rounds float32.
 
-    `unavailable_reason(device)` is why it can't be had there or makes no difference, or None.
+    `unavailable_reason(device)` says why it is unavailable on a device or makes no difference there, or is None.
     """
 
     name: str
@@ -36,7 +36,7 @@ class NumericSetting:
     rounding: float = 0.0
 
     def around(self, scope: str, device: torch.device) -> AbstractContextManager[None]:
-        """The setting if it is around that, else nothing."""
+        """Return a context with the setting if this is its scope, else one that does nothing."""
         return self.set(device) if scope == self.scope else nullcontext()
 
     def __str__(self) -> str:
@@ -44,10 +44,10 @@ class NumericSetting:
 
 
 @cache
-def _no_effect_reason(name: str, there: Context, otherwise: Context, device: torch.device) -> str | None:
-    """A product and a convolution large enough for every algorithm that a device may have."""
+def _no_effect_reason(name: str, on: Context, off: Context, device: torch.device) -> str | None:
+    """Compare a product and a convolution, which are large enough for every algorithm of a device."""
     found = []
-    for context in (there, otherwise):
+    for context in (on, off):
         with context():
             found.append(_product_and_convolution(device))
     same = all(torch.equal(*pair) for pair in zip(*found, strict=True))
@@ -60,8 +60,8 @@ def _product_and_convolution(device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 def _cudnn_unavailable_reason(device: torch.device) -> str | None:
-    taken = torch.backends.cudnn.is_acceptable(torch.ones(1, device=device))  # type: ignore[no-untyped-call]
-    return None if taken else f"cuDNN takes no tensor of {device}"
+    acceptable = torch.backends.cudnn.is_acceptable(torch.ones(1, device=device))  # type: ignore[no-untyped-call]
+    return None if acceptable else f"cuDNN takes no tensor of {device}"
 
 
 @cache
@@ -72,26 +72,27 @@ def _autocast_unavailable_reason(dtype: torch.dtype, device: torch.device) -> st
         try:
             with torch.autocast(device.type, dtype=dtype):
                 found = torch.mm(one, one).dtype
-        except Exception as error:  # noqa: BLE001 - what a device can't do it says in any way it likes
+        except Exception as error:  # noqa: BLE001 - a device may refuse with any exception
             return f"{device} has no autocast to {dtype}: {' '.join(str(error).split())}"
     return None if found == dtype else f"under autocast to {dtype} {device} computes in {found}"
 
 
-def backend_setting(name: str, there: Context, otherwise: Context, rounding: float = 0.0) -> NumericSetting:
-    """A setting that may be compared with what it is otherwise: it counts where a bit depends on it."""
+def backend_setting(name: str, on: Context, off: Context, rounding: float = 0.0) -> NumericSetting:
+    """Return a setting of a backend; it is available where a result differs in at least one bit from `off`."""
 
     def unavailable_reason(device: torch.device) -> str | None:
-        return _no_effect_reason(name, there, otherwise, device)
+        return _no_effect_reason(name, on, off, device)
 
-    return NumericSetting(name, lambda _: there(), unavailable_reason, rounding=rounding)
+    return NumericSetting(name, lambda _: on(), unavailable_reason, rounding=rounding)
 
 
 def cudnn_setting(name: str, **values: bool) -> NumericSetting:
+    """Return a setting of cuDNN's flags."""
     return NumericSetting(f"cudnn-{name}", lambda _: flagged(**values), _cudnn_unavailable_reason)
 
 
 def autocast_setting(dtype: torch.dtype, scope: str) -> NumericSetting:
-    """Autocast around the call of the ensemble, or inside each member."""
+    """Return autocast around the call of the ensemble, or inside each member."""
 
     @contextmanager
     def cast(device: torch.device) -> Iterator[None]:
@@ -106,17 +107,18 @@ def autocast_setting(dtype: torch.dtype, scope: str) -> NumericSetting:
 
 
 def dtype_name(dtype: torch.dtype) -> str:
+    """Return a dtype's name without `torch.`."""
     return str(dtype).removeprefix("torch.")
 
 
-# What everything else is set from: float32 in full, which convolutions on CUDA are not unless they are told to.
+# The starting point of every setting: full float32, which is not the default of convolutions on CUDA.
 FULL_PRECISION = partial(flagged, tf32_matmul=TF32[False], tf32_conv=TF32[False])
 NO_SETTING = NumericSetting("", lambda _: nullcontext(), lambda _: None)
 
 ONEDNN_ON, ONEDNN_OFF = (partial(flagged, onednn_enabled=value) for value in (True, False))
 HIGHEST = partial(matmul_precision, "highest")
 TF32_ROUNDING = 2.0**-10
-# Settings that torch starts with have no entry: every setup without a setting has them.
+# The defaults have no entry here: every setup without a setting uses them.
 LIBRARIES = (
     backend_setting("onednn-off", ONEDNN_OFF, ONEDNN_ON),
     cudnn_setting("off", cudnn_enabled=False),

@@ -1,6 +1,6 @@
-"""The optimizers and learning-rate schedulers of torch.optim, each with the settings that it is judged at.
+"""The optimizers and learning-rate schedulers of torch.optim, each with the options that are tested.
 
-What torch.optim has and this file does not is reported by name: a new release can't bring one that nobody looks at.
+Optimizers and schedulers of torch.optim that are missing here are reported by name, such as those of a new release.
 """
 
 import inspect
@@ -15,25 +15,26 @@ from torch.optim import lr_scheduler
 
 @dataclass(frozen=True)
 class OptimizerConfig:
-    """An optimizer of torch.optim by name, and the options that it gets."""
+    """An optimizer of torch.optim by name, with its options."""
 
     optimizer: str
     name: str = "default"
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def make(self, params: Iterable[Tensor]) -> torch.optim.Optimizer:
+        """Return the optimizer of these parameters."""
         made: torch.optim.Optimizer = getattr(torch.optim, self.optimizer)(list(params), **self.options)
         return made
 
     def unavailable_reason(self, device: torch.device) -> str | None:
-        """Why this torch or this device can't run it, in its own words, after a step was tried; None if it can."""
+        """Return the error of one step on this device, or None if it works."""
         if not hasattr(torch.optim, self.optimizer):
             return f"this torch has no torch.optim.{self.optimizer}"
         try:
             tensor = torch.ones(2, 2, device=device, requires_grad=True)
             tensor.grad = torch.ones_like(tensor)
             self.make([tensor]).step(lambda: 0.0)
-        except Exception as error:  # noqa: BLE001 - what can't be done is said in any way
+        except Exception as error:  # noqa: BLE001 - an optimizer may refuse with any exception
             return f"{self.optimizer} can't be run with {dict(self.options)} here: {error}"
         return None
 
@@ -41,7 +42,7 @@ class OptimizerConfig:
         return f"{self.optimizer}-{self.name}"
 
 
-# Beside its defaults each is tried with options that change what it computes, or keeps, as much as they can.
+# Besides the defaults, each is tested with options that change its computation and state as much as possible.
 TUNED: Mapping[str, Mapping[str, Any]] = {
     "ASGD": {"lr": 0.05, "t0": 5, "lambd": 0.01, "weight_decay": 0.1},
     "Adadelta": {"lr": 0.5, "rho": 0.7, "weight_decay": 0.1, "maximize": True},
@@ -57,8 +58,8 @@ TUNED: Mapping[str, Mapping[str, Any]] = {
 }
 FUSED = ("Adagrad", "Adam", "AdamW", "SGD")
 
-# Each element is updated from its own gradient alone: the stack is trained as its members would be. Which of foreach
-# and the plain loop over tensors is the default depends on the device, so both are asked for by name.
+# Each element is updated from its own gradient alone, so a stack trains like its members. The device decides whether
+# foreach or the loop over tensors is the default, so both are selected explicitly.
 SEPARABLE = [
     setting
     for name, options in TUNED.items()
@@ -69,15 +70,15 @@ SEPARABLE = [
         *([OptimizerConfig(name, "tuned-fused", {**options, "fused": True})] if name in FUSED else []),
     )
 ]
-# A norm, a line search or a factorization goes over all members: one learns from what another does.
+# A norm, a line search or a factorization covers all members, so that a member's update depends on the others.
 COUPLING = [
     OptimizerConfig("Adafactor"),
     OptimizerConfig("LBFGS"),
     OptimizerConfig("LBFGS", "line-search", {"line_search_fn": "strong_wolfe"}),
 ]
-# Made for matrices: a stack of them has a dimension too many.
+# Accepts matrices only: a stack of matrices has one dimension more.
 REFUSING = [OptimizerConfig("Muon")]
-# Takes sparse gradients alone, which vmap does not give.
+# Accepts sparse gradients only, which vmap does not produce.
 SPARSE_ONLY = ("SparseAdam",)
 
 Scheduler = Callable[[torch.optim.Optimizer], Any]
@@ -101,23 +102,23 @@ SCHEDULERS: Mapping[str, Scheduler] = {
     ),
     "StepLR": lambda it: lr_scheduler.StepLR(it, 2, 0.3),
 }
-# It follows one loss, and an ensemble has one for each member.
+# Depends on a single loss, while an ensemble has one per member.
 LOSS_DRIVEN = ("ReduceLROnPlateau",)
 
 
 def uncovered_optimizers() -> list[str]:
-    """The names of the optimizers of torch.optim that nothing here is about."""
+    """Return the names of the optimizers of torch.optim without an entry here."""
     covered = {setting.optimizer for setting in (*SEPARABLE, *COUPLING, *REFUSING)} | set(SPARSE_ONLY)
     return _others(torch.optim, (torch.optim.Optimizer,), covered)
 
 
 def uncovered_schedulers() -> list[str]:
-    """The names of the schedulers of torch.optim.lr_scheduler that nothing here is about."""
+    """Return the names of the schedulers of torch.optim.lr_scheduler without an entry here."""
     bases = (lr_scheduler.LRScheduler, lr_scheduler.ReduceLROnPlateau)
     return _others(lr_scheduler, bases, {*SCHEDULERS, *LOSS_DRIVEN})
 
 
 def _others(module: Any, bases: tuple[type, ...], covered: set[str]) -> list[str]:
-    """Public classes of `module` that derive from one of `bases` and are neither covered nor a base themselves."""
+    """Return the public subclasses of `bases` in `module` that are neither covered nor the first base itself."""
     found = inspect.getmembers(module, lambda each: inspect.isclass(each) and issubclass(each, bases))
     return [name for name, each in found if not name.startswith("_") and name not in covered and each is not bases[0]]

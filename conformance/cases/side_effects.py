@@ -1,4 +1,4 @@
-"""Modules that do in their forward what the chapter `purity` asks about."""
+"""Modules whose forward has the side effects that the chapter `purity` tests."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,15 +14,15 @@ from conformance.utils.module_state import gradients_in
 
 @dataclass(frozen=True)
 class NumpyFunction:
-    """A function that goes through NumPy, which torch can do without."""
+    """A function that goes through NumPy, which torch may be installed without."""
 
     func: Callable[..., Any]
 
     def __call__(self, *args: Any) -> Any:
         return self.func(*args)
 
-    def unavailable_reason(self, device: torch.device) -> str | None:  # noqa: ARG002 - it is the same on every device
-        """Why it can't be called here, in torch's own words; None if it can."""
+    def unavailable_reason(self, device: torch.device) -> str | None:  # noqa: ARG002 - the same on every device
+        """Return torch's reason why NumPy is unavailable, or None if it is available."""
         try:
             torch.zeros(1).numpy()
         except RuntimeError as error:
@@ -31,7 +31,7 @@ class NumpyFunction:
 
 
 class LinearThenBody(nn.Module):
-    """A Linear, and then whatever `body(hidden, x)` does: what it returns is the output.
+    """A Linear, and then `body(hidden, x)`, which returns the output.
 
     Input (samples, 3), hidden (samples, 11).
     """
@@ -46,9 +46,9 @@ class LinearThenBody(nn.Module):
 
 
 class BufferWriter(nn.Module):
-    """A Linear whose outputs are kept in buffers: `written` in place, in two ways, and `replaced` by a new tensor.
+    """A Linear that stores its mean output in buffers: `written` in place, in two ways, and `replaced` by a new tensor.
 
-    Input (samples, 3), output (samples, 2): it depends on what was kept.
+    Input (samples, 3), output (samples, 2), which depends on both buffers.
     """
 
     written: Tensor
@@ -69,7 +69,7 @@ class BufferWriter(nn.Module):
 
 
 class AttributeCounter(nn.Module):
-    """A Linear times the number of calls, which is kept as a Python attribute.
+    """A Linear times the number of calls, which is a Python attribute.
 
     Input (samples, 3), output (samples, 2).
     """
@@ -85,7 +85,7 @@ class AttributeCounter(nn.Module):
 
 
 class LastOutputAdder(nn.Module):
-    """A Linear to whose output the last call's is added, which is kept as a plain attribute.
+    """A Linear plus the output of the last call, which is a plain attribute.
 
     Input (samples, 3), output (samples, 2).
     """
@@ -102,7 +102,7 @@ class LastOutputAdder(nn.Module):
 
 
 class BufferCounter(nn.Module):
-    """Counts its calls in a buffer and then calls `body`, which may fail.
+    """A module that counts its calls in a buffer and then calls `body`, which may fail.
 
     Input (samples, 3), output (samples, 2).
     """
@@ -121,7 +121,7 @@ class BufferCounter(nn.Module):
 
 
 class PausingNet(nn.Module):
-    """Linear, `meet()`, Linear: in `meet` another thread may come by.
+    """Linear, `meet()`, Linear: `meet` may wait for another thread.
 
     Input (samples, 3), output (samples, 2).
     """
@@ -139,7 +139,7 @@ class PausingNet(nn.Module):
 
 
 def make_normalization(kind: str, options: dict[str, Any]) -> nn.Module:
-    """The normalization of that name in torch.nn for 3 channels, with state at random, so that members differ in it."""
+    """Return the normalization of that name in torch.nn for 3 channels, with random state, so that members differ."""
     module: nn.Module = getattr(nn, kind)(3, **options)
     for parameter in module.parameters():
         nn.init.normal_(parameter)
@@ -152,18 +152,21 @@ def make_normalization(kind: str, options: dict[str, Any]) -> nn.Module:
 
 
 def make_minibatches(data: int | None, device: torch.device | str) -> tuple[Tensor, list[Tensor]]:
-    """For the ensemble, one for each member or one for all, and the same as a list with one for each member."""
+    """Return minibatches for the ensemble, and as a list with one for each member.
+
+    With `data` 0 each member has its own, (members, samples, 3); else all share one, (samples, 3).
+    """
     x = draw(MEMBERS, SAMPLES, 3, device=device, dtype=torch.float64)
     return (x, list(x)) if data == 0 else (x[0], [x[0]] * MEMBERS)
 
 
 def sum_of_squares(output: Tensor) -> Tensor:
-    """Something to differentiate."""
+    """Return a scalar loss."""
     return output.square().sum()
 
 
 def output_and_gradients(model: nn.Module, x: Tensor) -> dict[str, Any]:
-    """A model's output, and what backward through its squares gives each parameter."""
+    """Return a model's output, and the gradients of its sum of squares by backward."""
     out = model(x)
     sum_of_squares(out).backward()  # type: ignore[no-untyped-call]
     return {"out": out, "gradients": gradients_in(model)}

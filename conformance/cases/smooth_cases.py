@@ -1,4 +1,4 @@
-"""Modules without kinks, whose gradients can be judged in every precision: a rounding moves them by a rounding."""
+"""Smooth modules, whose gradients can be tested in every precision: small errors change them only a little."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -17,7 +17,8 @@ IMAGE = (2, 8, 8)
 class SmoothCNN(nn.Module):
     """Convolution, GELU, mean pooling, strided convolution, tanh, Linear.
 
-    Input (samples, 2, 8, 8), output (samples, 3). No layer has one channel: channels_last is a layout of its own.
+    Input (samples, 2, 8, 8), output (samples, 3). No layer has a single channel, so that channels_last differs from the
+    default layout.
     """
 
     def __init__(self) -> None:
@@ -33,9 +34,9 @@ class SmoothCNN(nn.Module):
 
 
 class SmoothNorm(nn.Module):
-    """Convolution, BatchNorm in train mode, tanh, Linear: a norm writes its statistics, and none of its inputs is flat.
+    """Convolution, BatchNorm in train mode, tanh, Linear: the norm writes its statistics.
 
-    Input (samples, 2, 8, 8), output (samples, 3). Before a norm there is no bias: its true gradient would be zero.
+    Input (samples, 2, 8, 8), output (samples, 3). A bias of the convolution would have the gradient zero.
     """
 
     def __init__(self) -> None:
@@ -67,7 +68,7 @@ class ComplexNet(nn.Module):
 
 
 class LongSum(nn.Module):
-    """1031 positive terms a sum: added up one by one in bfloat16, it stops growing half way.
+    """A sum of 1031 positive terms: added one by one in bfloat16, it stops growing half way.
 
     Input (samples, 1031), output (samples, 3).
     """
@@ -89,11 +90,11 @@ COMPLEX: Mapping[torch.dtype, TrainingCase] = MappingProxyType(
     }
 )
 
-# Of torch.func's transforms each takes these: what writes its statistics they refuse.
+# Cases that torch.func's transforms accept: they refuse modules that write their statistics.
 PURE = (LAYER_NORM, SMOOTH_CNN)
 ALL = (*PURE, SMOOTH_NORM)
 LONG_SUM = TrainingCase("long", LongSum, (1031,), (3,), smooth=True)
-# Large enough for torch to share the work out: it does not bother a second thread with fewer than 32768 elements.
+# Large enough for several threads: torch uses one for fewer than 32768 elements.
 WIDE = TrainingCase(
     "wide", lambda: nn.Sequential(nn.Linear(3, 131), nn.Tanh(), nn.Linear(131, 3)), (3,), (3,), smooth=True
 )

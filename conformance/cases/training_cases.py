@@ -1,4 +1,4 @@
-"""The modules whose gradients are judged."""
+"""Cases for training: modules whose gradients are tested."""
 
 from torch import nn
 
@@ -8,7 +8,7 @@ from conformance.reference.simple_cnn import small_cnn
 
 
 def norm_net_without_dropout() -> NormNet:
-    """BatchNorm in train mode, and no dropout: what it draws is another chapter's question."""
+    """Return a NormNet in train mode with its dropout in eval mode: the chapter `randomness` tests dropout."""
     model = NormNet()
     model.dropout.eval()
     return model
@@ -21,23 +21,23 @@ BATCH_NORM_EVAL = TrainingCase("BatchNorm-eval", lambda: norm_net_without_dropou
 TIED = TrainingCase("tied", TiedNet, None, (11,), smooth=True)
 FROZEN = TrainingCase("frozen", FrozenNet, (3,), (2,), smooth=True)
 
-# In train mode BatchNorm writes its statistics, which the transforms of torch.func refuse, in the loop as well.
+# In train mode BatchNorm writes its statistics, which the transforms of torch.func refuse, even in a plain loop.
 PURE = (SIMPLE_CNN, LAYER_NORM, BATCH_NORM_EVAL, TIED, FROZEN)
 ALL = (*PURE, BATCH_NORM_TRAIN)
 
-# Finite differences move every parameter in turn: small enough to be quick, smooth enough to have a slope everywhere.
+# For finite differences, which perturb every parameter in turn: small, for speed, and smooth.
 TINY = TrainingCase("tiny", lambda: nn.Sequential(nn.Linear(1, 2), nn.Tanh(), nn.Linear(2, 1)), (1,), (1,), smooth=True)
 SMOOTH = (TINY, LAYER_NORM, TIED, FROZEN)
 
-# What is trained: smooth, and without a direction in which the loss is flat, where an optimizer follows rounding noise.
+# For training: smooth, and without a direction in which the loss is flat and an optimizer follows rounding errors.
 LEARNER = TrainingCase(
     "learner", lambda: nn.Sequential(nn.Linear(2, 5), nn.Tanh(), nn.Linear(5, 11)), (2,), (11,), smooth=True
 )
-# The smallest of all, where what is asked is not the module.
+# The smallest case, for tests in which the module does not matter.
 LINEAR = TrainingCase("line", lambda: nn.Linear(3, 2), (3,), (2,), smooth=True)
-# In train mode nothing is left, in eval mode everything.
+# Drops everything in train mode, and nothing in eval mode.
 DROPOUT_ALL = TrainingCase("dropping", lambda: nn.Sequential(nn.Linear(3, 2), nn.Dropout(1.0)), (3,), (2,), smooth=True)
-# Matrices alone, for an optimizer that takes nothing else.
+# Only matrices, for an optimizer that accepts nothing else.
 MATRICES = TrainingCase(
     "matrices",
     lambda: nn.Sequential(nn.Linear(2, 5, bias=False), nn.Tanh(), nn.Linear(5, 11, bias=False)),
