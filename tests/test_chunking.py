@@ -1,7 +1,5 @@
 """Does chunk_size change how the work is done, and nothing else?"""
 
-from dataclasses import replace
-
 import pytest
 import torch
 from hypothesis import given
@@ -13,18 +11,19 @@ from conformance.implementations.ensemble import by_name
 from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same
 from conformance.numerics.plain_loop import loop
 from conformance.reference.simple_cnn import small_cnn
+from conformance.workloads.source_calls import assert_source_is_the_loop
 from conformance.workloads.strategies import calls
 from conformance.workloads.vmap_calls import VmapCall, assert_is_the_loop
 
 CHUNK_SIZES = pytest.mark.parametrize("chunk_size", [1, 2, 3, 4, 5, 6, 100])
-BOX, CUBE = "torch.arange(105.).reshape(5, 3, 7)", "torch.arange(125.).reshape(5, 5, 5)"
+BOX, CUBE = torch.arange(105.0).reshape(5, 3, 7), torch.arange(125.0).reshape(5, 5, 5)
 
 
 @CHUNK_SIZES
 @pytest.mark.requirement("chunking.any_size")
 @pytest.mark.parametrize("x", [BOX, CUBE], ids=["box", "cube"])
 def test_any_chunk_size_gives_what_none_gives(implementation, device, x, chunk_size):
-    call = VmapCall("lambda a: (a.mT + 1, a.sum(), {'x': a[0]})", f"({x},)", chunk_size=chunk_size)
+    call = VmapCall(lambda a: (a.mT + 1, a.sum(), {"x": a[0]}), (x,), chunk_size=chunk_size)
 
     assert_is_the_loop(implementation, call, device)
 
@@ -33,25 +32,26 @@ def test_any_chunk_size_gives_what_none_gives(implementation, device, x, chunk_s
 @pytest.mark.requirement("chunking.in_dims")
 @pytest.mark.parametrize("dims", [(1, 1, 1), (-1, 0, -2), (None, 2, 0), (0, None, None), (2, None, -1)], ids=str)
 def test_chunks_are_taken_along_in_dims(implementation, device, dims, chunk_size):
-    call = VmapCall("lambda a, b, c: a[0] + 2 * b[0] + 3 * c[0]", f"({CUBE}, {CUBE} ** 2, 7 - {CUBE})", dims)
+    args = (CUBE, CUBE**2, 7 - CUBE)
+    call = VmapCall(lambda a, b, c: a[0] + 2 * b[0] + 3 * c[0], args, dims, chunk_size=chunk_size)
 
-    assert_is_the_loop(implementation, replace(call, chunk_size=chunk_size), device)
+    assert_is_the_loop(implementation, call, device)
 
 
 @CHUNK_SIZES
 @pytest.mark.requirement("chunking.out_dims")
 @pytest.mark.parametrize("dims", [(0, 1, 2), (2, 0, 1), (-1, -2, -3), (1, 1, 1)], ids=str)
 def test_chunks_are_joined_along_out_dims(implementation, device, dims, chunk_size):
-    call = VmapCall("lambda a: (a, 2 * a, a.mT)", f"({CUBE},)", 1, dims, chunk_size)
+    call = VmapCall(lambda a: (a, 2 * a, a.mT), (CUBE,), 1, dims, chunk_size)
 
     assert_is_the_loop(implementation, call, device)
 
 
 @pytest.mark.requirement("chunking.none_outputs")
 @pytest.mark.parametrize("chunk_size", [1, 2, 5])
-@pytest.mark.parametrize("func", ["lambda a, b: (a, b + 1)", "lambda a, b: (a, 7)"], ids=["tensor", "number"])
+@pytest.mark.parametrize("func", [lambda a, b: (a, b + 1), lambda a, b: (a, 7)], ids=["tensor", "number"])
 def test_outputs_under_none_are_not_joined(implementation, device, func, chunk_size):
-    call = VmapCall(func, f"({BOX}, {CUBE})", (0, None), (0, None), chunk_size)
+    call = VmapCall(func, (BOX, CUBE), (0, None), (0, None), chunk_size)
 
     assert_is_the_loop(implementation, call, device)
 
@@ -59,23 +59,26 @@ def test_outputs_under_none_are_not_joined(implementation, device, func, chunk_s
 @CHUNK_SIZES
 @pytest.mark.requirement("chunking.constants")
 def test_a_constant_is_repeated_for_every_member(implementation, device, chunk_size):
-    call = VmapCall("lambda a, b: (a, b, torch.ones(2, device=a.device))", f"({BOX}, {CUBE})", (0, None))
+    def func(a, b):
+        return a, b, torch.ones(2, device=a.device)
 
-    assert_is_the_loop(implementation, replace(call, chunk_size=chunk_size), device)
+    call = VmapCall(func, (BOX, CUBE), (0, None), chunk_size=chunk_size)
+
+    assert_is_the_loop(implementation, call, device)
 
 
 @pytest.mark.requirement("chunking.empty")
 @pytest.mark.parametrize("chunk_size", [1, 2])
 def test_no_members_in_chunks_are_no_members(implementation, device, chunk_size):
-    call = VmapCall("lambda a: (a + 1, a.sum(0))", "(torch.ones(0, 5, 7),)", chunk_size=chunk_size)
+    call = VmapCall(lambda a: (a + 1, a.sum(0)), (torch.ones(0, 5, 7),), chunk_size=chunk_size)
 
     assert_is_the_loop(implementation, call, device)
 
 
 class SizeOfTheBatch(torch.autograd.Function):
-    """The identity, which tells for how many members at once it is called and for which."""
+    """The identity, which records the members of each call."""
 
-    seen: list  # of (number of members, their values)
+    seen: list  # (number of members, their values) of each call
 
     @staticmethod
     def forward(x):
@@ -171,4 +174,4 @@ def test_gradients_through_chunks_are_the_members(implementation, device, chunk_
 @pytest.mark.requirement("chunking.any")
 @given(call=calls(out_dims=True, chunked=True))
 def test_vmap_in_chunks_is_a_loop_over_slices(implementation, device, call):
-    assert_is_the_loop(implementation, call, device)
+    assert_source_is_the_loop(implementation, call, device)

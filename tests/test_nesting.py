@@ -12,7 +12,9 @@ from conformance.implementations.ensemble import by_name
 from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same
 from conformance.numerics.plain_loop import loop
 from conformance.reference.vmap import vmap as reference_vmap
-from conformance.workloads.strategies import NestedCall, nested_calls
+from conformance.workloads.source_calls import assert_source_is_the_loop
+from conformance.workloads.strategies import nested_calls
+from conformance.workloads.vmap_calls import CUBE, NestedCall, assert_is_the_loop
 
 
 def sample_by_sample(model, x):
@@ -49,12 +51,7 @@ def test_samples_outside_and_members_inside(implementation, device, dtype):
     assert_members_close(out.transpose(0, 1), loop(sample_by_sample, models, [given_tokens] * MEMBERS))
 
 
-X, Y = "torch.arange(30.).reshape(2, 3, 5)", "(torch.arange(30.) ** 2).reshape(5, 3, 2)"
-CUBE = "torch.arange(27.).reshape(3, 3, 3)"
-
-
-def assert_nested_loops(implementation, call, device):
-    assert_same(call.run(implementation.vmap, device), call.run(reference_vmap, device), "output")
+X, Y = torch.arange(30.0).reshape(2, 3, 5), (torch.arange(30.0) ** 2).reshape(5, 3, 2)
 
 
 @pytest.mark.requirement("nesting.dims_per_level")
@@ -63,15 +60,15 @@ def assert_nested_loops(implementation, call, device):
 @pytest.mark.parametrize("inner", [0, 1, -2])
 def test_each_level_has_dims_of_its_own(implementation, device, x, inner, outer):
     for inner_out, outer_out in ((0, 0), (1, 0), (0, 1), (-1, -1), (1, 2), (-2, -3)):
-        call = NestedCall("lambda a: a * 2 + a.sum()", f"({x},)", (inner, inner_out), (outer, outer_out))
-        assert_nested_loops(implementation, call, device)
+        call = NestedCall(lambda a: a * 2 + a.sum(), (x,), (inner, inner_out), (outer, outer_out))
+        assert_is_the_loop(implementation, call, device)
 
 
 @pytest.mark.requirement("nesting.dims_per_level")
 def test_each_level_has_its_own_shared_inputs(implementation, device):
-    call = NestedCall("lambda a, b: a + 2 * b", f"({X}, {Y})", ((1, None), 0), ((0, -1), 1))
+    call = NestedCall(lambda a, b: a + 2 * b, (X, Y), ((1, None), 0), ((0, -1), 1))
 
-    assert_nested_loops(implementation, call, device)
+    assert_is_the_loop(implementation, call, device)
 
 
 @pytest.mark.requirement("nesting.closure")
@@ -198,25 +195,22 @@ def test_jacrev_inside_vmap(implementation, device):
     assert_same(of_a_vmap, torch.stack([torch.diag(2 * row) for row in x]))
 
 
-def raising(place):
-    """A function that fails when it is reached."""
-
-    def func(*_):
-        raise ZeroDivisionError(place)
-
-    return func
+def fail(*_):
+    raise ZeroDivisionError("raised by the function")
 
 
+# The error that the call raises, and a word of its message.
+RAISED = (ZeroDivisionError, "raised by the function")
 LEVELS = {
-    "alone": lambda vmap, fail: vmap(fail),
-    "inside-vmap": lambda vmap, fail: vmap(vmap(fail)),
-    "outside-vmap": lambda vmap, fail: vmap(lambda row: fail(vmap(torch.sin)(row))),
-    "in-chunks": lambda vmap, fail: vmap(fail, chunk_size=2),
-    "inside-grad": lambda vmap, fail: vmap(grad(fail)),
-    "around-grad": lambda vmap, fail: grad(vmap(fail)),
-    "with-randomness": lambda vmap, fail: vmap(fail, randomness="different"),
-    "bad-output": lambda vmap, _: vmap(lambda row: {"x": row, "y": "no tensor"}),
-    "bad-out-dims": lambda vmap, _: vmap(lambda row: row, 0, 7),
+    "alone": (lambda vmap: vmap(fail), RAISED),
+    "inside-vmap": (lambda vmap: vmap(vmap(fail)), RAISED),
+    "outside-vmap": (lambda vmap: vmap(lambda row: fail(vmap(torch.sin)(row))), RAISED),
+    "in-chunks": (lambda vmap: vmap(fail, chunk_size=2), RAISED),
+    "inside-grad": (lambda vmap: vmap(grad(fail)), RAISED),
+    "around-grad": (lambda vmap: grad(vmap(fail)), RAISED),
+    "with-randomness": (lambda vmap: vmap(fail, randomness="different"), RAISED),
+    "bad-output": (lambda vmap: vmap(lambda row: {"x": row, "y": "no tensor"}), (ValueError, "[Tt]ensor")),
+    "bad-out-dims": (lambda vmap: vmap(lambda row: row, 0, 7), ((ValueError, IndexError), "[Dd]im")),
 }
 
 
@@ -224,9 +218,10 @@ LEVELS = {
 @pytest.mark.parametrize("level", LEVELS)
 def test_an_exception_leaves_no_level_behind(implementation, device, level):
     x = NUMBERS.to(device)
+    mapped, (kind, word) = LEVELS[level]
 
-    with pytest.raises((ZeroDivisionError, ValueError, IndexError)):
-        LEVELS[level](implementation.vmap, raising(level))(x)
+    with pytest.raises(kind, match=word):
+        mapped(implementation.vmap)(x)
 
     # Inside a level random numbers are refused, and so is requires_grad_.
     assert torch.rand(2, device=device).shape == (2,)
@@ -237,4 +232,4 @@ def test_an_exception_leaves_no_level_behind(implementation, device, level):
 @pytest.mark.requirement("nesting.any")
 @given(call=nested_calls())
 def test_vmap_of_vmap_is_two_nested_loops(implementation, device, call):
-    assert_nested_loops(implementation, call, device)
+    assert_source_is_the_loop(implementation, call, device)

@@ -1,4 +1,4 @@
-"""Draws whole calls of vmap with Hypothesis: functions from a small grammar, trees of inputs, dims of every kind."""
+"""Hypothesis strategies for whole calls of vmap: functions from a small grammar, trees of inputs, all kinds of dims."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -12,7 +12,8 @@ from torch import Tensor
 
 from conformance.reference.vmap import slice_args, spread_dims, with_one_slice
 from conformance.utils.pytree import children, leaves, tree_map
-from conformance.workloads.vmap_calls import NAMES, Pair, VmapCall
+from conformance.workloads.source_calls import NAMES, NestedSourceCall, SourceCall, evaluated
+from conformance.workloads.vmap_calls import Pair
 
 MEMBERS = st.sampled_from([3, 2, 1, 5, 4, 0])
 SIZES = st.sampled_from([2, 3, 1, 5, 0])
@@ -146,18 +147,18 @@ def outputs(draw: st.DrawFn, n: int, found: list[Output], names: dict[str, Any])
     if draw(st.integers(0, 5)) == 0:
         return Output("torch.ones(2, 3)", torch.ones(2, 3), mapped=False)
 
-    def evaluated(source: str, *, mapped: bool) -> Output:
-        return Output(source, eval(source, NAMES | names), mapped)  # noqa: S307 - the source is ours
+    def output(source: str, *, mapped: bool) -> Output:
+        return Output(source, evaluated(source, {**NAMES, **names}), mapped)
 
     chosen = draw(st.sampled_from(found))
     for _ in range(draw(st.integers(0, 2))):
         if not n and not chosen.value.ndim:
             break
         fitting = [operation for operation, fits in OPERATIONS.items() if fits(chosen.value)]
-        chosen = evaluated(draw(st.sampled_from(fitting)).format(chosen.source), mapped=chosen.mapped)
+        chosen = output(draw(st.sampled_from(fitting)).format(chosen.source), mapped=chosen.mapped)
     if n and draw(st.booleans()):
         other = draw(st.sampled_from(found))
-        chosen = evaluated(f"({other.source}.sum() + {chosen.source})", mapped=chosen.mapped or other.mapped)
+        chosen = output(f"({other.source}.sum() + {chosen.source})", mapped=chosen.mapped or other.mapped)
     return chosen
 
 
@@ -175,13 +176,13 @@ def places(output: Output) -> st.SearchStrategy[int | None]:
 
 
 @st.composite
-def calls(draw: st.DrawFn, *, out_dims: bool = False, chunked: bool = False) -> VmapCall:
+def calls(draw: st.DrawFn, *, out_dims: bool = False, chunked: bool = False) -> SourceCall:
     """A call with any in_dims; with `out_dims` any of these too; `chunked` with a chunk size, and no None in them."""
     n = draw(MEMBERS.filter(bool) if chunked else MEMBERS)
     drawn = [draw(arguments(n)) for _ in range(draw(st.integers(1, 3)))]
     args, in_dims = tuple(tree for tree, _ in drawn), tuple(dims for _, dims in drawn)
     assume(any(leaf.dim is not None for _, leaf in leaves(args, "")))
-    made = eval(source_of(args), dict(NAMES))  # noqa: S307 - the source is ours
+    made = evaluated(source_of(args))
     spread = spread_dims(in_dims, made, "in_dims")
     padded = made if n else tree_map(with_one_slice, spread, made)
     names = dict(zip("abc", slice_args(padded, spread, 0), strict=False))
@@ -198,7 +199,7 @@ def calls(draw: st.DrawFn, *, out_dims: bool = False, chunked: bool = False) -> 
         same = {dim for _, dim in leaves(dims, "")}
         dims = same.pop() if len(same) == 1 else dims
     same_dims = set(map(repr, in_dims)) == {repr(in_dims[0])} and isinstance(in_dims[0], int)
-    return VmapCall(
+    return SourceCall(
         func=f"lambda {', '.join(names)}: {source_of(returned)}",
         args=source_of(args),
         in_dims=in_dims[0] if same_dims and draw(st.booleans()) else in_dims,
@@ -207,22 +208,8 @@ def calls(draw: st.DrawFn, *, out_dims: bool = False, chunked: bool = False) -> 
     )
 
 
-@dataclass(frozen=True)
-class NestedCall:
-    """``vmap(vmap(func, *inner), *outer)(*args)``; `inner` and `outer` are (in_dims, out_dims)."""
-
-    func: str
-    args: str
-    inner: tuple[Any, Any]
-    outer: tuple[Any, Any]
-
-    def run(self, vmap: Callable[..., Any], device: torch.device | str = "cpu") -> Any:
-        call = VmapCall(self.func, self.args)
-        return vmap(vmap(call.function(), *self.inner), *self.outer)(*call.arguments(device))
-
-
 @st.composite
-def nested_calls(draw: st.DrawFn) -> NestedCall:
+def nested_calls(draw: st.DrawFn) -> NestedSourceCall:
     """Two levels over functions of two vectors: every in_dims and out_dims of each level, None for one argument."""
     func, rank = draw(
         st.sampled_from([("a + 2 * b", 1), ("(a * b).sum()", 0), ("a.flip(0) - b", 1), ("a.outer(b)", 2)])
@@ -244,4 +231,4 @@ def nested_calls(draw: st.DrawFn) -> NestedCall:
         dims.append(own)
     inner, outer = zip(*dims, strict=True)
     out_dims = [draw(st.integers(-rank - level, rank + level - 1)) for level in (1, 2)]
-    return NestedCall(f"lambda a, b: {func}", f"({', '.join(args)})", (inner, out_dims[0]), (outer, out_dims[1]))
+    return NestedSourceCall(f"lambda a, b: {func}", f"({', '.join(args)})", (inner, out_dims[0]), (outer, out_dims[1]))

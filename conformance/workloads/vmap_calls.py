@@ -1,14 +1,24 @@
-"""One whole call of vmap, as source that a person can read and rerun: function, arguments, dimensions, chunk size."""
+"""Whole calls of vmap, each compared with a loop over slices: function, arguments, dimensions and chunk size.
 
-from collections import OrderedDict
+The values are small integers, whatever the dtype: sums and products of them are exact, so that vmap has to give what
+the loop gives to the last bit.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 
 from conformance.numerics.assertions import assert_same
 from conformance.reference.vmap import vmap as reference_vmap
 from conformance.utils.pytree import tree_map
+
+Device = torch.device | str
+
+# Three sizes that differ, and three that do not: a mistake shows as an error in one and as a wrong value in the other.
+BOX, CUBE = torch.arange(105.0).reshape(3, 5, 7), torch.arange(27.0).reshape(3, 3, 3)
 
 
 class Pair(NamedTuple):
@@ -18,60 +28,77 @@ class Pair(NamedTuple):
     right: Any
 
 
-NAMES = {"torch": torch, "OrderedDict": OrderedDict, "Pair": Pair}
-
-
 @dataclass(frozen=True)
 class VmapCall:
-    """``vmap(func, in_dims, out_dims, chunk_size=chunk_size)(*args)``; `func` and `args` are Python source.
+    """``vmap(func, in_dims, out_dims, chunk_size=chunk_size)(*args)``.
 
-    The values are small integers, whatever the dtype: sums and products of them are exact, so that vmap has to give
-    what the loop gives to the last bit.
+    The call owns its tensors: each run gets copies of them on its device. A call that runs in a child process needs a
+    function that can be imported there.
     """
 
-    func: str
-    args: str
+    func: Callable[..., Any]
+    args: tuple[Any, ...]
     in_dims: Any = 0
     out_dims: Any = 0
     chunk_size: int | None = None
 
-    def function(self) -> Any:
-        return eval(self.func, dict(NAMES))  # noqa: S307 - the source is ours
+    def arguments(self, device: Device = "cpu") -> tuple[Any, ...]:
+        """Return copies of the arguments on the device."""
+        return copies(self.args, device)
 
-    def arguments(self, device: torch.device | str = "cpu") -> tuple[Any, ...]:
-        made = eval(self.args, dict(NAMES))  # noqa: S307 - the source is ours
-        moved: tuple[Any, ...] = tree_map(lambda leaf: _moved(leaf, device), made)
-        return moved
+    def actual(self, implementation: Any, device: Device = "cpu") -> Any:
+        """Return the implementation's result."""
+        options = {} if self.chunk_size is None else {"chunk_size": self.chunk_size}
+        return implementation.vmap(self.func, self.in_dims, self.out_dims, **options)(*self.arguments(device))
 
-    def expected(self, device: torch.device | str = "cpu") -> Any:
-        """What the loop gives."""
-        return reference_vmap(self.function(), self.in_dims, self.out_dims)(*self.arguments(device))
-
-    def script(self) -> str:
-        """The call with torch alone."""
-        options = "" if self.chunk_size is None else f", chunk_size={self.chunk_size}"
-        return (
-            "import torch\nfrom collections import OrderedDict, namedtuple\nPair = namedtuple('Pair', 'left right')\n"
-            f"func = {self.func}\nargs = {self.args}\n"
-            f"print(torch.func.vmap(func, in_dims={self.in_dims}, out_dims={self.out_dims}{options})(*args))\n"
-        )
+    def expected(self, device: Device = "cpu") -> Any:
+        """Return the loop's result."""
+        return reference_vmap(self.func, self.in_dims, self.out_dims)(*self.arguments(device))
 
 
-def _moved(leaf: Any, device: torch.device | str) -> Any:
-    """On the device, and in the layout that it has."""
-    if not isinstance(leaf, torch.Tensor) or leaf.device.type == torch.device(device).type:
-        return leaf
-    memory = leaf.as_strided((leaf.untyped_storage().nbytes() // leaf.element_size(),), (1,), 0).to(device)
-    return memory.as_strided(leaf.shape, leaf.stride(), leaf.storage_offset())
+@dataclass(frozen=True)
+class NestedCall:
+    """``vmap(vmap(func, *inner), *outer)(*args)``; `inner` and `outer` are (in_dims, out_dims)."""
+
+    func: Callable[..., Any]
+    args: tuple[Any, ...]
+    inner: tuple[Any, Any]
+    outer: tuple[Any, Any]
+
+    def actual(self, implementation: Any, device: Device = "cpu") -> Any:
+        """Return the implementation's result."""
+        return self._run(implementation.vmap, device)
+
+    def expected(self, device: Device = "cpu") -> Any:
+        """Return the result of two nested loops."""
+        return self._run(reference_vmap, device)
+
+    def _run(self, vmap: Callable[..., Any], device: Device) -> Any:
+        return vmap(vmap(self.func, *self.inner), *self.outer)(*copies(self.args, device))
 
 
-def assert_is_the_loop(implementation: Any, call: VmapCall, device: torch.device | str = "cpu") -> None:
-    """The implementation gives bitwise what the loop gives; a failure carries a script that reruns it."""
-    options = {} if call.chunk_size is None else {"chunk_size": call.chunk_size}
-    try:
-        mapped = implementation.vmap(call.function(), call.in_dims, call.out_dims, **options)
-        actual = mapped(*call.arguments(device))
-        assert_same(actual, call.expected(device), "output")
-    except Exception as error:
-        error.add_note(f"With torch alone:\n{call.script()}")
-        raise
+def copies(args: tuple[Any, ...], device: Device) -> tuple[Any, ...]:
+    """Return the arguments with copies of their tensors on the device; one tensor that is passed twice stays one."""
+    made: dict[int, Tensor] = {}
+
+    def copied(leaf: Any) -> Any:
+        if not isinstance(leaf, Tensor):
+            return leaf
+        if id(leaf) not in made:
+            made[id(leaf)] = _copy(leaf, device)
+        return made[id(leaf)]
+
+    tree: tuple[Any, ...] = tree_map(copied, args)
+    return tree
+
+
+def _copy(tensor: Tensor, device: Device) -> Tensor:
+    """Return a copy on the device in the same layout: its shape, strides and offset."""
+    size = tensor.untyped_storage().nbytes() // tensor.element_size()
+    memory = tensor.as_strided((size,), (1,), 0).clone().to(device)
+    return memory.as_strided(tensor.shape, tensor.stride(), tensor.storage_offset())
+
+
+def assert_is_the_loop(implementation: Any, call: VmapCall | NestedCall, device: Device = "cpu") -> None:
+    """Assert that the implementation's result is bitwise the loop's."""
+    assert_same(call.actual(implementation, device), call.expected(device), "output")

@@ -99,3 +99,15 @@ class Raising(TorchFunc):
 
     def __init__(self):
         raise RuntimeError("no licence")
+
+
+class Boom(TorchFunc):
+    """Refuses every call of what vmap makes, with a word that says nothing."""
+
+    name = "boom"
+
+    def vmap(self, func, *args, **kwargs):
+        def refuse(*_, **__):
+            raise RuntimeError("boom")
+
+        return refuse

@@ -15,6 +15,7 @@ from conformance.numerics.assertions import (
     assert_same,
     assert_same_decisions,
     assert_slices,
+    may_refuse,
     refuses,
     unchanged,
 )
@@ -120,6 +121,17 @@ def test_a_refusal_has_a_type_and_names_what_is_wrong():
         raise RuntimeError("no")
     with pytest.raises(KeyError), refuses("shape"):
         raise KeyError("shape")
+
+
+def test_a_refusal_that_is_allowed_names_what_is_wrong():
+    with may_refuse("shape"):
+        pass
+    with may_refuse("shape"):
+        raise ValueError("the Shapes differ")
+    with pytest.raises(AssertionError, match="refused without naming 'shape': RuntimeError: no"), may_refuse("shape"):
+        raise RuntimeError("no")
+    with pytest.raises(IndexError), may_refuse("shape"):
+        raise IndexError("shape")
 
 
 def fill(model):
