@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from conformance.cases.members import MEMBERS
-from conformance.cases.operations import inplace_ops, out_variants, random_ops
+from conformance.cases.operations import inplace_coverage, inplace_ops, out_variants, random_ops
 from conformance.cases.operations.inplace_op import make_operands
 from conformance.cases.operations.outcome import attempt
 from conformance.cases.operations.random_op import stack_values
@@ -51,7 +51,7 @@ def judged(outcome, write, column, record_property):
         return True
     assert write.refused, f"refused: {outcome.refusal}"
     with refuses(write.refused):
-        outcome.answer()
+        outcome.value_or_raise()
     return False
 
 
@@ -93,7 +93,7 @@ def test_a_write_is_the_loops_for_any_number_of_members(implementation, device, 
 
     outcome = attempt(lambda: implementation.vmap(write.run)(s, operands(write, stacks)))
 
-    assert_members_close(outcome.answer(), expected, "s")
+    assert_members_close(outcome.value_or_raise(), expected, "s")
     assert_same(s, outcome.value, "the caller's tensor")
 
 
@@ -135,14 +135,14 @@ def test_a_mapped_value_is_not_written_to_what_is_not_mapped(implementation, dev
     cell = {"table": TABLE, "row": write.name, "column": "not mapped", "passes": says, "fails": says}
     record_property("cell", cell)
     with refuses(f"in-?place|shape|not possible|mask|single memory|{write.refused or 'not possible'}"):
-        outcome.answer()
+        outcome.value_or_raise()
     assert_same(s, stacks[write.on][0])
     assert_same(given, operands(write, stacks))
 
 
 @pytest.mark.requirement("inplace.operations_covered")
 def test_every_in_place_operation_of_this_torch_is_covered(implementation, record_property):
-    missing = inplace_ops.uncovered(random_ops.covered_operations())
+    missing = inplace_coverage.uncovered(random_ops.covered_operations())
     for name in missing:
         cell = {"table": TABLE, "row": name, "column": "mapped"}
         record_property("cell", {**cell, "passes": "not covered", "fails": "not covered"})
@@ -190,7 +190,7 @@ def test_out_is_written_as_the_loop_writes_it_or_refused(implementation, device,
 def called(implementation, into, given, *, mapped):
     """What the table says of one function, and why; with `mapped` each member has an `out` of its own."""
     one = [{name: tensor[i] for name, tensor in given.items()} for i in range(MEMBERS)]
-    zeros = [out_variants.zeros_like_tree(attempt(lambda own=own: into.run(own)).answer()) for own in one]
+    zeros = [out_variants.zeros_like_tree(attempt(lambda own=own: into.run(own)).value_or_raise()) for own in one]
     target = stack_values(zeros) if mapped else zeros[0]
 
     def written(target, given):
@@ -208,7 +208,7 @@ def called(implementation, into, given, *, mapped):
             assert_same(target, out_variants.zeros_like_tree(target), "what was to be written to")
             return REFUSED, ""
         alone = attempt(lambda: loop(in_the_loop, [nn.Identity()] * MEMBERS, one))
-        assert_members_close(outcome.value, alone.answer(), "out")
+        assert_members_close(outcome.value, alone.value_or_raise(), "out")
     except AssertionError as error:
         return WRONG, str(error)
     return (SLOW if outcome.slow else EQUAL), ""

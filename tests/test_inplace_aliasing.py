@@ -67,7 +67,7 @@ def test_members_that_are_one_memory_refuse_a_write(implementation, device, code
     outcome = attempt(lambda: implementation.vmap(write)(one.expand(MEMBERS, 3), y))
 
     with refuses("single memory location"):
-        outcome.answer()
+        outcome.value_or_raise()
     assert_same(one, consecutive_numbers(device, 3))
 
 

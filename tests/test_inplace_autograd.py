@@ -29,7 +29,7 @@ def test_a_write_makes_an_older_backward_stale(implementation, device, write):
     weights = torch.ones_like(s, requires_grad=True)
     older = (weights * s).sum()
 
-    attempt(lambda: implementation.vmap(lambda s, given: write.run(s, given) + 0)(s, given)).answer()
+    attempt(lambda: implementation.vmap(lambda s, given: write.run(s, given) + 0)(s, given)).value_or_raise()
 
     with refuses(STALE):
         older.backward()
@@ -53,7 +53,7 @@ def test_a_write_inside_makes_the_backward_stale(implementation, device, write):
     mapped = implementation.vmap(weighed)
 
     with refuses(STALE):  # or the call itself is, by what looks at backward before it runs
-        attempt(lambda: mapped(weights, stacks["x"].clone(), given)).answer().sum().backward()
+        attempt(lambda: mapped(weights, stacks["x"].clone(), given)).value_or_raise().sum().backward()
 
 
 VIEWS = {
@@ -105,7 +105,7 @@ def test_backward_through_a_write_is_the_loops(implementation, device, different
     else:
         assert write.name in inplace_ops.REFUSED_BACKWARD, f"refused: {outcome.refusal}"
         with refuses(STALE):
-            outcome.answer()
+            outcome.value_or_raise()
 
 
 SOME = [
@@ -121,10 +121,10 @@ def test_grad_inside_through_a_write_is_the_loops(implementation, device, differ
     write, stacks = differentiated.write, make_operands(MEMBERS, device)
     expected = by_loop(differentiated, stacks)
 
-    mapped = implementation.vmap(differentiated.by_grad)
+    mapped = implementation.vmap(differentiated.gradients_by_grad)
     outcome = attempt(lambda: mapped(stacks["x"], {name: stacks[name] for name in write.operands}))
 
-    assert_members_close(outcome.answer(), expected, "gradient")
+    assert_members_close(outcome.value_or_raise(), expected, "gradient")
 
 
 class Writing(nn.Module):

@@ -67,7 +67,7 @@ def test_a_write_at_the_levels_of_its_operands_is_the_loops(implementation, devi
 
     for (i, j), own in elements(LEVELS[s_levels], theirs):
         written_by(code)(own, element(LEVELS[y_levels], y, i, j))
-    outcome.answer()
+    outcome.value_or_raise()
     assert_same(s, theirs)
     assert_distinct(s, at(LEVELS[s_levels], device))
 
@@ -83,7 +83,7 @@ def test_a_write_to_what_is_not_mapped_where_its_operand_is_is_refused(
     outcome = write_in_two_levels(implementation, code, s, y, LEVELS[s_levels], LEVELS[y_levels])
 
     with refuses("shape|not possible"):
-        outcome.answer()
+        outcome.value_or_raise()
     assert_same(s, at(LEVELS[s_levels], device))
 
 

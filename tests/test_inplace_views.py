@@ -97,7 +97,7 @@ def assert_written(implementation, code, s, dim, **options):
 
     expected = torch.stack([write(theirs.select(dim, k), v[k], i[k]) for k in range(MEMBERS)])
 
-    actual = attempt(lambda: implementation.vmap(write, in_dims=(dim, 0, 0), **options)(s, v, i)).answer()
+    actual = attempt(lambda: implementation.vmap(write, in_dims=(dim, 0, 0), **options)(s, v, i)).value_or_raise()
 
     assert_same(s, theirs, "the caller's tensor")
     assert_same(actual, expected)

@@ -54,7 +54,7 @@ def assert_nothing_drawn(implementation, device, record_property, draw, whose):
     cell = {"table": TABLE, "row": draw.name, "column": f"error, {whose}", "passes": says, "fails": says}
     record_property("cell", cell)
     with refuses(f"random|{draw.native}|autograd.Function"):
-        outcome.answer()
+        outcome.value_or_raise()
     assert_same(state(device), before)
 
 
@@ -88,7 +88,7 @@ def drawn_by_all(implementation, device, draw, x, whose, mode, **options):
 
 def assert_plain(device, draw, xs, outcome, start, end):
     """Every member got what it draws alone, and the generator moved once."""
-    assert_same(outcome.answer(), stack_values([draw_from_state(draw, own, start) for own in xs]))
+    assert_same(outcome.value_or_raise(), stack_values([draw_from_state(draw, own, start) for own in xs]))
     assert_same(end, state(device))
 
 
@@ -96,7 +96,7 @@ def assert_stacked(device, draw, batches, outcome, start, end):
     """The members got the numbers of one draw for each batch in turn, all distinct, and the generator moved by them."""
     restore(start)
     expected = [draw.all(batch.clone()) for batch in batches]
-    assert_same(outcome.answer(), tree_map(lambda *each: torch.cat(each), *expected))
+    assert_same(outcome.value_or_raise(), tree_map(lambda *each: torch.cat(each), *expected))
     assert_same(end, state(device))
     assert_distinct(*drawn_numbers(outcome.value))
 
@@ -231,7 +231,7 @@ def test_a_random_operation_with_out_is_refused(implementation, device, draw, wh
     outcome = attempt(lambda: draw_with_vmap(implementation, draw.one, x, whose, mode))
 
     with refuses("random|out="):
-        outcome.answer()
+        outcome.value_or_raise()
     assert_same(state(device), before)
 
 

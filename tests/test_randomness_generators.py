@@ -57,7 +57,7 @@ def assert_refused(implementation, device, draw, whose):
     outcome = attempt(lambda: draw_with_vmap(implementation, lambda x: draw.one(x, generator), x, whose, "error"))
 
     with refuses(f"random|{draw.native}"):
-        outcome.answer()
+        outcome.value_or_raise()
     assert_same(generator.get_state(), fresh(device).get_state())
 
 

@@ -6,7 +6,14 @@ import warnings
 import pytest
 import torch
 
-from conformance.cases.operations import inplace_gradients, inplace_op, inplace_ops, out_variants, random_ops
+from conformance.cases.operations import (
+    inplace_coverage,
+    inplace_gradients,
+    inplace_op,
+    inplace_ops,
+    out_variants,
+    random_ops,
+)
 from conformance.cases.operations.compile_source import compile_function
 from conformance.cases.operations.distributions import DISTRIBUTIONS
 from conformance.cases.operations.outcome import attempt
@@ -42,12 +49,12 @@ def broken():
 
 
 def test_an_outcome_is_an_answer_a_slow_one_or_a_refusal():
-    assert attempt(lambda: 3).answer() == 3
+    assert attempt(lambda: 3).value_or_raise() == 3
     assert not attempt(lambda: 3).slow
     assert attempt(slowly).slow
     assert attempt(refusing).refusal == "RuntimeError: not this"
     with pytest.raises(RuntimeError, match="not this"):
-        attempt(refusing).answer()
+        attempt(refusing).value_or_raise()
 
 
 def test_what_is_no_clear_refusal_is_raised():
@@ -183,14 +190,14 @@ def test_a_write_says_why_it_can_not_be_called():
 
 def test_writes_that_nobody_looked_at_are_named(monkeypatch):
     known = random_ops.covered_operations()
-    assert inplace_ops.uncovered(known) == []
+    assert inplace_coverage.uncovered(known) == []
     monkeypatch.setattr(torch.Tensor, "new_", torch.Tensor.add_, raising=False)
     monkeypatch.setattr(torch, "_foreach_new_", torch._foreach_add_, raising=False)
     monkeypatch.setattr(torch.nn.functional, "fresh", lambda x, inplace=False: x, raising=False)
     monkeypatch.setattr(torch.Tensor, "__imatmul__", torch.Tensor.add_, raising=False)
 
-    assert inplace_ops.uncovered(known) == ["Tensor.new_", "torch._foreach_new_", "F.fresh", "Tensor.__imatmul__"]
-    assert "torch.dropout_" in inplace_ops.uncovered(set())
+    assert inplace_coverage.uncovered(known) == ["Tensor.new_", "torch._foreach_new_", "F.fresh", "Tensor.__imatmul__"]
+    assert "torch.dropout_" in inplace_coverage.uncovered(set())
 
 
 def test_a_gradient_through_a_write_is_the_textbooks():
@@ -211,7 +218,7 @@ def test_a_gradient_of_what_is_not_differentiated_is_lacking_or_zero():
     integers = inplace_gradients.InplaceGradient(inplace_op.InplaceOperation("Tensor.heaviside_", "s.heaviside_(y)"))
     filled = inplace_gradients.InplaceGradient(inplace_op.InplaceOperation("Tensor.fill_", "s.fill_(2.0)"))
 
-    assert "no derivative here" in integers.unavailable_reason(CPU)
+    assert "can't be differentiated" in integers.unavailable_reason(CPU)
     assert str(integers) == "Tensor.heaviside_"
     assert torch.equal(filled.gradients(filled.write.run, torch.ones(3, 7), {})["s"], torch.zeros(3, 7))
 

@@ -1,4 +1,4 @@
-"""Single operations of torch's public API, by name, with a call of each: random ones, and ones that write in place.
+"""Single operations of torch's public API, each with a call: random, in-place, and with `out=`.
 
-What torch has and these catalogues do not is reported by name: a new release can't bring one that nobody looks at.
+Operations of torch that these catalogues lack are reported by name, such as those of a new release.
 """

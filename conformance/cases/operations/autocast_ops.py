@@ -1,4 +1,4 @@
-"""Operations that autocast has an opinion on: what each does to a minibatch and a weight of one member."""
+"""Operations that autocast affects, each as a function of one member's minibatch and weight."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -11,10 +11,10 @@ from torch.nn import functional as F
 
 Func = Callable[[Tensor, Tensor], Tensor]
 
-# x is (4, 3), w is (3, 3), and both are float32: x @ w is in autocast's dtype.
+# x is (4, 3), w is (3, 3), and both are float32; x @ w has autocast's dtype.
 OPERATIONS: Mapping[str, Func] = MappingProxyType(
     {
-        # in the coarse dtype
+        # in autocast's dtype
         "linear": F.linear,
         "linear-bias": lambda x, w: F.linear(x, w, w[0]),
         "matmul": torch.matmul,
@@ -42,7 +42,7 @@ OPERATIONS: Mapping[str, Func] = MappingProxyType(
         "prod": lambda x, w: (x @ w).prod(),
         "smooth_l1_loss": lambda x, w: F.smooth_l1_loss(x @ w, x),
         "svdvals": lambda x, w: torch.linalg.svdvals(x @ w),
-        # in what they are given, or in the widest of it
+        # in the dtype of their input, or the widest one
         "add": lambda x, w: x @ w + x,
         "bilinear": lambda x, w: F.bilinear(x, x, w[None]),
         "cat": lambda x, w: torch.cat([x @ w, x]),
@@ -73,17 +73,18 @@ class AutocastOperation:
 
     @property
     def func(self) -> Func:
+        """The function to call with a minibatch and a weight."""
         return OPERATIONS[self.name]
 
     def unavailable_reason(self, device: torch.device) -> str | None:
-        """What the plain operation says where this device has no autocast to that dtype, or no kernel for it."""
+        """Return the plain operation's error if the device has no autocast to that dtype or no kernel, else None."""
         x, w = torch.eye(4, 3, device=device), torch.eye(3, device=device)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             try:
                 with torch.autocast(device.type, dtype=self.dtype):
                     self.func(x, w)
-            except Exception as error:  # noqa: BLE001 - what a device can't do it says in any way it likes
+            except Exception as error:  # noqa: BLE001 - a device may refuse with any exception
                 return f"{device} can't under autocast to {self.dtype}: {' '.join(str(error).split())}"
         return None
 

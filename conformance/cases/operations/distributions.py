@@ -1,4 +1,4 @@
-"""What the textbook says of random numbers: for each law, shares of numbers from 0 to 1 of which the mean is known."""
+"""Probability distributions of random operations: for each, statistics from 0 to 1 with a known mean."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -8,14 +8,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-# Near is near enough for a value such as 1 / 0.7; no two values of a law are as near.
+# The tolerance for a value such as 1 / 0.7; the values of a distribution are farther apart.
 VALUE_TOLERANCE = 1e-3
 BoundedStatistic = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
 class Distribution:
-    """`draw(x)` draws a number for each element of `x`; each share of `means` turns them into numbers from 0 to 1."""
+    """A distribution: `draw(x)` draws a number for each element of `x`.
+
+    `means` maps statistics of such numbers, which lie from 0 to 1, to their expected mean.
+    """
 
     name: str
     draw: Callable[[Tensor], Tensor]
@@ -26,7 +29,7 @@ class Distribution:
 
 
 def _continuous(name: str, draw: Callable[[Tensor], Tensor], cumulative: BoundedStatistic) -> Distribution:
-    """Numbers of which the cumulative distribution is uniform: its mean is 1/2, its variance 1/12."""
+    """Return a continuous distribution: its cumulative distribution function is uniform, with variance 1/12."""
 
     def spread(numbers: Tensor) -> Tensor:
         return (cumulative(numbers) - 0.5).square() * 4
@@ -35,7 +38,7 @@ def _continuous(name: str, draw: Callable[[Tensor], Tensor], cumulative: Bounded
 
 
 def _discrete(name: str, draw: Callable[[Tensor], Tensor], probabilities: Mapping[float, float]) -> Distribution:
-    """Numbers of which some values have known probabilities."""
+    """Return a discrete distribution, of which some values have known probabilities."""
     return Distribution(name, draw, {_equals(value): p for value, p in probabilities.items()})
 
 
@@ -56,7 +59,7 @@ def _binomial(k: int, n: int, p: float) -> float:
 
 
 def _full(x: Tensor, value: float) -> Tensor:
-    """As many parameters as `x` has elements, the same for all members."""
+    """Return a tensor of parameters in the shape of `x`, the same for all members."""
     return torch.full(x.shape, float(value), device=x.device)
 
 

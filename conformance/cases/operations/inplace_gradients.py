@@ -1,4 +1,4 @@
-"""What backward makes of an in-place operation."""
+"""Gradients of in-place operations."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from conformance.cases.operations.inplace_op import InplaceOperation, make_opera
 from conformance.cases.operations.outcome import failure_message
 from conformance.utils.pytree import is_inexact
 
-# Their derivative is computed from what they overwrite, of which torch keeps a copy.
+# Operations whose derivative needs the values that they overwrite, of which torch keeps a copy.
 FROM_OVERWRITTEN = (
     *("F.silu", "F.threshold", "F.threshold_", "Tensor.__idiv__", "Tensor.__imul__", "Tensor.__itruediv__"),
     *("Tensor.abs_", "Tensor.absolute_", "Tensor.acos_", "Tensor.arccos_", "Tensor.arcsin_", "Tensor.arctan2_"),
@@ -27,7 +27,7 @@ FROM_OVERWRITTEN = (
 
 @dataclass(frozen=True)
 class InplaceGradient:
-    """An in-place operation as a step of a computation: `s` is computed, written to, and weighed."""
+    """An in-place operation within a computation: `s` is computed, written to, and reduced to a weighted sum."""
 
     write: InplaceOperation
     _dimensions: int = field(init=False, repr=False, compare=False)  # of a member's tensor
@@ -35,21 +35,21 @@ class InplaceGradient:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_dimensions", len(operand_shapes()[self.write.on]))
 
-    def gradients(self, run: Callable[..., Tensor], s: Tensor, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Of a weighted sum of `run(s, given)` by `s` and each operand, zeros where there is none.
+    def gradients(self, run: Callable[..., Tensor], s: Tensor, operands: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the gradients of a weighted sum of `run(s, operands)` in `s` and each operand, by name, dense.
 
-        One member's tensors, or those of several, stacked, and a `run` of several: a member's weights are the same.
+        The tensors are one member's, or stacked with a `run` for all members. Each member has the same weights.
         """
-        leaves = {name: leaf.detach().clone() for name, leaf in {"s": s, **given}.items()}
-        learning = {name: leaf.requires_grad_() for name, leaf in leaves.items() if is_inexact(leaf)}
+        leaves = {name: leaf.detach().clone() for name, leaf in {"s": s, **operands}.items()}
+        inexact = {name: leaf.requires_grad_() for name, leaf in leaves.items() if is_inexact(leaf)}
         self._weighed(run, leaves).backward()  # type: ignore[no-untyped-call]
-        return {name: torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for name, leaf in learning.items()}
+        return {name: torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for name, leaf in inexact.items()}
 
-    def by_grad(self, s: Tensor, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The same of one member, by torch.func.grad."""
-        leaves = {"s": s, **given}
-        learning = {name: leaf for name, leaf in leaves.items() if is_inexact(leaf)}
-        found: dict[str, Tensor] = torch.func.grad(lambda it: self._weighed(self.write.run, {**leaves, **it}))(learning)
+    def gradients_by_grad(self, s: Tensor, operands: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the same gradients of one member by torch.func.grad."""
+        leaves = {"s": s, **operands}
+        inexact = {name: leaf for name, leaf in leaves.items() if is_inexact(leaf)}
+        found: dict[str, Tensor] = torch.func.grad(lambda it: self._weighed(self.write.run, {**leaves, **it}))(inexact)
         return found
 
     def _weighed(self, run: Callable[..., Tensor], leaves: Mapping[str, Tensor]) -> Tensor:
@@ -61,7 +61,7 @@ class InplaceGradient:
         return weighed.real if weighed.is_complex() else weighed
 
     def unavailable_reason(self, device: torch.device) -> str | None:
-        """Why torch does not differentiate it, in its own words; None if it does."""
+        """Return torch's reason why it can't be differentiated, or None if it can."""
         return _failure_message(self, device)
 
     def __str__(self) -> str:
@@ -70,11 +70,12 @@ class InplaceGradient:
         )
 
 
-@cache  # many tests ask
-def _failure_message(differentiated: InplaceGradient, device: torch.device) -> str | None:
-    write = differentiated.write
+@cache
+def _failure_message(operation: InplaceGradient, device: torch.device) -> str | None:
+    write = operation.write
     one = {name: tensor[0] for name, tensor in make_operands(1, device).items()}
-    given = {name: one[name] for name in write.operands}
+    operands = {name: one[name] for name in write.operands}
     return failure_message(
-        lambda: differentiated.gradients(write.run, one[write.on], given), f"{write.name} has no derivative here"
+        lambda: operation.gradients(write.run, one[write.on], operands),
+        f"{write.name} can't be differentiated on {device}",
     )

@@ -1,7 +1,7 @@
-"""What an in-place operation is: a call that writes to a member's tensor `s`, with operands that may be mapped too.
+"""In-place operations: a call that writes to a member's tensor `s`, with operands that may be mapped too.
 
-A call is Python source with the names of `tensors`, of which each member has its own. `s` has (3, 7) numbers unless the
-operation says otherwise. All are multiples of 1/64, so that no rounding carries one over the jump of a function.
+A call is Python source with the names of `make_operands`, whose tensors differ between members. `s` is (3, 7) unless
+`on` names another tensor. All numbers are multiples of 1/64: a rounding can't move one across a discontinuity.
 """
 
 import operator
@@ -23,14 +23,14 @@ NAMES = {"torch": torch, "nn": nn, "F": F, "operator": operator}
 
 
 def make_operands(n: int, device: torch.device | str) -> dict[str, Tensor]:
-    """By name the tensors of `n` members, each (n, *shape)."""
+    """Return the tensors of `n` members by name, each (n, *shape)."""
 
     def parts(seed: int, *shape: int) -> Tensor:
-        """Numbers from 0.1 to 0.9, of which no two of a member are equal but by chance."""
+        """Return numbers from 0.1 to 0.9."""
         return ((draw(n, *shape, seed=seed, device=device).sigmoid() * 52).floor() + 6) / 64
 
     def integers(seed: int, *shape: int) -> Tensor:
-        """Integers from 1 to 9."""
+        """Return integers from 1 to 9."""
         return (parts(seed, *shape) * 10).long()
 
     return {
@@ -58,16 +58,16 @@ def make_operands(n: int, device: torch.device | str) -> dict[str, Tensor]:
 
 
 def consecutive_numbers(device: torch.device | str, *shape: int) -> Tensor:
-    """Whole numbers from 1, of which small products are exact."""
+    """Return the whole numbers from 1 in this shape; small products of them are exact."""
     return torch.arange(1.0, 1 + torch.Size(shape).numel(), device=device).reshape(shape)
 
 
 @dataclass(frozen=True)
 class InplaceOperation:
-    """An in-place operation: `code` writes to `s`, which is a copy of the member's tensor of name `on`.
+    """An in-place operation: `code` writes to `s`, a copy of the member's tensor named `on`.
 
-    `refused`: the word by which torch refuses it on mapped tensors, where a refusal is no failure. `operands` are the
-    names of the tensors that it reads beside `s`.
+    `refused` is the word in torch's refusal on mapped tensors, if a refusal is accepted. `operands` are the names
+    of the tensors that it reads besides `s`.
     """
 
     name: str
@@ -82,13 +82,13 @@ class InplaceOperation:
         object.__setattr__(self, "operands", operands)
         object.__setattr__(self, "_write", compile_function(self.code, ("s", *operands), NAMES))
 
-    def run(self, s: Tensor, given: Mapping[str, Tensor]) -> Tensor:
-        """`s`, written to in place."""
-        self._write(s, *[given[name] for name in self.operands])
+    def run(self, s: Tensor, operands: Mapping[str, Tensor]) -> Tensor:
+        """Write to `s` in place, and return it; `operands` has the tensors by name."""
+        self._write(s, *[operands[name] for name in self.operands])
         return s
 
     def unavailable_reason(self, device: torch.device) -> str | None:
-        """Why this torch or this device can't run it, in its own words; None if it can."""
+        """Return the error of the plain call on this device, or None if it works."""
         return _failure_message(self, device)
 
     def __str__(self) -> str:
@@ -97,11 +97,11 @@ class InplaceOperation:
 
 @cache
 def operand_shapes() -> Mapping[str, torch.Size]:
-    """By name the shapes of a member's tensors."""
+    """Return the shapes of a member's tensors by name."""
     return {name: tensor.shape[1:] for name, tensor in make_operands(1, "cpu").items()}
 
 
-@cache  # many tests ask
+@cache
 def _failure_message(write: InplaceOperation, device: torch.device) -> str | None:
     one = {name: tensor[0] for name, tensor in make_operands(1, device).items()}
-    return failure_message(lambda: write.run(one[write.on].clone(), one), f"{write.name} can't be called so here")
+    return failure_message(lambda: write.run(one[write.on].clone(), one), f"{write.name} can't be called on {device}")

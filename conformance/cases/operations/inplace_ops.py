@@ -1,15 +1,8 @@
-"""The operations of torch's public API that write in place, each with a call; what only draws is in `random`."""
-
-import inspect
-from collections.abc import Iterator
-
-import torch
-from torch import nn
-from torch.nn import functional as F
+"""The in-place operations of torch's public API, each with a call, except for those in `random_ops`."""
 
 from conformance.cases.operations.inplace_op import InplaceOperation
 
-NEEDS_DATA_POINTER = "data pointer"  # what needs the values in Python
+NEEDS_DATA_POINTER = "data pointer"  # the refusal of operations that need the values in Python
 NO_RULE = "Batching rule not implemented"
 
 
@@ -60,7 +53,7 @@ METHODS = [
     *_methods("addcdiv_ addcmul_", "y, z"),
     InplaceOperation("Tensor.lerp_", "s.lerp_(y, z)"),
     InplaceOperation("Tensor.lerp_ (a number)", "s.lerp_(y, 0.25)"),
-    # Of fewer dimensions, or a number of each member's.
+    # With a tensor of fewer dimensions, or a number, of each member.
     *[
         InplaceOperation(f"Tensor.{name} ({other})", f"s.{name}({other})")
         for name in ("add_", "sub_", "mul_", "div_", "copy_", "atan2_", "fmod_", "clamp_min_", "eq_")
@@ -74,7 +67,7 @@ METHODS = [
     InplaceOperation("Tensor.copy_ (from integers)", "s.copy_(integers)"),
     InplaceOperation("Tensor.copy_ (to integers)", "s.copy_(9 * x)", on="integers"),
     InplaceOperation("Tensor.addcmul_ (rows)", "s.addcmul_(row, scalar, value=2)"),
-    # Of matrices.
+    # On matrices.
     InplaceOperation("Tensor.addbmm_", "s.addbmm_(deep_tall, deep_wide)"),
     InplaceOperation("Tensor.addmm_", "s.addmm_(tall, wide, beta=2, alpha=3)"),
     InplaceOperation("Tensor.addmv_", "s.addmv_(x, row)", on="column"),
@@ -186,7 +179,7 @@ FOREACH += [
 ]
 INPLACE_OPERATIONS = [*METHODS, *OPERATORS, *ACTIVATIONS, *INITIALIZATIONS, *FOREACH]
 
-# An index of each member's own that stands behind a slice.
+# A mapped index after a slice.
 INDEX_AFTER_SLICE = [
     InplaceOperation(f"Tensor.__setitem__ ({what})", f"s.__setitem__({index}, {value})")
     for what, index, value in (
@@ -197,14 +190,14 @@ INDEX_AFTER_SLICE = [
         ("a slice and a tensor, of a number", "(slice(None), order)", "scalar"),
     )
 ]
-# Autograd refuses their backward where vmap computes them in another way than torch does alone.
+# Autograd refuses their backward where vmap computes them by another decomposition than torch alone.
 REFUSED_BACKWARD = (
     *("Tensor.copysign_", "Tensor.scatter_reduce_"),
     *("Tensor.cumprod_", "Tensor.float_power_", "Tensor.hypot_", "Tensor.index_reduce_", "Tensor.ldexp_"),
     *("Tensor.pow_", "Tensor.__ipow__"),
 )
 
-# They change what a tensor is, its shape above all, and not what is in it.
+# They change metadata of a tensor, such as its shape, and not its values.
 RESHAPING = [
     InplaceOperation("Tensor.squeeze_", "s.unsqueeze_(0).squeeze_(0).squeeze_()", on="tall"),
     InplaceOperation("Tensor.swapaxes_", "s.swapaxes_(0, 1)"),
@@ -218,44 +211,3 @@ RESHAPING = [
     InplaceOperation("Tensor.set_", "s.set_(y)"),
     InplaceOperation("Tensor.set_ (nothing)", "s.set_()"),
 ]
-
-# In place by name, and not asked here, with the reason.
-EXCLUDED = {
-    "Tensor.detach_": "cuts a graph, and refuses views, which all mapped tensors are",
-    "Tensor.requires_grad_": "changes a flag: refused inside vmap by name",
-    "Tensor.share_memory_": "moves memory and changes no value",
-    "Tensor.rename_": "gives dimensions names",
-    "F.scaled_addmm_": "multiplies 8-bit matrices, which only some devices can",
-    "Tensor.resize_as_sparse_": "of sparse tensors",
-    "Tensor.sparse_resize_": "of sparse tensors",
-    "Tensor.sparse_resize_and_clear_": "of sparse tensors",
-}
-NAMESPACES = {"Tensor": torch.Tensor, "torch": torch, "F": F, "nn.init": nn.init}
-# Double underscores with an i that stand for no operator.
-NOT_OPERATORS = ("__index__", "__init__", "__init_subclass__", "__int__", "__invert__", "__iter__")
-
-
-def inplace_names() -> Iterator[str]:
-    """The names of everything in torch that writes in place, by its name or by an argument of it."""
-    for space, owner in NAMESPACES.items():
-        for name, each in inspect.getmembers(owner, callable):
-            public = not name.startswith("_") or name.startswith("_foreach_")
-            if (public and name.endswith("_")) or (space == "F" and public and _has_inplace(each)):
-                yield f"{space}.{name}"
-    yield from (f"Tensor.{name}" for name in dir(torch.Tensor) if name.startswith("__i") and name not in NOT_OPERATORS)
-    yield "Tensor.__setitem__"
-
-
-def _has_inplace(function: object) -> bool:
-    return inspect.isfunction(function) and "inplace" in inspect.signature(function).parameters
-
-
-def uncovered(known: set[str]) -> list[str]:
-    """What writes in place, and neither is in this catalogue nor among `known`; torch.abs_ is Tensor.abs_."""
-    covered = (
-        {write.name.partition(" ")[0] for write in (*INPLACE_OPERATIONS, *INDEX_AFTER_SLICE, *RESHAPING)}
-        | EXCLUDED.keys()
-        | known
-    )
-    methods = {name.removeprefix("Tensor.") for name in covered if name.startswith("Tensor.")}
-    return [each for each in inplace_names() if each not in covered and each.removeprefix("torch.") not in methods]

@@ -1,7 +1,7 @@
-"""The functions of torch's public API that take `out=`, found from what their documentation says, with a call of each.
+"""The functions of torch's public API that take `out=`, found by their documentation, each with a call.
 
-Most of them take one of a few kinds of arguments: the first that works is the call. So a function that is new in a
-release is called too; one for which no kind works is named.
+Most of them take one of a few kinds of arguments; the first kind that works is used. This covers new functions of a
+release too. A function for which no kind works is reported by name.
 """
 
 import inspect
@@ -22,7 +22,7 @@ from conformance.utils.pytree import tree_map
 NAMESPACES = {"torch": torch, "torch.fft": torch.fft, "torch.linalg": torch.linalg, "torch.special": torch.special}
 DOCUMENTED = re.compile(r"\bout\s*=\s*None|\bout \(")
 
-# The kinds of arguments, in the order in which they are tried; names are those of `tensors`.
+# The kinds of arguments, in the order in which they are tried, with the names of `make_operands`.
 ARGUMENTS = (
     *("x", "x, y", "x, 0", "x, order", "x, 0, orders", "x, 0, orders, y", "x, y, x"),
     *("square", "square, other", "square, column", "square, 2", "square, column, column", "square, other, other"),
@@ -43,7 +43,7 @@ ARGUMENTS = (
     *("square, pivots, other", "other, square, pivots", "square, pivots"),
     *("2, x", "mask, x, y"),
 )
-# What needs an argument by name, or one of which nothing else has the form.
+# Functions that need a keyword argument, or arguments of a special form.
 SPECIAL = {
     "torch.linalg.solve_triangular": "square.tril(), other, upper=False",
     "torch.index_reduce": "x, 0, order, y, 'prod'",
@@ -51,26 +51,26 @@ SPECIAL = {
     "torch.linalg.tensorinv": "square, ind=1",
     "torch.ormqr": "square, column, other",
 }
-# Not called, with the reason.
+# Functions that are not called, with the reason.
 EXCLUDED = {
-    "torch.empty": "nobody knows what it writes",
-    "torch.empty_like": "nobody knows what it writes",
+    "torch.empty": "its result is undefined",
+    "torch.empty_like": "its result is undefined",
     **dict.fromkeys(
         ("torch.bernoulli", "torch.multinomial", "torch.normal", "torch.rand", "torch.randint", "torch.randn"),
-        "draws: the chapter randomness",
+        "it draws random numbers: see the chapter randomness",
     ),
-    "torch.range": "deprecated: torch.arange",
-    "torch.randperm": "draws: the chapter randomness",
-    "torch.hspmm": "of sparse tensors",
-    "torch.sspaddmm": "of sparse tensors",
-    "torch.histogramdd": "documents an out= that it does not take",
-    "torch.std_mean": "documents an out= that it does not take",
-    "torch.var_mean": "documents an out= that it does not take",
+    "torch.range": "deprecated in favour of torch.arange",
+    "torch.randperm": "it draws random numbers: see the chapter randomness",
+    "torch.hspmm": "it takes sparse tensors",
+    "torch.sspaddmm": "it takes sparse tensors",
+    "torch.histogramdd": "it documents out= and does not accept it",
+    "torch.std_mean": "it documents out= and does not accept it",
+    "torch.var_mean": "it documents out= and does not accept it",
 }
 
 
 def make_operands(n: int, device: torch.device | str) -> dict[str, Tensor]:
-    """By name the tensors of `n` members, each (n, *shape)."""
+    """Return the tensors of `n` members by name, each (n, *shape)."""
 
     def numbers(seed: int, *shape: int) -> Tensor:
         return draw(n, *shape, seed=seed, device=device).sigmoid() * 0.8 + 0.1
@@ -95,7 +95,7 @@ def make_operands(n: int, device: torch.device | str) -> dict[str, Tensor]:
 
 @dataclass(frozen=True)
 class OutCall:
-    """A function that takes `out=`, and the arguments that it is called with."""
+    """A function that takes `out=`, with the arguments of its call."""
 
     name: str
     arguments: str
@@ -105,9 +105,9 @@ class OutCall:
         call = compile_function(f"{self.name}({self.arguments}, **out)", ("out", *_operand_names()), {"torch": torch})
         object.__setattr__(self, "_call", call)
 
-    def run(self, given: Mapping[str, Tensor], out: Any = None) -> Any:
-        """What it returns; written to `out` if that is given."""
-        return self._call(out={} if out is None else {"out": out}, **given)
+    def run(self, operands: Mapping[str, Tensor], out: Any = None) -> Any:
+        """Return the function's result, written to `out` if given; `operands` has the tensors by name."""
+        return self._call(out={} if out is None else {"out": out}, **operands)
 
     def __str__(self) -> str:
         return self.name
@@ -115,12 +115,12 @@ class OutCall:
 
 @cache
 def _operand_names() -> tuple[str, ...]:
-    """Those of `tensors`."""
+    """Return the names of `make_operands`."""
     return tuple(make_operands(1, "cpu"))
 
 
 def functions_with_out(space: str) -> list[str]:
-    """The names of the functions of a namespace whose documentation has `out=`."""
+    """Return the names of the functions of a namespace whose documentation mentions `out=`."""
     return [
         f"{space}.{name}"
         for name, each in inspect.getmembers(NAMESPACES[space], callable)
@@ -130,23 +130,23 @@ def functions_with_out(space: str) -> list[str]:
 
 @cache
 def find_call(name: str) -> OutCall | None:
-    """The first call of that function that works, with `out=` and without; None if none of the kinds does."""
-    given = {label: tensor[0] for label, tensor in make_operands(1, "cpu").items()}
+    """Return the first call of that function that works with and without `out=`, or None."""
+    operands = {label: tensor[0] for label, tensor in make_operands(1, "cpu").items()}
     kinds = (SPECIAL[name],) if name in SPECIAL else ARGUMENTS
-    return next((into for into in (OutCall(name, kind) for kind in kinds) if _works(into, given)), None)
+    return next((call for call in (OutCall(name, kind) for kind in kinds) if _works(call, operands)), None)
 
 
-def _works(into: OutCall, given: Mapping[str, Tensor]) -> bool:
-    return failure_message(lambda: into.run(given, zeros_like_tree(into.run(given))), into.name) is None
+def _works(call: OutCall, operands: Mapping[str, Tensor]) -> bool:
+    return failure_message(lambda: call.run(operands, zeros_like_tree(call.run(operands))), call.name) is None
 
 
 def zeros_like_tree(tree: Any) -> Any:
-    """Zeros for every tensor of what a function returns."""
+    """Return zeros for every tensor that a function returned."""
     return tree_map(torch.zeros_like, tuple(tree) if isinstance(tree, tuple) else tree)
 
 
 def uncovered() -> list[str]:
-    """The functions that take `out=` and that nothing here knows how to call."""
+    """Return the names of the functions that take `out=` and for which no call is known."""
     return [
         name
         for space in NAMESPACES
@@ -156,8 +156,8 @@ def uncovered() -> list[str]:
 
 
 def calls_of_namespace(space: str) -> Iterator[OutCall]:
-    """The calls of a namespace."""
+    """Yield the calls of a namespace."""
     for name in functions_with_out(space):
-        into = find_call(name)
-        if into is not None and name not in EXCLUDED:
-            yield into
+        call = find_call(name)
+        if call is not None and name not in EXCLUDED:
+            yield call

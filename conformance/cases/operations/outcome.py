@@ -1,4 +1,4 @@
-"""What came of a call that vmap may answer, answer slowly, or refuse."""
+"""Outcomes of calls that vmap may run, run by the slow fallback, or refuse."""
 
 import warnings
 from collections.abc import Callable
@@ -12,32 +12,35 @@ from conformance.numerics.assertions import REFUSALS
 
 @dataclass(frozen=True)
 class CallOutcome:
-    """`value` is what was answered, `refusal` what was said instead; `slow`: member by member, as torch warns."""
+    """The `value` of a call, or its `refusal`; `slow` if torch warned that it ran member by member."""
 
     value: Any = None
     refusal: str | None = None
     slow: bool = False
 
-    def answer(self) -> Any:
-        """What was answered; raises RuntimeError with the refusal if there is one."""
+    def value_or_raise(self) -> Any:
+        """Return the value; raise RuntimeError with the refusal if there is one."""
         if self.refusal is not None:
             raise RuntimeError(self.refusal)
         return self.value
 
 
 def failure_message(call: Callable[[], Any], what: str) -> str | None:
-    """`what`, and why the call fails, in torch's own words; None if it works. It draws from nobody's generator."""
+    """Return `what` and the error of the call, or None if it works; the CPU's random state does not change."""
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             call()
-        except Exception as error:  # noqa: BLE001 - what can't be done is said in any way
+        except Exception as error:  # noqa: BLE001 - the call may refuse with any exception
             return f"{what}: {error}"
     return None
 
 
 def attempt(call: Callable[[], Any]) -> CallOutcome:
-    """The outcome of a call. What is no clear refusal is raised, an internal error of torch among it."""
+    """Return the outcome of a call.
+
+    Exceptions other than a clear refusal propagate; an internal error of torch becomes an AssertionError.
+    """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:

@@ -1,8 +1,8 @@
-"""What a random operation is: a call on one member's tensor, and the one draw that stands for all members' calls.
+"""Random operations: a call on one member's tensor, and the single draw that is equivalent to all members' calls.
 
-`x` is (3, 23): so much is drawn that no two members draw the same by chance. Numbers lie between 0 and 1. A call is
-Python source with these names: `x`, the device `d`, and for a stacked draw `n`, the number of members; where {g} stands
-it takes a generator.
+`x` is (3, 23), large enough that two members never draw the same by chance. Its numbers are from 0.1 to 0.9. A call is
+Python source with these names: `x`, the device `d`, and in a stacked draw `n`, the number of members. {g} marks where
+the call takes a generator.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,29 +21,29 @@ from conformance.utils.pytree import leaves, tree_map
 from conformance.utils.rng import restore
 
 SHAPE = (3, 23)
-# The columns of the table: the mode of vmap, and whose `x` it is.
+# The columns of the table: the randomness mode of vmap, and whether `x` is each member's own or shared.
 OWN, SHARED = "own", "shared"
 ALL_COLUMNS = tuple(f"{mode}, {whose}" for mode in ("same", "different") for whose in (OWN, SHARED))
 
 
 def make_inputs(n: int, device: torch.device | str) -> Tensor:
-    """`x` of `n` members, (n, 3, 23), between 0.1 and 0.9."""
+    """Return `x` of `n` members, (n, 3, 23), from 0.1 to 0.9."""
     return draw(n, *SHAPE, device=device).sigmoid() * 0.8 + 0.1
 
 
 def spatial(x: Tensor, k: int) -> Tensor:
-    """`x` with `k` more dimensions of size 2."""
+    """Return `x` with `k` more dimensions of size 2."""
     return x.reshape(*x.shape, *[1] * k).repeat(*[1] * x.ndim, *[2] * k)
 
 
 def image(x: Tensor, k: int) -> Tensor:
-    """The numbers of `x` once for each pixel of a picture, 9 a side in `k` dimensions, no two pixels alike."""
+    """Return an image for each number of `x`, of size 9 in `k` dimensions."""
     pixels = torch.arange(9**k, device=x.device, dtype=x.dtype).reshape([9] * k)
     return x.reshape(*x.shape, *[1] * k) + pixels * 7 % 10
 
 
 def rows(x: Tensor) -> Tensor:
-    """16 rows of `x`, (16, 3): the mean of so many is exact."""
+    """Return 16 rows of `x`, (16, 3): the mean of a power of two is exact."""
     return x.mT[..., :16, :]
 
 
@@ -54,7 +54,7 @@ def _constant(module: nn.Module) -> nn.Module:
 
 
 with torch.random.fork_rng(devices=[]):
-    # Made here, since modules draw when they are made. Two layers, with dropout between them.
+    # Made at import, because modules draw when they are made. Two layers, with dropout between them.
     NETWORKS = {
         name: _constant(kind(SHAPE[1], SHAPE[1], num_layers=2, dropout=0.5, **options))
         for name, kind, options in (
@@ -68,13 +68,13 @@ with torch.random.fork_rng(devices=[]):
 
 
 def recurrent(name: str, x: Tensor) -> Tensor:
-    """`x` through a recurrent network."""
+    """Run `x` through a recurrent network."""
     output: Tensor = NETWORKS[name].to(x.device)(x)[0]
     return output
 
 
 def attention(x: Tensor) -> Tensor:
-    """The columns of `x` through an attention layer."""
+    """Run the columns of `x` through an attention layer."""
     columns = x.mT
     output: Tensor = ATTENTION.to(x.device)(columns, columns, columns)[0]
     return output
@@ -94,14 +94,14 @@ NAMES = {
 
 
 def member_inputs(x: Tensor, whose: str) -> list[Tensor]:
-    """A copy of each member's own `x`, or of the first member's for each."""
+    """Return copies of each member's own `x`, or of the first member's for all."""
     return [each.clone() for each in (x if whose == OWN else x[:1].expand_as(x))]
 
 
 def draw_with_vmap(
     implementation: Any, func: Callable[[Tensor], Any], x: Tensor, whose: str, mode: str, **options: Any
 ) -> Any:
-    """`func` over each member's own `x`, or over the first member's for all of them; `x` stays as it is."""
+    """Map `func` over each member's own `x`, or over the first member's for all; `x` itself does not change."""
     if whose == OWN:
         return implementation.vmap(func, randomness=mode, **options)(x.clone())
     mapped = implementation.vmap(lambda _, x: func(x), in_dims=(0, None), randomness=mode, **options)
@@ -109,22 +109,22 @@ def draw_with_vmap(
 
 
 def stack_values(values: Sequence[Any]) -> Any:
-    """What several calls gave, as one call for all gives it."""
+    """Stack the results of several calls."""
     return tree_map(lambda *each: torch.stack(each), *values)
 
 
 def drawn_numbers(value: Any) -> Tensor:
-    """What was drawn; some operations give more than that."""
+    """Return the drawn numbers, which are the first leaf of an operation's result."""
     found: Tensor = next(leaves(value, "drawn"))[1]
     return found
 
 
 @dataclass(frozen=True)
 class RandomOperation:
-    """An operation that draws.
+    """A random operation.
 
-    `member` is what one member calls. `stacked` is the one draw for all of them, where it is not the same call on the
-    stacked `x`. `refuses` says in which columns of the table a refusal is no failure.
+    `member` is one member's call. `stacked` is the single draw for all members, unless it is the same call on the
+    stacked `x`. `refuses` has the columns of the table in which a refusal is accepted.
     """
 
     name: str
@@ -139,29 +139,30 @@ class RandomOperation:
         object.__setattr__(self, "_all", _function(self.stacked or self.member))
 
     def one(self, x: Tensor, generator: torch.Generator | None = None) -> Any:
-        """What one member draws; `x` is its (3, 23)."""
+        """Return one member's draw; `x` is (3, 23)."""
         return _call(self._one, x, generator)
 
     def all(self, x: Tensor, generator: torch.Generator | None = None) -> Any:
-        """One draw for all members; `x` is theirs, (members, 3, 23)."""
+        """Return a single draw for all members; `x` is (members, 3, 23)."""
         return _call(self._all, x, generator)
 
     @property
     def operation(self) -> str:
-        """What is called, without what is special about the call."""
+        """The operation's qualified name, without a remark in parentheses."""
         return self.name.partition(" ")[0]
 
     @property
     def native(self) -> str:
-        """The name that a refusal may name: without its namespace, too."""
+        """The operation's name without its namespace, which a refusal may mention."""
         return self.operation.rpartition(".")[2].rstrip("_")
 
     @property
     def takes_generator(self) -> bool:
+        """True if the operation accepts a generator."""
         return "{g}" in self.member
 
     def unavailable_reason(self, device: torch.device) -> str | None:
-        """Why this torch or this device can't run it, in its own words; None if it can."""
+        """Return the error of the plain call on this device, or None if it works."""
         return _failure_message(self, device, generated=False)
 
     def __str__(self) -> str:
@@ -169,25 +170,25 @@ class RandomOperation:
 
 
 def was_accepted(outcome: CallOutcome, draw: RandomOperation, column: str) -> bool:
-    """Whether there is an answer to judge. A refusal that nobody expects in that column fails."""
+    """Return True if the call was accepted; fail if it was refused in a column where that is not accepted."""
     assert outcome.refusal is None or column in draw.refuses, f"refused: {outcome.refusal}"
     return outcome.refusal is None
 
 
 def draw_from_state(draw: RandomOperation, x: Tensor, start: dict[str, Tensor]) -> Any:
-    """One member's draw from where the generator stood then."""
+    """Return one member's draw from that state of the generators."""
     restore(start)
     return draw.one(x.clone())
 
 
 @dataclass(frozen=True)
 class OperationWithGenerator:
-    """An operation that draws from a generator that the caller gives it."""
+    """A random operation that draws from a generator of the caller."""
 
     draw: RandomOperation
 
     def unavailable_reason(self, device: torch.device) -> str | None:
-        """Why it takes no generator here, in torch's own words; None if it does."""
+        """Return the error of the plain call with a generator on this device, or None if it works."""
         return _failure_message(self.draw, device, generated=True)
 
     def __str__(self) -> str:
@@ -202,9 +203,9 @@ def _call(call: Callable[..., Any], x: Tensor, generator: torch.Generator | None
     return call(x, x.device, {} if generator is None else {"generator": generator}, len(x))
 
 
-@cache  # many tests ask
+@cache
 def _failure_message(draw: RandomOperation, device: torch.device, *, generated: bool) -> str | None:
     x = make_inputs(1, device)[0]
     return failure_message(
-        lambda: draw.one(x, torch.Generator(device) if generated else None), f"{draw.name} can't be called so here"
+        lambda: draw.one(x, torch.Generator(device) if generated else None), f"{draw.name} can't be called on {device}"
     )

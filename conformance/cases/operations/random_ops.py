@@ -10,13 +10,13 @@ from torch.nn import functional as F
 
 from conformance.cases.operations.random_op import ALL_COLUMNS, NETWORKS, OWN, SHARED, RandomOperation
 
-# Parameters of its own for each member rule out one draw for all, and what is everybody's can't be written differently.
+# A single draw for all can't use each member's parameters, and a shared tensor can't be overwritten differently.
 NOT_SAME = (f"same, {OWN}",)
 NOT_WRITTEN = (f"different, {SHARED}",)
 
 
 def _by_feature(call: str, k: int) -> str:
-    """A dropout of whole channels knows no more dimensions than samples, channels and `k` of space."""
+    """Return the call with members and samples flattened: a channel dropout has no further batch dimension."""
     return call.replace("x", f"spatial(x.flatten(0, 1), {k})" if k else "x.flatten(0, 1)") + ".unflatten(0, (n, 3))"
 
 
@@ -99,7 +99,7 @@ RANDOM_OPERATIONS = [
         RandomOperation(name, f"{name}(x - 0.5, training=True)", refuses=ALL_COLUMNS)
         for name in ("torch.rrelu", "torch.rrelu_", "F.rrelu", "F.rrelu_")
     ],
-    # What is computed with the draw is exact here: zeros and ones, a choice of pixels.
+    # Functions of the draw that are exact: zeros and ones, a choice of pixels.
     RandomOperation("F.gumbel_softmax", "F.gumbel_softmax(x, hard=True).round()", refuses=NOT_WRITTEN),
     *[
         RandomOperation(
@@ -110,7 +110,7 @@ RANDOM_OPERATIONS = [
         for k in (2, 3)
     ],
 ]
-# They compute with what they draw, or draw in parts: no single draw is all of theirs, or rounding differs.
+# They draw in several parts, or their arithmetic rounds differently, so no single stacked draw is equivalent.
 COMPOSITES = [
     RandomOperation("torch.svd_lowrank", "torch.svd_lowrank(x, q=2, niter=0)[1]"),
     RandomOperation("torch.pca_lowrank", "torch.pca_lowrank(x, q=1, niter=0)[1]"),
@@ -150,12 +150,12 @@ COMPOSITES = [
     ],
 ]
 
-# Two layers and dropout between them; what a member has of its own they refuse.
+# Two layers with dropout between them; they refuse a mapped input.
 RECURRENT = [
     RandomOperation(f"torch.{name}", f"recurrent('{name}', x)", refuses=(f"same, {OWN}", f"different, {OWN}"))
     for name in NETWORKS
 ]
-# The mean over 16 rows, dropped or doubled: eighths of whole numbers, which are exact.
+# The mean over 16 rows, each dropped or doubled: eighths of whole numbers, which are exact.
 ATTENTION = [
     RandomOperation(
         "F.scaled_dot_product_attention",
@@ -163,7 +163,7 @@ ATTENTION = [
         refuses=NOT_WRITTEN,
     ),
 ]
-# Newer releases give these a generator too.
+# In newer releases these accept a generator too.
 LIKE_WITH_GENERATOR = [
     RandomOperation("torch.rand_like", "torch.rand_like(x{g})"),
     RandomOperation("torch.randn_like", "torch.randn_like(x{g})"),
@@ -181,23 +181,23 @@ WITH_OUT = [
 ]
 
 NAMESPACES = {"torch": torch, "Tensor": torch.Tensor, "F": F, "nn.init": nn.init}
-# Random by name or tag, and not asked, with the reason.
+# Random by name or tag, but not tested, with the reason.
 EXCLUDED = {
-    "torch.miopen_rnn": "AMD's kernel behind torch.lstm and its like",
-    "nn.init.normal": "deprecated: nn.init.normal_",
-    "nn.init.uniform": "deprecated: nn.init.uniform_",
+    "torch.miopen_rnn": "it is AMD's kernel of torch.lstm and similar layers",
+    "nn.init.normal": "deprecated in favour of nn.init.normal_",
+    "nn.init.uniform": "deprecated in favour of nn.init.uniform_",
 }
 RANDOM_NAME = re.compile(r"rand|dropout|bernoulli|multinomial|poisson$|rrelu|gumbel|fractional|lowrank|lobpcg")
 RANDOM_PARAMETERS = {"generator", "dropout_p", "_random_samples"}
 
 
 def covered_operations() -> set[str]:
-    """The operations that something here is about."""
+    """Return the names of the operations in this catalogue."""
     return {draw.operation for draw in (*RANDOM_OPERATIONS, *COMPOSITES, *RECURRENT, *ATTENTION)}
 
 
 def uncovered() -> list[str]:
-    """The operations of torch that draw, by name, parameters or tag, and that nothing here is about."""
+    """Return the operations of torch that draw, by name, parameters or tag, and are not in this catalogue."""
     known = covered_operations() | EXCLUDED.keys()
     public = (
         (f"{space}.{name}", name, each)
@@ -215,12 +215,12 @@ def _is_random(name: str, function: Any) -> bool:
 def _parameters(function: Any) -> set[str]:
     try:
         return set(inspect.signature(function).parameters)
-    except ValueError:  # torch's built-in functions have no signature
+    except ValueError:  # built-in functions of torch have no signature
         return set()
 
 
 def _is_tagged(name: str) -> bool:
-    """Does torch say of a native operation of that name that it depends on a seed?"""
+    """Return True if torch tags a native operation of that name as dependent on a seed."""
     packet: Any = getattr(torch.ops.aten, name, None)
     overloads = packet.overloads() if hasattr(packet, "overloads") else ()
     return any(torch.Tag.nondeterministic_seeded in getattr(packet, each).tags for each in overloads)
