@@ -1,4 +1,4 @@
-"""Activations."""
+"""Cases of activations."""
 
 from collections.abc import Callable
 from functools import partial
@@ -53,7 +53,7 @@ IN_PLACE: tuple[Callable[..., nn.Module], ...] = (
 
 
 def after_linear(layer: Callable[..., nn.Module]) -> nn.Module:
-    """In place it writes to what a layer before it returns, since the inputs of a model are not its own."""
+    """Return a Linear and an in-place activation, so that it writes to an intermediate tensor and not to an input."""
     return nn.Sequential(nn.Linear(3, 2), layer(inplace=True))
 
 

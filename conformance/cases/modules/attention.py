@@ -1,4 +1,4 @@
-"""Attention: nn.MultiheadAttention, of 6 features in two heads, two queries and four keys a sample."""
+"""Cases of nn.MultiheadAttention with 6 features in two heads, two queries and four keys per sample."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -31,7 +31,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 
 
 class SelfAttention(nn.Module):
-    """Query, key and value are one tensor."""
+    """Attention with one tensor as query, key and value."""
 
     def __init__(self, attention: nn.Module, **constants: Any) -> None:
         super().__init__()
@@ -43,10 +43,12 @@ class SelfAttention(nn.Module):
 
 
 def attention(**options: Any) -> nn.Module:
+    """Return an nn.MultiheadAttention with `batch_first`."""
     return nn.MultiheadAttention(FEATURES, HEADS, batch_first=True, **options)
 
 
 def self_attention(*, weights: bool = True) -> nn.Module:
+    """Return self-attention that returns its attention weights too, unless `weights` is False."""
     return SelfAttention(attention(), need_weights=weights)
 
 
@@ -80,7 +82,7 @@ CASES = (
         lambda: WithKeywords(attention(), "attn_mask"),
         (QUERY, KEY, KEY, floats(SAMPLES * HEADS, 2, 4)),
     ),
-    # With a zero to attend to, no query has everything masked.
+    # add_zero_attn adds an unmasked key, so that no query has all its keys masked.
     ModuleCase(
         "MultiheadAttention-boolmask",
         lambda: WithKeywords(attention(add_zero_attn=True), "attn_mask"),
@@ -102,7 +104,7 @@ CASES = (
         (SELF, SELF, SELF, CAUSAL),
     ),
     ModuleCase("MultiheadAttention-self", self_attention, (SELF,)),
-    # In eval mode and without gradients, attention to itself takes PyTorch's fast path.
+    # In eval mode and without gradients, self-attention takes PyTorch's fast path.
     ModuleCase("MultiheadAttention-self-eval", partial(in_eval_mode, self_attention), (SELF,)),
     ModuleCase("MultiheadAttention-self-padding-eval", partial(in_eval_mode, self_attention), (SELF, MASK)),
     ModuleCase("MultiheadAttention-self-noweights-eval", partial(in_eval_mode, self_attention, weights=False), (SELF,)),

@@ -1,16 +1,17 @@
-"""The catalogue: every public class of torch.nn, with each option that changes its mathematics, one family a file.
+"""Cases of the catalogue of modules: a name, a factory and inputs.
 
-A case is a name, a factory and its inputs. Its name begins with the class's, and says what is special after a dash.
+The catalogue has every public class of torch.nn, with each option that changes its mathematics; each family has its own
+file. A case's name is that of its class, followed by a dash and the option, if there is one.
 
-Wherever a module takes samples along the first dimension of a tensor, there are `SAMPLES` of them, and nothing else is
-of that length: a case whose tensors all begin with it can be taken apart into samples.
+Tensors have `SAMPLES` samples in dimension 0, and no other dimension has this size. A case whose tensors all begin with
+it can be split into samples.
 """
 
 import inspect
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -27,6 +28,7 @@ __all__ = [
     "FunctionModule",
     "ModuleCase",
     "WithKeywords",
+    "function_case",
     "if_accepted",
     "if_available",
     "if_torch_at_least",
@@ -36,14 +38,14 @@ __all__ = [
 
 @dataclass(frozen=True)
 class ModuleCase:
-    """A module to ensemble and one minibatch of its positional arguments: Inputs, nested as forward takes them."""
+    """A module to ensemble, with its positional arguments: Inputs, nested as forward takes them."""
 
     name: str
     factory: Callable[[], nn.Module]
     inputs: tuple[Any, ...]
 
     def members(self, n: int, *, device: torch.device | str, dtype: torch.dtype) -> list[nn.Module]:
-        """`n` modules whose parameters and floating buffers all differ, also where torch starts them with constants."""
+        """Return `n` modules whose parameters and floating buffers all differ, even torch's constants."""
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(torch.initial_seed())
             made = [self.factory() for _ in range(n)]
@@ -52,21 +54,23 @@ class ModuleCase:
         return [moved(model, device, dtype) for model in made]
 
     def minibatches(self, n: int, *, device: torch.device | str, dtype: torch.dtype) -> list[tuple[Any, ...]]:
-        """A minibatch for each of `n` members."""
+        """Return a minibatch for each of `n` members."""
         return draw_minibatches(self.inputs, n, device, dtype)
 
     def has_state(self) -> bool:
-        """Is there a parameter or buffer?"""
+        """Return True if the module has a parameter or buffer."""
         return self.has_parameters() or self.has_buffers()
 
     def has_parameters(self) -> bool:
+        """Return True if the module has a parameter."""
         return any(True for _ in self._one.parameters())
 
     def has_buffers(self) -> bool:
+        """Return True if the module has a buffer."""
         return any(True for _ in self._one.buffers())
 
     def takes_integers(self) -> bool:
-        """Is there an integer tensor in a minibatch?"""
+        """Return True if a minibatch has an integer tensor."""
         minibatch = self.minibatches(1, device="cpu", dtype=torch.float32)[0]
         return any(isinstance(leaf, Tensor) and leaf.dtype == torch.int64 for _, leaf in leaves(minibatch, ""))
 
@@ -81,9 +85,9 @@ class ModuleCase:
 
 
 def vary(model: nn.Module) -> None:
-    """Move each floating parameter a little away from zero, and each floating buffer by a positive factor and term.
+    """Move each parameter away from zero by a random amount, and scale and shift each floating buffer.
 
-    Away from zero, since some are signs that torch rounds towards it: those of Householder's orthogonal weights.
+    Moving towards zero would change the signs that Householder's orthogonal weights store in a parameter.
     """
     with torch.no_grad():
         for parameter in model.parameters():
@@ -94,27 +98,27 @@ def vary(model: nn.Module) -> None:
 
 
 def in_eval_mode(factory: Callable[..., nn.Module], *args: Any, **options: Any) -> nn.Module:
-    """The module in eval mode."""
+    """Return the factory's module in eval mode."""
     return factory(*args, **options).eval()
 
 
 def if_available(owner: Any, name: str, cases: Callable[[Any], tuple[ModuleCase, ...]]) -> tuple[ModuleCase, ...]:
-    """What `cases` makes of the class or function of that name, and nothing where this torch has none."""
+    """Return `cases` of the class or function of that name, or no cases if this torch lacks it."""
     return cases(getattr(owner, name)) if hasattr(owner, name) else ()
 
 
 def if_accepted(cls: type[nn.Module], option: str, *cases: ModuleCase) -> tuple[ModuleCase, ...]:
-    """Cases with an option that not every torch's class has."""
+    """Return the cases if the class accepts the option in this torch, else none."""
     return cases if option in inspect.signature(cls).parameters else ()
 
 
 def if_torch_at_least(release: str, *cases: ModuleCase) -> tuple[ModuleCase, ...]:
-    """Likewise of a function, which can't be asked for its options: the release in which it got them."""
+    """Return the cases if this torch is at least that release, else none: for functions without a signature."""
     return cases if Version(torch.__version__) >= Version(release) else ()
 
 
 class WithKeywords(nn.Module):
-    """A module whose last arguments go in by keyword: `Keywords(module, "key_padding_mask")(x, x, x, mask)`."""
+    """A module that gets its last arguments by keyword: `WithKeywords(module, "key_padding_mask")(x, x, x, mask)`."""
 
     def __init__(self, module: nn.Module, *names: str, **constants: Any) -> None:
         super().__init__()
@@ -128,9 +132,9 @@ class WithKeywords(nn.Module):
 
 
 class FunctionModule(nn.Module):
-    """A function without a module, and a parameter that bends the first argument, in which members differ.
+    """A function as a module, with a parameter that transforms the first argument, so that members differ.
 
-    It bends, since many functions undo a factor or a term: what is normalized would be the same in all members.
+    The transform is nonlinear, because many functions undo a factor or a term: normalizations, for example.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -140,3 +144,8 @@ class FunctionModule(nn.Module):
 
     def forward(self, first: Tensor, *rest: Any) -> Any:
         return self.function(first + self.bend * first.sin(), *rest)
+
+
+def function_case(name: str, function: Callable[..., Any], *inputs: Any) -> ModuleCase:
+    """Return the case of a function, called with these inputs."""
+    return ModuleCase(name, partial(FunctionModule, function), inputs)

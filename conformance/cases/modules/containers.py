@@ -1,4 +1,4 @@
-"""Containers, each in the forward that a person writes around it."""
+"""Cases of containers, each in a typical user-defined module."""
 
 from collections import OrderedDict
 
@@ -12,7 +12,7 @@ ROWS = (floats(SAMPLES, 3),)
 
 
 class CustomModule(nn.Module):
-    """A module as people write them: parameters, a buffer, a layer, and a None of each kind."""
+    """A user-defined module with a parameter, a buffer, a layer, and a None of each kind."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class CustomModule(nn.Module):
 
 
 class BufferUpdates(nn.Module):
-    """It counts its calls and keeps a moving mean, in buffers that it writes to in place."""
+    """A module that updates a counter and a moving mean in place, in buffers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class BufferUpdates(nn.Module):
 
 
 class ModuleListNet(nn.Module):
-    """Residual blocks in a loop."""
+    """Residual blocks in an nn.ModuleList."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class ModuleListNet(nn.Module):
 
 
 class ModuleDictNet(nn.Module):
-    """A dict of heads, and a dict of outputs."""
+    """Heads in an nn.ModuleDict, with a dict of outputs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ class ModuleDictNet(nn.Module):
 
 
 class ParameterListNet(nn.Module):
-    """A polynomial, whose coefficients are a list."""
+    """A polynomial with its coefficients in an nn.ParameterList."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -80,7 +80,7 @@ class ParameterListNet(nn.Module):
 
 
 class ParameterDictNet(nn.Module):
-    """A layer whose weights are a dict."""
+    """A linear layer with its weights in an nn.ParameterDict."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,12 +91,13 @@ class ParameterDictNet(nn.Module):
 
 
 def tied_sequential() -> nn.Module:
-    """One layer twice."""
+    """Return an nn.Sequential that contains one layer twice."""
     layer = nn.Linear(3, 3)
     return nn.Sequential(layer, nn.Tanh(), layer)
 
 
 def named_sequential() -> nn.Module:
+    """Return an nn.Sequential with named layers."""
     return nn.Sequential(OrderedDict(first=nn.Linear(3, 11), second=nn.Tanh(), third=nn.Linear(11, 2)))
 
 

@@ -1,4 +1,4 @@
-"""Convolutions, also transposed."""
+"""Cases of convolutions and transposed convolutions."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -14,7 +14,7 @@ CLASSES = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 TRANSPOSED = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
 SIZES = {1: (11,), 2: (8, 6), 3: (4, 5, 6)}
 INPUTS = {dims: (floats(SAMPLES, 2, *size),) for dims, size in SIZES.items()}
-# All options in two dimensions, and in one and three those that are a way of their own there.
+# Two dimensions cover all options, one and three those with separate implementations.
 ALL_OPTIONS_DIMS = 2
 COMMON_OPTIONS = {"", "-same", "-reflect", "-outputpadding"}
 
@@ -47,7 +47,7 @@ TRANSPOSED_OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 
 
 def with_output_size(layer: nn.Module, *size: int) -> nn.Module:
-    """A transposed convolution that is told the size of its output."""
+    """Return a transposed convolution that is called with `output_size`."""
     return WithKeywords(layer, output_size=size)
 
 

@@ -1,6 +1,6 @@
-"""Has every public class of torch.nn a case, and every public function of torch.nn.functional a case or a module?
+"""The public classes of torch.nn and functions of torch.nn.functional that the catalogue does not cover.
 
-Asked of the torch that is installed, so that a new release can't add one unseen.
+They are read from the installed torch, so that additions of a new release are reported.
 """
 
 import inspect
@@ -15,14 +15,14 @@ from conformance.cases.modules.catalogue import CATALOGUE
 
 EXCLUDED_CLASSES: Mapping[str, str] = MappingProxyType(
     {
-        "Container": "a base that torch has deprecated; it has no forward",
-        "DataParallel": "it copies one module to several devices, which is no part of an ensemble on one",
-        "RNNBase": "the base of RNN, LSTM and GRU; it has no forward",
-        "RNNCellBase": "the base of RNNCell, LSTMCell and GRUCell; it has no forward",
+        "Container": "a deprecated base class without a forward",
+        "DataParallel": "it copies a module to several devices, while an ensemble is on one",
+        "RNNBase": "the base class of RNN, LSTM and GRU, without a forward",
+        "RNNCellBase": "the base class of RNNCell, LSTMCell and GRUCell, without a forward",
     }
 )
-_EIGHT_BITS = "it takes 8-bit numbers on a GPU only"
-_OVERRIDES = "it lets a subclass of Tensor take over, and computes nothing"
+_EIGHT_BITS = "it takes only 8-bit numbers, on a GPU"
+_OVERRIDES = "it dispatches to subclasses of Tensor, and computes nothing"
 EXCLUDED_FUNCTIONS: Mapping[str, str] = MappingProxyType(
     {
         "assert_int_or_pair": "it checks an argument",
@@ -31,14 +31,14 @@ EXCLUDED_FUNCTIONS: Mapping[str, str] = MappingProxyType(
         "has_torch_function": _OVERRIDES,
         "has_torch_function_unary": _OVERRIDES,
         "has_torch_function_variadic": _OVERRIDES,
-        "grouped_mm": "it takes no 64-bit numbers, and is for products of many sizes on a GPU",
+        "grouped_mm": "it does not support 64-bit numbers, and is meant for a GPU",
         "scaled_addmm": _EIGHT_BITS,
         "scaled_addmm_": _EIGHT_BITS,
         "scaled_grouped_mm": _EIGHT_BITS,
         "scaled_mm": _EIGHT_BITS,
     }
 )
-# Of the others the module's name says which function it calls.
+# The module that calls a function, where their names differ.
 MODULE_OF_FUNCTION: Mapping[str, str] = MappingProxyType(
     {
         "binary_cross_entropy": "BCELoss",
@@ -48,23 +48,23 @@ MODULE_OF_FUNCTION: Mapping[str, str] = MappingProxyType(
         "upsample_nearest": "UpsamplingNearest2d",
     }
 )
-# How the name of a function ends, and what the case of its module that calls it is called.
+# The suffix of a function's name, and the option in the name of the module's case that calls it.
 OPTION_OF_SUFFIX: Mapping[str, str] = MappingProxyType({"": "", "_": "-inplace", "_with_indices": "-indices"})
 
 
 def public_classes() -> dict[str, type]:
-    """The public module classes of this torch, by name."""
+    """Return the public module classes of this torch by name."""
     named = {name: getattr(nn, name) for name in dir(nn) if not name.startswith("_")}
     return {name: cls for name, cls in named.items() if inspect.isclass(cls) and issubclass(cls, nn.Module)}
 
 
 def uncovered_classes() -> list[str]:
-    """Classes without a case and without a reason."""
+    """Return the names of the classes that have no case and are not excluded."""
     return sorted(public_classes().keys() - _names_with_a_case() - EXCLUDED_CLASSES.keys())
 
 
 def public_functions() -> dict[str, Callable[..., Any]]:
-    """The public functions of this torch's torch.nn.functional, by name: what it imports for its types is none."""
+    """Return the public functions of torch.nn.functional by name, without its imports from typing."""
     named = {name: getattr(F, name) for name in dir(F) if not name.startswith("_")}
     return {
         name: each
@@ -74,7 +74,7 @@ def public_functions() -> dict[str, Callable[..., Any]]:
 
 
 def uncovered_functions() -> list[str]:
-    """Functions without a case, without a case of their module, and without a reason."""
+    """Return the names of the functions that have no case, nor a case of their module, and are not excluded."""
     names = public_functions().keys() - _names_with_a_case() - EXCLUDED_FUNCTIONS.keys()
     return sorted(name for name in names if not _called_by_a_module(name))
 
@@ -90,5 +90,5 @@ def _called_by_a_module(name: str) -> bool:
 
 
 def _normalize(name: str) -> str:
-    """Alike for a class and its function: CrossEntropyLoss and cross_entropy, KLDivLoss and kl_div."""
+    """Return the same name for a class and its function: CrossEntropyLoss and cross_entropy, KLDivLoss and kl_div."""
     return name.replace("_", "").lower().removesuffix("loss")

@@ -1,4 +1,4 @@
-"""Distances and similarities."""
+"""Cases of distances and similarities."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""Dropouts, each in train mode and in eval mode."""
+"""Cases of dropouts, in train mode and in eval mode."""
 
 from collections.abc import Mapping
 from functools import partial

@@ -1,4 +1,4 @@
-"""Embeddings."""
+"""Cases of embeddings."""
 
 from functools import partial
 from typing import Any
@@ -19,10 +19,12 @@ WEIGHTS = floats(SAMPLES, 4)
 
 
 def bag_with_sample_weights(**options: Any) -> nn.Module:
+    """Return an EmbeddingBag that takes `per_sample_weights` as its last argument."""
     return WithKeywords(nn.EmbeddingBag(WORDS, 3, mode="sum", **options), "per_sample_weights")
 
 
 def pretrained(cls: Any) -> nn.Module:
+    """Return an embedding with frozen random weights."""
     return cls.from_pretrained(torch.randn(WORDS, 3))
 
 

@@ -1,4 +1,4 @@
-"""Functions of torch.nn.functional that no module calls, or that people call instead of one."""
+"""Cases of functions of torch.nn.functional that no module calls, or that are often called directly."""
 
 from collections.abc import Callable
 from functools import partial
@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from conformance.cases.inputs import booleans, fixed, floats, integers
-from conformance.cases.modules.case import SAMPLES, FunctionModule, ModuleCase, if_available, if_torch_at_least
+from conformance.cases.modules.case import SAMPLES, function_case, if_available, if_torch_at_least
 
 ROWS = floats(SAMPLES, 3)
 IMAGE = floats(SAMPLES, 2, 4, 6)
@@ -18,15 +18,13 @@ TOKENS = integers(11, SAMPLES, 4)
 QUERY = floats(SAMPLES, 2, 4, 3)
 GRID = floats(SAMPLES, 3, 5, 2)
 CAUSAL = fixed(torch.ones(4, 4).tril().bool())
-# No two sides are padded alike.
+# Each side has a different padding.
 SIDES = (1, 2, 3, 0)
 
 
-def function_case(name: str, function: Callable[..., Any], *inputs: Any) -> ModuleCase:
-    return ModuleCase(name, partial(FunctionModule, function), inputs)
-
-
 def attention_with(**options: Any) -> Callable[..., Tensor]:
+    """Return scaled dot-product attention with these options."""
+
     def attend(*inputs: Any) -> Tensor:
         return F.scaled_dot_product_attention(*inputs, **options)
 
@@ -34,16 +32,17 @@ def attention_with(**options: Any) -> Callable[..., Tensor]:
 
 
 def attend_with_masks(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
-    """The first key is there for each query."""
+    """Return attention with a mask for each sample; the first key is never masked."""
     return F.scaled_dot_product_attention(q, k, v, mask | torch.arange(4, device=mask.device).eq(0))
 
 
 def look_up(table: Tensor, tokens: Tensor, **options: Any) -> Tensor:
+    """Return F.embedding with the table, which is differentiable, as the first argument."""
     return F.embedding(tokens, table, **options)
 
 
 def attend_with_two_heads(x: Tensor, project_in: Tensor, project_out: Tensor) -> tuple[Tensor, Tensor | None]:
-    """Attention from x to itself, time first, 6 features in two heads."""
+    """Return the self-attention of `x`, (time, samples, 6), with two heads."""
     return F.multi_head_attention_forward(
         x,
         x,
@@ -62,7 +61,7 @@ def attend_with_two_heads(x: Tensor, project_in: Tensor, project_out: Tensor) ->
 
 
 def normalize_batch(x: Tensor) -> Tensor:
-    """Batch normalization whose statistics nobody keeps."""
+    """Return batch normalization without running statistics."""
     return F.batch_norm(x, None, None, training=True)
 
 
@@ -152,7 +151,7 @@ CASES = (
     function_case("logsigmoid", F.logsigmoid, ROWS),
     function_case("layer_norm", partial(F.layer_norm, normalized_shape=(3,)), ROWS),
     function_case("batch_norm-nostatistics", normalize_batch, IMAGE),
-    # Everybody forgets that these drop in eval mode, too.
+    # By default F.dropout drops in eval mode too.
     function_case("dropout", F.dropout, ROWS),
     *if_available(
         F, "native_channel_shuffle", lambda f: (function_case("native_channel_shuffle", partial(f, groups=2), IMAGE),)

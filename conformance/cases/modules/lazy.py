@@ -1,4 +1,4 @@
-"""Lazy modules after their first call, which turns them into what they were to become."""
+"""Cases of lazy modules after their first call, which initializes them."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,6 +14,7 @@ SIZES = {1: (11,), 2: (4, 6), 3: (4, 3, 5)}
 
 
 def initialize(shape: tuple[int, ...], lazy: Callable[..., nn.Module], *args: Any, **options: Any) -> nn.Module:
+    """Return a lazy module after a call with an input of this shape."""
     module = lazy(*args, **options)
     module(torch.randn(shape))
     return module

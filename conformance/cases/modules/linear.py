@@ -1,4 +1,4 @@
-"""Linear layers."""
+"""Cases of linear layers."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""Losses in each reduction, and with each option that changes what they measure."""
+"""Cases of losses with each reduction, and with each option that changes their value."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -16,10 +16,10 @@ FLOATS = floats(SAMPLES, 3)
 POSITIVES = positives(SAMPLES, 3)
 SIGNS = signs(SAMPLES)
 CLASSES = integers(3, SAMPLES)
-# The first -1 ends a sample's list of labels.
+# -1 ends a sample's list of labels.
 LABELS = integers(3, SAMPLES, 3, low=-1)
 WEIGHTS = (0.2, 0.7, 1.5)
-# Time, sample, letter: the last letter is the blank, if not the first.
+# (time, samples, letters); the blank is the first letter, or the last with blank=3.
 LOG_PROBABILITIES = log_distributions(6, SAMPLES, 4)
 INPUT_LENGTHS = fixed(torch.tensor([6, 6, 5, 4, 6, 5, 6]))
 TARGET_LENGTHS = fixed(torch.tensor([2, 1, 2, 1, 0, 2, 1]))
@@ -49,17 +49,17 @@ LOSSES: Mapping[type[nn.Module], tuple[Any, ...]] = MappingProxyType(
         nn.TripletMarginWithDistanceLoss: (FLOATS, FLOATS, FLOATS),
     }
 )
-# The sums of the others are among the cases of their options.
+# The other losses have their sum among the cases of their options.
 WITHOUT_OPTIONS = (nn.L1Loss, nn.MSELoss, nn.MultiLabelMarginLoss, nn.SoftMarginLoss)
 
 
 def loss_case(loss: type[nn.Module], name: str, *inputs: Any, **options: Any) -> ModuleCase:
-    """A case with these options, and the loss's usual inputs unless there are others."""
+    """Return a case of the loss with these options; the default inputs are those of `LOSSES`."""
     return ModuleCase(f"{loss.__name__}-{name}", partial(loss, **options), inputs or LOSSES[loss])
 
 
 def with_weights(loss: Callable[..., nn.Module], *names: str, **options: Any) -> nn.Module:
-    """Each member has its own tensor of weights, which is a buffer of the loss."""
+    """Return the loss with its own tensors of weights, which are buffers."""
     return loss(**{name: torch.tensor(WEIGHTS) for name in names}, **options)
 
 
@@ -115,7 +115,7 @@ CASES = (
         (6, 6, 5, 4, 6, 5, 6),
         (2, 1, 2, 1, 0, 2, 1),
     ),
-    # One moment is too short for two letters.
+    # The first sample has an infinite loss: one time step is too short for two letters.
     loss_case(
         nn.CTCLoss,
         "zeroinfinity",

@@ -1,4 +1,4 @@
-"""Normalizations."""
+"""Cases of normalizations."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -16,7 +16,7 @@ SIZES = {1: (11,), 2: (2, 5), 3: (2, 3, 4)}
 INPUTS = {dims: (floats(SAMPLES, 3, *size),) for dims, size in SIZES.items()}
 ROWS = (floats(SAMPLES, 3),)
 CHANNELS = (floats(SAMPLES, 6, 2, 5),)
-# All options in two dimensions, which the others share.
+# Two dimensions cover all options, which the others share.
 ALL_OPTIONS_DIMS = 2
 
 BATCH_OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(

@@ -1,4 +1,4 @@
-"""Padding."""
+"""Cases of padding."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -11,11 +11,12 @@ from conformance.cases.inputs import floats
 from conformance.cases.modules.case import SAMPLES, ModuleCase, if_available
 
 INPUTS = {1: (floats(SAMPLES, 3, 11),), 2: (floats(SAMPLES, 3, 4, 6),), 3: (floats(SAMPLES, 3, 4, 6, 3),)}
-# As many numbers as each module takes, all different.
+# The padding of each side, by the number of dimensions.
 SIDES: Mapping[int, Any] = MappingProxyType({1: (1, 2), 2: (1, 2, 3, 0), 3: (1, 2, 3, 0, 2, 1)})
 
 
 def padding_case(dims: int, cls: type[nn.Module]) -> tuple[ModuleCase, ...]:
+    """Return the case of a padding module, in a tuple."""
     return (ModuleCase(cls.__name__, partial(cls, SIDES[dims]), INPUTS[dims]),)
 
 

@@ -1,4 +1,4 @@
-"""What torch.nn.utils puts on a layer: its weight is computed anew at each call."""
+"""Cases of parametrizations of torch.nn.utils, which compute a layer's weight anew at each call."""
 
 from collections.abc import Callable
 from functools import partial
@@ -17,7 +17,7 @@ IMAGES = (floats(SAMPLES, 2, 4, 6),)
 
 
 class Symmetric(nn.Module):
-    """A parametrization without state of its own."""
+    """A parametrization without state."""
 
     def forward(self, weight: Tensor) -> Tensor:
         return weight.triu() + weight.triu(1).mT
@@ -35,24 +35,28 @@ class Scaled(nn.Module):
 
 
 def change_linear(change: Callable[..., Any], *args: Any, **options: Any) -> nn.Module:
-    """A layer of more outputs than inputs, changed, and inside a model: by itself it is of a class of its own."""
+    """Return a model with a changed layer that has more outputs than inputs."""
     return change_and_wrap(nn.Linear(3, 5), change, *args, **options)
 
 
 def change_square_linear(change: Callable[..., Any], *args: Any, **options: Any) -> nn.Module:
+    """Return a model with a changed layer that has as many outputs as inputs."""
     return change_and_wrap(nn.Linear(3, 3), change, *args, **options)
 
 
 def change_convolution(change: Callable[..., Any], *args: Any, **options: Any) -> nn.Module:
+    """Return a model with a changed convolution."""
     return change_and_wrap(nn.Conv2d(2, 3, 3), change, *args, **options)
 
 
 def change_and_wrap(layer: nn.Module, change: Callable[..., Any], *args: Any, **options: Any) -> nn.Module:
+    """Return a model with the layer after `change(layer)`, which may give the layer a new class."""
     change(layer, *args, **options)
     return nn.Sequential(layer, nn.Tanh())
 
 
 def parametrize_weight(layer: nn.Module, *parametrizations: Callable[[], nn.Module]) -> nn.Module:
+    """Register the parametrizations of the layer's weight, and return the layer."""
     for each in parametrizations:
         parametrize.register_parametrization(layer, "weight", each())
     return layer

@@ -1,4 +1,4 @@
-"""Pooling, also adaptive, fractional and undone."""
+"""Cases of pooling: maximum, average, adaptive, fractional, and unpooling."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -14,7 +14,7 @@ from conformance.cases.modules.case import SAMPLES, ModuleCase, if_available
 SIZES = {1: (11,), 2: (8, 11), 3: (8, 6, 9)}
 INPUTS = {dims: (floats(SAMPLES, 3, *size),) for dims, size in SIZES.items()}
 UNBATCHED = (floats(3, 8, 11),)
-# All options in two dimensions, and in one and three those that are a way of their own there.
+# Two dimensions cover all options, one and three those with separate implementations.
 ALL_OPTIONS_DIMS = 2
 COMMON_OPTIONS = {"", "-indices"}
 
@@ -48,7 +48,7 @@ AVG_POOL_OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 
 
 class PoolAndUnpool(nn.Module):
-    """What maximum pooling took goes back to where it was, everything else is zero."""
+    """Maximum pooling, then unpooling: each maximum returns to its position, everything else is zero."""
 
     def __init__(self, pool: nn.Module, undo: nn.Module, output_size: tuple[int, ...] | None = None) -> None:
         super().__init__()
@@ -62,11 +62,12 @@ class PoolAndUnpool(nn.Module):
 
 
 def pool_and_unpool(dims: int, *args: Any, output_size: tuple[int, ...] | None = None) -> nn.Module:
+    """Return maximum pooling and unpooling in `dims` dimensions with the same arguments."""
     return PoolAndUnpool(MAX_POOL[dims](*args, return_indices=True), MAX_UNPOOL[dims](*args), output_size)
 
 
 def fractional_pool_with_samples(dims: int, **options: Any) -> nn.Module:
-    """With the places of the windows given: otherwise they are drawn at each call, also in eval mode."""
+    """Return fractional pooling with fixed windows; by default they are drawn at each call, also in eval mode."""
     return FRACTIONAL_MAX_POOL[dims](2, 3, _random_samples=torch.rand(SAMPLES, 3, dims) / 2, **options)
 
 

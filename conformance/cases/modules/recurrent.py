@@ -1,4 +1,4 @@
-"""Recurrent layers and cells, of 3 features in and 5 or 2 hidden ones."""
+"""Cases of recurrent layers and cells, with 3 input features and 5 or 2 hidden ones."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -30,7 +30,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 
 
 class PackedSequences(nn.Module):
-    """The sequences go through the layer packed, so that each has its own length."""
+    """A layer that gets its sequences packed, so that each has its own length."""
 
     def __init__(self, layer: nn.Module) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class PackedSequences(nn.Module):
 
 
 def initial_states(layer: str, *shape: int) -> Any:
-    """An LSTM takes two."""
+    """Return the Input of a layer's initial state; an LSTM takes a pair."""
     return (floats(*shape), floats(*shape)) if layer.startswith("LSTM") else floats(*shape)
 
 

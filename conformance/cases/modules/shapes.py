@@ -1,4 +1,4 @@
-"""What only moves numbers: flatten, fold, shuffle, and upsampling, which also mixes them."""
+"""Cases of modules that change shapes: flatten, fold, shuffle and upsampling."""
 
 from functools import partial
 

@@ -1,24 +1,18 @@
-"""Functions of torch itself that models call and no module stands for: products, choices, orders and sums."""
+"""Cases of functions of torch that models call and that have no module: products, indexing, sorting and sums."""
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from conformance.cases.inputs import booleans, floats, integers
-from conformance.cases.modules.case import SAMPLES, FunctionModule, ModuleCase
+from conformance.cases.modules.case import SAMPLES, function_case
 
 ROWS = floats(SAMPLES, 11)
 
 
-def function_case(name: str, function: Callable[..., Any], *inputs: Any) -> ModuleCase:
-    return ModuleCase(name, partial(FunctionModule, function), inputs)
-
-
 def write_by_mask(x: Tensor, mask: Tensor) -> Tensor:
-    """By a mask, into a copy."""
+    """Write to a copy of `x` at a mask."""
     copy = x.clone()
     copy[mask] = 0.5
     return copy

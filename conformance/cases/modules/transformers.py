@@ -1,4 +1,4 @@
-"""Transformers, of 6 features in two heads: without dropout but where the name says so."""
+"""Cases of transformers with 6 features in two heads, without dropout unless the name says so."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -31,27 +31,32 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 
 
 def encoder_layer(*, dropout: float = 0.0, batch_first: bool = True, **options: Any) -> nn.TransformerEncoderLayer:
+    """Return an encoder layer of `SIZES`."""
     return nn.TransformerEncoderLayer(**SIZES, dropout=dropout, batch_first=batch_first, **options)
 
 
 def decoder_layer(*, dropout: float = 0.0, batch_first: bool = True, **options: Any) -> nn.TransformerDecoderLayer:
+    """Return a decoder layer of `SIZES`."""
     return nn.TransformerDecoderLayer(**SIZES, dropout=dropout, batch_first=batch_first, **options)
 
 
 def encoder(*, nested: bool = False, **options: Any) -> nn.Module:
+    """Return an encoder of two layers, which uses nested tensors if `nested`."""
     return nn.TransformerEncoder(encoder_layer(**options), 2, enable_nested_tensor=nested)
 
 
 def decoder() -> nn.Module:
+    """Return a decoder of two layers with a final norm."""
     return nn.TransformerDecoder(decoder_layer(), 2, norm=nn.LayerNorm(6))
 
 
 def transformer() -> nn.Module:
+    """Return a transformer with one encoder layer and one decoder layer."""
     return nn.Transformer(**SIZES, num_encoder_layers=1, num_decoder_layers=1, dropout=0.0, batch_first=True)
 
 
 def norm_first_transformer() -> nn.Module:
-    """Its own encoder would ask for nested tensors, and say at each start that it can't have them."""
+    """Return a transformer with `norm_first` and an encoder without nested tensors, about which the default warns."""
     own = encoder(norm_first=True)
     return nn.Transformer(
         **SIZES, num_decoder_layers=1, dropout=0.0, custom_encoder=own, batch_first=True, norm_first=True

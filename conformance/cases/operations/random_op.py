@@ -5,7 +5,7 @@ Python source with these names: `x`, the device `d`, and in a stacked draw `n`, 
 the call takes a generator.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from conformance.cases.data import draw
 from conformance.cases.operations.compile_source import compile_function
 from conformance.cases.operations.outcome import CallOutcome, failure_message
+from conformance.numerics.assertions import refuses
 from conformance.utils.pytree import leaves, tree_map
 from conformance.utils.rng import restore
 
@@ -124,13 +125,14 @@ class RandomOperation:
     """A random operation.
 
     `member` is one member's call. `stacked` is the single draw for all members, unless it is the same call on the
-    stacked `x`. `refuses` has the columns of the table in which a refusal is accepted.
+    stacked `x`. `refuses` has the columns of the table in which a refusal is accepted, each with the words, a regex,
+    one of which the refusal must name.
     """
 
     name: str
     member: str
     stacked: str = ""
-    refuses: Sequence[str] = ()
+    refuses: Mapping[str, str] = field(default_factory=dict)
     _one: Callable[..., Any] = field(init=False, repr=False, compare=False)
     _all: Callable[..., Any] = field(init=False, repr=False, compare=False)
 
@@ -170,9 +172,13 @@ class RandomOperation:
 
 
 def was_accepted(outcome: CallOutcome, draw: RandomOperation, column: str) -> bool:
-    """Return True if the call was accepted; fail if it was refused in a column where that is not accepted."""
-    assert outcome.refusal is None or column in draw.refuses, f"refused: {outcome.refusal}"
-    return outcome.refusal is None
+    """Return True if the call was accepted; fail if it was refused where, or in words in which, that is not accepted."""
+    if outcome.refusal is None:
+        return True
+    assert column in draw.refuses, f"refused: {outcome.refusal}"
+    with refuses(draw.refuses[column]):
+        outcome.answer()
+    return False
 
 
 def draw_from_state(draw: RandomOperation, x: Tensor, start: dict[str, Tensor]) -> Any:

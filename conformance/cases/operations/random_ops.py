@@ -11,8 +11,14 @@ from torch.nn import functional as F
 from conformance.cases.operations.random_op import ALL_COLUMNS, NETWORKS, OWN, SHARED, RandomOperation
 
 # A single draw for all can't use each member's parameters, and a shared tensor can't be overwritten differently.
-NOT_SAME = (f"same, {OWN}",)
-NOT_WRITTEN = (f"different, {SHARED}",)
+NOT_SAME = {f"same, {OWN}": "randomness"}
+NOT_WRITTEN = {f"different, {SHARED}": "randomness|in-?place"}
+LOOKS_AT_VALUES = r"\.item\(\)|data-dependent|autograd.Function|batching rule"
+
+
+def _in_all_columns(words: str) -> dict[str, str]:
+    """Return refusals with one of these words in every column."""
+    return dict.fromkeys(ALL_COLUMNS, words)
 
 
 def _by_feature(call: str, k: int) -> str:
@@ -65,7 +71,7 @@ RANDOM_OPERATIONS = [
     ),
     # In place.
     RandomOperation("Tensor.bernoulli_", "x.bernoulli_(0.3{g})", refuses=NOT_WRITTEN),
-    RandomOperation("Tensor.bernoulli_ (a tensor)", "x.bernoulli_(x.clone(){g})", refuses=(*NOT_SAME, *NOT_WRITTEN)),
+    RandomOperation("Tensor.bernoulli_ (a tensor)", "x.bernoulli_(x.clone(){g})", refuses=NOT_SAME | NOT_WRITTEN),
     RandomOperation("Tensor.cauchy_", "x.cauchy_(0.0, 1.0{g})", refuses=NOT_WRITTEN),
     RandomOperation("Tensor.exponential_", "x.exponential_(1.0{g})", refuses=NOT_WRITTEN),
     RandomOperation("Tensor.geometric_", "x.geometric_(0.3{g})", refuses=NOT_WRITTEN),
@@ -82,21 +88,21 @@ RANDOM_OPERATIONS = [
     *[
         RandomOperation(name, f"{name}({x}, 0.5, True)", _by_feature(f"{name}(x, 0.5, True)", k), refuses)
         for name, x, k, refuses in (
-            ("torch.feature_dropout", "x", 0, ()),
+            ("torch.feature_dropout", "x", 0, {}),
             ("torch.feature_dropout_", "x", 0, NOT_WRITTEN),
-            ("torch.feature_alpha_dropout", "x", 0, ()),
+            ("torch.feature_alpha_dropout", "x", 0, {}),
             ("torch.feature_alpha_dropout_", "x", 0, NOT_WRITTEN),
-            ("F.feature_alpha_dropout", "spatial(x, 1)", 1, ()),
-            ("F.dropout1d", "spatial(x, 1)", 1, ()),
-            ("F.dropout2d", "spatial(x, 2)", 2, ()),
-            ("F.dropout3d", "spatial(x, 3)", 3, ()),
+            ("F.feature_alpha_dropout", "spatial(x, 1)", 1, {}),
+            ("F.dropout1d", "spatial(x, 1)", 1, {}),
+            ("F.dropout2d", "spatial(x, 2)", 2, {}),
+            ("F.dropout3d", "spatial(x, 3)", 3, {}),
         )
     ],
     RandomOperation("F.dropout", "F.dropout(x)"),
     RandomOperation("F.dropout (inplace)", "F.dropout(x, inplace=True)", refuses=NOT_WRITTEN),
     RandomOperation("F.alpha_dropout", "F.alpha_dropout(x, 0.5, True)"),
     *[
-        RandomOperation(name, f"{name}(x - 0.5, training=True)", refuses=ALL_COLUMNS)
+        RandomOperation(name, f"{name}(x - 0.5, training=True)", refuses=_in_all_columns("rrelu"))
         for name in ("torch.rrelu", "torch.rrelu_", "F.rrelu", "F.rrelu_")
     ],
     # Functions of the draw that are exact: zeros and ones, a choice of pixels.
@@ -114,7 +120,7 @@ RANDOM_OPERATIONS = [
 COMPOSITES = [
     RandomOperation("torch.svd_lowrank", "torch.svd_lowrank(x, q=2, niter=0)[1]"),
     RandomOperation("torch.pca_lowrank", "torch.pca_lowrank(x, q=1, niter=0)[1]"),
-    RandomOperation("torch.lobpcg", "torch.lobpcg(torch.diag(x[0]), k=1)[1]", refuses=ALL_COLUMNS),
+    RandomOperation("torch.lobpcg", "torch.lobpcg(torch.diag(x[0]), k=1)[1]", refuses=_in_all_columns(LOOKS_AT_VALUES)),
     RandomOperation("F.multi_head_attention_forward", "attention(x)"),
     *[
         RandomOperation(
@@ -131,7 +137,7 @@ COMPOSITES = [
             ("normal_", "", NOT_WRITTEN),
             ("orthogonal_", "", NOT_WRITTEN),
             ("sparse_", ", 0.3", NOT_WRITTEN),
-            ("trunc_normal_", "", ALL_COLUMNS),
+            ("trunc_normal_", "", _in_all_columns(f"{LOOKS_AT_VALUES}|randomness")),
             ("uniform_", "", NOT_WRITTEN),
             ("xavier_normal_", "", NOT_WRITTEN),
             ("xavier_uniform_", "", NOT_WRITTEN),
@@ -142,17 +148,21 @@ COMPOSITES = [
         for call, refuses in (
             ("Bernoulli(x, validate_args=False).sample()", NOT_SAME),
             ("Categorical(x, validate_args=False).sample((29,))", NOT_SAME),
-            ("Dirichlet(x, validate_args=False).rsample()", ALL_COLUMNS),
+            ("Dirichlet(x, validate_args=False).rsample()", _in_all_columns("autograd.Function|dirichlet")),
             ("Gamma(x, x, validate_args=False).rsample()", NOT_SAME),
-            ("Normal(x, x, validate_args=False).rsample()", (f"different, {OWN}", *NOT_WRITTEN)),
-            ("Uniform(x - 1, x, validate_args=False).rsample()", ()),
+            ("Normal(x, x, validate_args=False).rsample()", NOT_WRITTEN | {f"different, {OWN}": "randomness"}),
+            ("Uniform(x - 1, x, validate_args=False).rsample()", {}),
         )
     ],
 ]
 
 # Two layers with dropout between them; they refuse a mapped input.
 RECURRENT = [
-    RandomOperation(f"torch.{name}", f"recurrent('{name}', x)", refuses=(f"same, {OWN}", f"different, {OWN}"))
+    RandomOperation(
+        f"torch.{name}",
+        f"recurrent('{name}', x)",
+        refuses=dict.fromkeys((f"same, {OWN}", f"different, {OWN}"), f"{name}|batching rule"),
+    )
     for name in NETWORKS
 ]
 # The mean over 16 rows, each dropped or doubled: eighths of whole numbers, which are exact.
