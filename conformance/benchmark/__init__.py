@@ -1,4 +1,4 @@
-"""The speed table: is an ensemble faster than a loop over its members, where, and how far is either from the machine?
+"""The speed table: the time of a loop over members and of its ensemble variants, and their distance from the roofline.
 
-``python -m conformance.benchmark`` measures, and ``python -m conformance.benchmark.render`` draws what it recorded.
+``python -m conformance.benchmark`` measures it, ``python -m conformance.benchmark.render`` draws a recorded table.
 """

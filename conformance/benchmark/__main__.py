@@ -1,4 +1,4 @@
-"""``python -m conformance.benchmark``: measure the speed table; says how far it is, and writes it as JSON."""
+"""``python -m conformance.benchmark``: measure the speed table and write it as JSON."""
 
 import argparse
 import json
@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 DEFAULT_LIMIT = 300.0
+DESCRIPTION = "Measure the speed table and write it as JSON. Progress goes to standard error."
+EPILOG = "exit codes: 0 the table was written; 2 a usage error; 8 the device does not work"
 TUNABLES = "GLIBC_TUNABLES"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and write; returns the exit code: 8 where the device does not work."""
+    """Measure and write the table; return the exit code: 0, or 8 if the device does not work."""
     options = _parse_options(arguments)
     from conformance.benchmark import roofline
     from conformance.benchmark.grid import SIZES
@@ -35,18 +37,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def benchmark_document(content: dict[str, Any], table: Sequence[dict[str, Any]]) -> str:
-    """JSON with a line for each cell, so that two of them can be compared line by line."""
+    """Return JSON with one line for each cell, so that two files can be compared line by line."""
     head = json.dumps(content, indent=1).removesuffix("\n}")
     return f'{head},\n "rows": [\n' + ",\n".join(f"  {json.dumps(row)}" for row in table) + "\n ]\n}\n"
 
 
 def _parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m conformance.benchmark", description=__doc__)
-    parser.add_argument("--device", default="cpu")
+    parser = argparse.ArgumentParser(prog="python -m conformance.benchmark", description=DESCRIPTION, epilog=EPILOG)
+    parser.add_argument("--device", default="cpu", help="any device of torch (default cpu)")
     parser.add_argument("--result", type=Path, required=True, help="the file to write")
-    help_of_limit = (
-        f"seconds of timing, {DEFAULT_LIMIT:.0f} unless told; checking takes about as long, compiling longer"
-    )
+    help_of_limit = f"seconds of timing (default {DEFAULT_LIMIT:.0f}); checks take about as long, compilation longer"
     parser.add_argument("--limit", type=float, default=DEFAULT_LIMIT, help=help_of_limit)
     return parser.parse_args(arguments)
 

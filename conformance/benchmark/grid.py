@@ -1,4 +1,4 @@
-"""The cells of the table, as data: every network at every size, and what is done with it."""
+"""The grid of the speed table: networks, sizes and tasks."""
 
 from dataclasses import dataclass
 from itertools import product
@@ -18,14 +18,14 @@ TASKS = ("forward", "backward", "step")
 
 @dataclass(frozen=True)
 class Size:
-    """An ensemble of so many members of a network, each with a minibatch of its own of so many samples."""
+    """The size of an ensemble: its network, the number of members, and the samples in each member's minibatch."""
 
     network: Network
     members: int
     samples: int
 
-    def drawn(self, device: torch.device) -> tuple[list[nn.Module], Tensor, Tensor]:
-        """The members, their minibatches (members, samples, *sample) and their classes (members, samples)."""
+    def draw(self, device: torch.device) -> tuple[list[nn.Module], Tensor, Tensor]:
+        """Return the members, their minibatches (members, samples, *sample) and their classes (members, samples)."""
         leading = (self.members, self.samples)
         images = draw(*leading, *self.network.sample, seed=1, device=device)
         classes = torch.arange(self.members * self.samples, device=device).remainder(self.network.classes)
@@ -35,7 +35,7 @@ class Size:
         return f"{self.network.name}, {self.members} members, minibatches of {self.samples}"
 
 
-# The longest ones last, so that a time limit leaves those out.
+# The slowest ones last, so that a time limit leaves those out.
 SIZES = [
     Size(network, *each)
     for network in NETWORKS

@@ -1,6 +1,6 @@
-"""The table as a picture: how many times faster than the loop each form is, in colours that everybody tells apart.
+"""The speed table as a heat map: how many times faster than the loop each variant is.
 
-It carries its own background, light or dark, so that it can be read on any page.
+The colours suit colour-blind readers. The picture has its own background, light or dark, so that it fits any page.
 """
 
 from bisect import bisect_right
@@ -9,12 +9,12 @@ from html import escape
 
 from conformance.benchmark.results import FASTER_FROM, SHOWN_VARIANTS, BenchmarkResult, count_faster, format_ratio
 
-# From slower to faster, brown to blue with grey for even: those who see no red or no green see both.
+# From slower (brown) over even (grey) to faster (blue).
 COLOURS = ("#8c3b00", "#c9712b", "#e8ab72", "#f5d9bf", "#e6e6e6", "#cfe2f2", "#93c1e3", "#4595cc", "#0b4f94")
 EDGES = (0.25, 0.5, 0.75, 1 / FASTER_FROM, FASTER_FROM, 1.33, 2.0, 4.0)
 MEANINGS = ("below ¼", "¼", "½", "¾", "even", "1.05", "1⅓", "2", "4 and more")
-DARK = (0, len(COLOURS) - 1)  # colours on which letters are white
-WIDE, HIGH = 34, 20  # a cell
+DARK = (0, len(COLOURS) - 1)  # colours with white text
+WIDE, HIGH = 34, 20  # size of a cell
 LEFT, TOP, GAP, BLOCK = 150, 112, 14, 16
 STYLE = """\
 text { font: 11px system-ui, sans-serif; fill: #1f2328 }
@@ -37,7 +37,7 @@ text { font: 11px system-ui, sans-serif; fill: #1f2328 }
 
 
 def draw_heatmap(recorded: BenchmarkResult) -> str:
-    """The picture, whole: static, without scripts and without anything from elsewhere."""
+    """Return the heat map as a static, self-contained SVG."""
     members, samples = recorded.sizes("members"), recorded.sizes("samples")
     panel = len(members) * WIDE
     width = LEFT + len(SHOWN_VARIANTS) * (panel + GAP) + GAP
@@ -72,7 +72,7 @@ def _draw_heading(recorded: BenchmarkResult, width: int, height: int) -> Iterato
 
 
 def _sentences(recorded: BenchmarkResult) -> Iterator[str]:
-    yield "A heat map: the time of the loop divided by the time of each form."
+    yield "A heat map: the time of the loop divided by the time of each variant."
     for form in SHOWN_VARIANTS:
         ratios = [ratio for block in recorded.blocks for ratio in recorded.ratios(*block, form)]
         yield f"{form}: faster in {count_faster(ratios)} of {len(ratios)} cells."
@@ -105,7 +105,7 @@ def _draw_legend(y: int) -> Iterator[str]:
     for i, (colour, meaning) in enumerate(zip(COLOURS, MEANINGS, strict=True)):
         yield f'<rect x="{LEFT + i * 68}" y="{y}" width="66" height="{HIGH}" fill="{colour}"/>'
         yield _draw_text(LEFT + i * 68 + 33, y + 14, meaning, "cell bright" if i in DARK else "cell")
-    yield _draw_text(LEFT + len(COLOURS) * 68 + 6, y + 14, "faster (each colour from its number on)")
+    yield _draw_text(LEFT + len(COLOURS) * 68 + 6, y + 14, "faster (each colour starts at its number)")
 
 
 def _draw_notes(recorded: BenchmarkResult, y: int) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Cell by cell: check every form, then time all of them in turn, as long as the time lasts."""
+"""The measurement: for each cell, check every variant, then time all of them in turn, until the time limit."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,31 +22,31 @@ from conformance.utils import timing
 
 MIN_ROUNDS = 3
 MAX_ROUNDS = 9
-# Seconds of timing that a cell should take at most, as far as FEWEST allows.
+# Target for the seconds of timing of a cell; MIN_ROUNDS may take longer.
 CELL_SECONDS = 2.0
-# How much longer a form takes than the machine would need: only to foresee which cells are not even worth a check.
+# Assumed ratio of a variant's time to the roofline, only used to skip cells that can't finish.
 EXPECTED_SLOWDOWN = 2.0
-TOO_LONG = "not measured: it would outlast the time limit"
+TOO_LONG = "not measured: it would exceed the time limit"
 
 Row = dict[str, Any]
 
 
 @dataclass
 class Clock:
-    """How many seconds of timing are left. (Checking is not counted: what it compiles, the next run finds compiled.)"""
+    """The seconds of timing that are left. Checks are not counted."""
 
     left: float
 
     def lasts(self, seconds: float) -> bool:
-        """Whether there is time for the fewest rounds of a cell whose forms take so many seconds, all together."""
+        """Return True if there is time for the minimum of rounds of a cell; `seconds`: one round of all variants."""
         return seconds * (MIN_ROUNDS + 1) <= self.left
 
 
 class Candidates:
-    """All forms of an ensemble of this size; `reasons` says which of them there are no numbers for."""
+    """The variants of an ensemble of one size. `reasons`: why a variant has no numbers, by name."""
 
     def __init__(self, size: Size, device: torch.device) -> None:
-        models, images, classes = size.drawn(device)
+        models, images, classes = size.draw(device)
         self._stack = ParameterStack(models)
         self._expected = ExpectedResults(models, images, classes)
         self.reasons = {name: reason for name in VARIANTS if (reason := variant_unavailable_reason(name, size, device))}
@@ -58,23 +58,23 @@ class Candidates:
         self.flops = {what: size.members * each for what, each in flops.items()}
         self.bytes = {what: size.members * each for what, each in roofline.count_bytes(models[0]).items()}
 
-    def right(self, what: str) -> dict[str, Variant]:
-        """The loop, and the forms that do this as it does; `reasons` says of the others why not."""
+    def correct_variants(self, what: str) -> dict[str, Variant]:
+        """Return the loop and the variants that match it in a task; the others get a reason in `reasons`."""
         self._seconds.clear()
         for name, form in list(self._forms.items()):
             self._stack.restore()
             try:
                 self._seconds[name] = self._expected.check(form, what)
-            except Exception as error:  # noqa: BLE001 - what can't be run says so in any way
+            except Exception as error:  # noqa: BLE001 - a variant may fail with any error
                 kind = "wrong" if isinstance(error, AssertionError) else f"fails: {type(error).__name__}"
                 self.reasons[name] = f"{kind}: {error}".splitlines()[0]
                 del self._forms[name]
-        # The last one: its steps change the members that the others are restored from.
+        # The loop comes last: its steps change the members that the others are restored from.
         self._seconds["loop"] = self._expected.check(self._loop, what)
         return {"loop": self._loop, **self._forms}
 
     def one_pass(self) -> float:
-        """The seconds that all forms took to be checked. For what was compiled meanwhile the others stand."""
+        """Return the seconds that one round of all variants takes, estimated without the compiled one."""
         seconds = [taken for name, taken in self._seconds.items() if name != "compiled"]
         return sum(seconds) / len(seconds) * len(self._seconds)
 
@@ -82,14 +82,14 @@ class Candidates:
 def measure_rows(
     sizes: Sequence[Size], device: torch.device, machine: roofline.Floor, limit: float, say: Callable[[str], None]
 ) -> Iterator[Row]:
-    """A row for each cell, with the ratios of the loop's time to each form's, or the reason why there is none."""
+    """Yield a row for each cell: the ratio of the loop's time to each variant's, or the reason why there is none."""
     clock = Clock(limit)
     for number, size in enumerate(sizes):
         say(f"{number + 1} of {len(sizes)}: {size}; {clock.left:.0f} s of timing left")
         candidates = Candidates(size, device)
         for what in TASKS:
             yield _measure_cell(size, what, candidates, machine, clock)
-        # What was compiled for this size is of no use to the next one.
+        # Compiled code for this size is of no use to the next one.
         torch.compiler.reset()
 
 
@@ -105,7 +105,7 @@ def _measure_cell(size: Size, what: str, candidates: Candidates, machine: roofli
     }
     if not clock.lasts(EXPECTED_SLOWDOWN * least * len(VARIANTS)):
         return missing
-    right = candidates.right(what)
+    right = candidates.correct_variants(what)
     if not clock.lasts(candidates.one_pass()):
         return missing
     rounds = max(MIN_ROUNDS, min(MAX_ROUNDS, int(CELL_SECONDS / candidates.one_pass())))

@@ -1,4 +1,4 @@
-"""What is measured: two networks, and each of them written by hand for all members at once, without vmap."""
+"""The networks of the speed table, each also written by hand for all members at once, without vmap."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ State = Mapping[str, Tensor]
 
 
 class MLP(nn.Module):
-    """Three linear layers, 784 to 256 to 256 to 10: of a minibatch of one, memory is all that it asks for.
+    """Three linear layers, 784 to 256 to 256 to 10; bound by memory at a minibatch of one.
 
     Input (samples, 1, 28, 28), output (samples, 10): raw logits.
     """
@@ -30,13 +30,13 @@ class MLP(nn.Module):
 
 
 def mlp_by_hand(state: State, images: Tensor) -> Tensor:
-    """MLP in batched matrix products: images (members, samples, 1, 28, 28), output (members, samples, 10)."""
+    """Run MLPs by batched matrix products: images (members, samples, 1, 28, 28), output (members, samples, 10)."""
     x = F.relu(_linear(state, "fc1", images.flatten(2)))
     return _linear(state, "fc3", F.relu(_linear(state, "fc2", x)))
 
 
 def cnn_by_hand(state: State, images: Tensor) -> Tensor:
-    """SimpleCNN with the members as groups of channels: shapes as above."""
+    """Run SimpleCNNs with the members as groups of channels; shapes as in `mlp_by_hand`."""
     members = len(images)
     x = images.transpose(0, 1).flatten(1, 2)
     x = F.relu(_conv(state, "conv1", x, members))
@@ -55,7 +55,7 @@ def _conv(state: State, name: str, x: Tensor, members: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Network:
-    """A module to ensemble: how to make a member, all members by hand, and the shape of one sample."""
+    """A network: a factory of members, a function that runs all members by hand, and the shape of one sample."""
 
     name: str
     factory: Callable[[], nn.Module]

@@ -1,4 +1,4 @@
-"""``python -m conformance.benchmark.render FILE.json ...``: write FILE.svg beside each and print its table."""
+"""``python -m conformance.benchmark.render FILE.json ...``: write FILE.svg beside each file and print its table."""
 
 import sys
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from conformance.benchmark import heatmap, results
 
 
 def main(paths: Sequence[str]) -> int:
-    """Draw and print."""
+    """Draw and print each recorded table; return the exit code 0. Raises ValueError, KeyError or OSError."""
     for path in map(Path, paths):
         table = results.BenchmarkResult.load(path)
         path.with_suffix(".svg").write_text(heatmap.draw_heatmap(table), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A recorded table, as a picture and as text need it: what each form came to where, and on what machine."""
+"""A recorded speed table and its summary."""
 
 import json
 from collections.abc import Iterator
@@ -9,14 +9,14 @@ from typing import Any, Self
 
 from conformance.benchmark.variants import VARIANTS
 
-# From here on a form is called faster than the loop, and below the inverse slower; between them they are even.
+# Ratio from which a variant counts as faster than the loop; below the inverse it counts as slower.
 FASTER_FROM = 1.05
 SHOWN_VARIANTS = VARIANTS[1:]
 
 
 @dataclass(frozen=True)
 class BenchmarkResult:
-    """What ``python -m conformance.benchmark`` wrote."""
+    """A file written by ``python -m conformance.benchmark``."""
 
     environment: dict[str, Any]
     floor: dict[str, float]
@@ -24,13 +24,13 @@ class BenchmarkResult:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Raises ValueError or KeyError where the file is none of ours."""
+        """Read a file. Raises ValueError or KeyError if it is not a recorded table."""
         content = json.loads(path.read_text(encoding="utf-8"))
         return cls(content["environment"], content["floor"], content["rows"])
 
     @property
     def machine(self) -> str:
-        """Device, torch and threads, in a line."""
+        """Device, torch and threads, in one line."""
         facts = self.environment
         accelerated = facts["accelerators"][:1] if facts["device"] != "cpu" else [facts["cpu_capability"]]
         threads = f"{facts['threads']} thread{'' if facts['threads'] == 1 else 's'}"
@@ -38,34 +38,35 @@ class BenchmarkResult:
 
     @property
     def allocator(self) -> str:
+        """The setting of the C allocator."""
         return "malloc keeps its memory (GLIBC_TUNABLES)" if self.environment["glibc_tunables"] else "malloc as it is"
 
     def sizes(self, name: str) -> list[int]:
-        """The numbers of `members` or of `samples`, in order."""
+        """Return the sorted values of `members` or of `samples`."""
         return sorted({row[name] for row in self.rows})
 
     @property
     def blocks(self) -> list[tuple[str, str]]:
-        """Each network, and what was done with it."""
+        """Each pair of a network and a task."""
         return list(dict.fromkeys((row["network"], row["what"]) for row in self.rows))
 
     def of(self, network: str, what: str) -> list[dict[str, Any]]:
-        """The rows of a block."""
+        """Return the rows of a network and a task."""
         return [row for row in self.rows if (row["network"], row["what"]) == (network, what)]
 
     def ratios(self, network: str, what: str, form: str) -> list[float]:
-        """The loop's time over the form's, wherever both were measured."""
+        """Return the ratios of the loop's time to the variant's, where both were measured."""
         cells = (row["forms"][form] for row in self.of(network, what))
         return [cell["ratio"] for cell in cells if "ratio" in cell]
 
     def shares(self, network: str, what: str) -> list[float]:
-        """Which share of the machine's rate the loop reaches."""
+        """Return the shares of the roofline that the loop reaches."""
         cells = ((row["least"], row["forms"]["loop"]) for row in self.of(network, what))
         return [least / cell["seconds"] for least, cell in cells if "seconds" in cell]
 
     @cached_property
     def notes(self) -> dict[str, str]:
-        """A letter for each reason why a pictured cell has no number."""
+        """A letter for each reason why a cell has no number."""
         reasons = dict.fromkeys(
             cell["reason"] for row in self.rows for form, cell in row["forms"].items() if "reason" in cell
         )
@@ -73,12 +74,12 @@ class BenchmarkResult:
 
 
 def count_faster(ratios: list[float]) -> int:
-    """How many of them are called faster."""
+    """Return how many of the ratios count as faster."""
     return sum(ratio >= FASTER_FROM for ratio in ratios)
 
 
 def summary_as_markdown(recorded: BenchmarkResult) -> Iterator[str]:
-    """From the lowest ratio to the highest, and how many cells are faster: a line a block, a column a form."""
+    """Yield the summary: for each network, task and variant, the range of ratios and the number of faster cells."""
     yield f"| {recorded.allocator} | loop, share of the floor | {' | '.join(SHOWN_VARIANTS)} |"
     yield "| --- " * (2 + len(SHOWN_VARIANTS)) + "|"
     for network, what in recorded.blocks:
@@ -95,5 +96,5 @@ def _summarize_ratios(ratios: list[float]) -> str:
 
 
 def format_ratio(ratio: float) -> str:
-    """A ratio in four characters at most."""
+    """Return a ratio in at most four characters."""
     return f"{ratio:.2f}"[:4].rstrip(".")

@@ -1,4 +1,4 @@
-"""The floor: no form is faster than the machine multiplies matrices and reads memory, each as measured here."""
+"""The roofline: a lower bound of times, from the measured speed of matrix products and of reading memory."""
 
 import copy
 from collections.abc import Callable
@@ -14,25 +14,25 @@ from torch.utils.flop_counter import FlopCounterMode
 SIDE = 2048
 NUMBERS = 2**26
 ROUNDS = 10
-# Passes over the parameters that no form can do without: forward reads them, backward writes gradients, and a step
-# reads both and writes the parameters.
+# Minimal passes over the parameters: forward reads them, backward also writes gradients, and a step also reads both
+# and writes the parameters.
 PASSES = {"forward": 1, "backward": 2, "step": 5}
 
 
 @dataclass(frozen=True)
 class Floor:
-    """What the machine does at best in float32: floating-point operations and bytes read, a second."""
+    """The best measured speed in float32: floating-point operations and bytes read per second."""
 
     flops: float
     bytes: float
 
     def least(self, flops: float, size: float) -> float:
-        """The seconds that so many operations or so many bytes take, whichever is more."""
+        """Return the seconds that `flops` operations or `size` bytes take, whichever is longer."""
         return max(flops / self.flops, size / self.bytes)
 
 
 def measure_floor(device: torch.device, side: int = SIDE, numbers: int = NUMBERS) -> Floor:
-    """The product of two square matrices of this side, and the sum of so many numbers: the best of some rounds."""
+    """Measure a product of two `side` x `side` matrices and a sum of `numbers` numbers; the best of ROUNDS counts."""
     square = torch.ones(side, side, device=device)
     out = torch.empty_like(square)
     long = torch.ones(numbers, device=device)
@@ -50,7 +50,7 @@ def _best_time(call: Callable[[], Any]) -> float:
 
 
 def count_flops(model: nn.Module, images: Tensor, classes: Tensor) -> dict[str, int]:
-    """What one member computes, by what is done: operations of its products and convolutions."""
+    """Return the floating-point operations of one member's matrix products and convolutions, by task."""
     with FlopCounterMode(display=False) as forward, torch.no_grad():
         model(images)
     with FlopCounterMode(display=False) as backward:
@@ -60,6 +60,6 @@ def count_flops(model: nn.Module, images: Tensor, classes: Tensor) -> dict[str, 
 
 
 def count_bytes(model: nn.Module) -> dict[str, int]:
-    """What one member moves at least, by what is done: its parameters, and no activations, which may stay in caches."""
+    """Return the minimal bytes that one member moves, by task: parameters only, as activations may stay in caches."""
     size = sum(parameter.nbytes for parameter in model.parameters())
     return {what: passes * size for what, passes in PASSES.items()}

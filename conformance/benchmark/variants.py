@@ -1,4 +1,4 @@
-"""The forms in which members run: the loop, and their stack mapped, in chunks, compiled, or written by hand."""
+"""The variants that are timed: a loop over members, and their stack by vmap, in chunks, compiled, or by hand."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
@@ -21,27 +21,28 @@ PerMember = Sequence[Tensor] | Tensor
 
 
 class Variant(Protocol):
-    """Runs all members; each thing that it gives is one tensor a member, in a list or stacked."""
+    """A way to run all members. Results have one tensor for each member, in a list or stacked."""
 
     def forward(self) -> PerMember:
-        """Each member's output, (samples, classes), without gradients."""
+        """Return each member's output, (samples, classes), without gradients."""
         ...
 
     def backward(self) -> Mapping[str, PerMember]:
-        """Each parameter's gradient of the mean cross entropy of its member, by name."""
+        """Return each parameter's gradient of its member's mean cross entropy, by name."""
         ...
 
     def step(self) -> Mapping[str, PerMember]:
-        """Each parameter, by name, after backward and one step of SGD: the very tensors."""
+        """Return each parameter, by name, after backward and one step of SGD; no copies."""
         ...
 
 
 def make_optimizer(parameters: Iterable[Tensor]) -> torch.optim.Optimizer:
+    """Return the optimizer of all variants."""
     return torch.optim.SGD(parameters, lr=RATE)
 
 
 class LoopVariant:
-    """One member after the other, each with an optimizer of its own."""
+    """The loop over members, each with its own optimizer."""
 
     def __init__(self, models: Sequence[nn.Module], images: Tensor, classes: Tensor) -> None:
         self._optimizers = [make_optimizer(model.parameters()) for model in models]
@@ -74,7 +75,7 @@ class LoopVariant:
 
 
 class ParameterStack:
-    """The members' parameters in one stack, by name, and its optimizer."""
+    """The stacked parameters of the members, by name, and their optimizer."""
 
     def __init__(self, models: Sequence[nn.Module]) -> None:
         self.fmodel, self.params, _ = TorchFunc().combine(models)
@@ -82,7 +83,7 @@ class ParameterStack:
         self._models = models
 
     def restore(self) -> None:
-        """The members' parameters, as they are now."""
+        """Copy the current parameters of the members into the stack."""
         with torch.no_grad():
             for name, tensor in self.params.items():
                 for i, model in enumerate(self._models):
@@ -90,7 +91,7 @@ class ParameterStack:
 
 
 class StackedVariant:
-    """All members at once, by `outputs(params, images)`: (members, samples, classes)."""
+    """A variant that runs all members at once, by `outputs(params, images)`: (members, samples, classes)."""
 
     def __init__(self, stack: ParameterStack, outputs: Outputs, images: Tensor, classes: Tensor) -> None:
         self._stack = stack
@@ -105,7 +106,7 @@ class StackedVariant:
     def backward(self) -> dict[str, PerMember]:
         self._stack.optimizer.zero_grad()
         outputs = self._outputs(self._stack.params, self._images)
-        # Each member's mean, added up: its gradients are its own.
+        # The sum of the members' means, so that each member's gradients are its own.
         total = F.cross_entropy(outputs.flatten(0, 1), self._classes.flatten(), reduction="sum")
         (total / self._classes.shape[1]).backward()  # type: ignore[no-untyped-call]
         return {name: tensor.grad for name, tensor in self._stack.params.items() if tensor.grad is not None}
@@ -117,16 +118,16 @@ class StackedVariant:
 
 
 def variant_unavailable_reason(form: str, size: Size, device: torch.device) -> str | None:
-    """Why there is no such form of this size here; None if there is."""
+    """Return why a variant does not exist for a size on a device, or None if it does."""
     if form == "chunks" and size.members <= CHUNK:
-        return f"a chunk has {CHUNK} members: this is vmap"
+        return f"a chunk has {CHUNK} members: equal to vmap"
     return BACKEND.unavailable_reason(device) if form == "compiled" else None
 
 
 def make_variants(
     names: Iterable[str], size: Size, stack: ParameterStack, images: Tensor, classes: Tensor
 ) -> dict[str, Variant]:
-    """Of these names the forms, all but the loop: they share the stack, as they take turns."""
+    """Return the named variants other than the loop. They share the stack, as they run in turn."""
 
     def mapped(chunk_size: int | None = None) -> Outputs:
         return lambda params, x: torch.func.vmap(stack.fmodel, chunk_size=chunk_size)(params, {}, x)

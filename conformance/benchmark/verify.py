@@ -1,4 +1,4 @@
-"""A fast form that is wrong is worth nothing: each form gives the loop's numbers before it is timed."""
+"""The check of a variant against the plain loop, before it is timed."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,9 +16,9 @@ DRAWS = 3
 
 
 class ExpectedResults:
-    """What members answer alone, within the budget of `numerics`: of the first, the middle one and the last.
+    """The plain loop's results, computed in float64, for the first, the middle and the last member.
 
-    The truth is in float64, which would take longer than all that is timed; and each member's place shows in them.
+    All members in float64 would take longer than the measurement. These three suffice to show members in a wrong order.
     """
 
     def __init__(self, models: Sequence[nn.Module], images: Tensor, classes: Tensor) -> None:
@@ -28,7 +28,7 @@ class ExpectedResults:
         self._answer = loop(_run_member, [models[i] for i in self.who], given, draws=DRAWS)
 
     def check(self, form: Variant, what: str) -> float:
-        """Do it once, in so many seconds; AssertionError where a member differs."""
+        """Run a task once and return its seconds. Raises AssertionError if a member differs beyond the budget."""
         begin = timer()
         actual: Any = getattr(form, what)()
         seconds: float = timer() - begin

@@ -1,1 +1,1 @@
-"""Which layer broke: the last call of a failed test, asked again from the plain module up, and a script of it."""
+"""Diagnosis of a failed test: its last call is re-run layer by layer, and a reproducer is written for it."""

@@ -1,4 +1,4 @@
-"""Asks a failed test again, and says which layer broke."""
+"""Re-running of a failed test, to find the first layer that differs."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,27 +7,27 @@ from conformance.diagnosis.layers import first_difference
 from conformance.diagnosis.recorder import Recorder
 from conformance.diagnosis.reproducer import make_reproducer
 
-NO_DIFFERENCE = "none: the last call of the test gives what a loop over the stacked state gives"
+NO_DIFFERENCE = "none: the last call of the test equals a loop over the stacked state"
 
 
 def find_broken_layer(implementation: Any, test: Callable[[Any], None]) -> tuple[str, str]:
-    """The first layer that differs in the last call that `test` makes of an implementation, and a script of it.
+    """Return the first layer that differs in the last `vmap` call of a failed test, and a reproducer of that call.
 
-    `test(implementation)` failed, and has to again. Either is empty where there is nothing to say.
+    `test(implementation)` runs the test again. Each string is empty if there is nothing to report.
     """
     recorder = Recorder(implementation)
     try:
         test(recorder)
-    except Exception:  # noqa: BLE001 - as it did before
+    except Exception:  # noqa: BLE001 - any error: the test failed before, too
         return _diagnose_last_call(recorder)
-    return "none: asked again, the test passes", ""
+    return "none: the test passes when it is run again", ""
 
 
 def _diagnose_last_call(recorder: Recorder) -> tuple[str, str]:
     if recorder.call is None or recorder.call.randomness != "error":
-        return "", ""  # nothing was mapped, or layers that draw, which can't be compared
+        return "", ""  # no vmap call, or one with random numbers, which the layers can't repeat
     try:
         found = first_difference(recorder)
-    except Exception as error:  # noqa: BLE001 - the failure has to be told, whatever becomes of this
+    except Exception as error:  # noqa: BLE001 - the failure is reported even if its diagnosis fails
         return f"not found: {type(error).__name__}: {error}", ""
     return str(found or NO_DIFFERENCE), make_reproducer(recorder.call) or ""

@@ -1,4 +1,4 @@
-"""The rungs: from the members alone up to the call as it was made. The first that differs is where it broke."""
+"""The layers of a call, from a single member up to the call as it was made; the first that differs is to blame."""
 
 import copy
 from collections.abc import Callable, Iterator
@@ -15,8 +15,8 @@ from conformance.reference.vmap import slice_args, spread_dims
 from conformance.reference.vmap import vmap as reference_vmap
 from conformance.utils.pytree import is_inexact, leaves, outline, tree_map
 
-# Of the largest number of a tensor, in units of its dtype's rounding: far above what a sum in another order loses, and
-# far below a wrong number.
+# Allowed difference, in units of the dtype's rounding of a tensor's largest number: far above the effect of another
+# order of summation, and far below a wrong number.
 ROUNDING = 1000.0
 FUNCTIONAL_CALL = "functional_call on one member's slice"
 STACKED = "the loop over the stacked state"
@@ -26,21 +26,21 @@ AS_RUN = "vmap as run"
 
 @dataclass(frozen=True)
 class LayerDifference:
-    """The first rung that differs from the one below it, and how."""
+    """The first layer that differs from the one below it, and how it differs."""
 
-    rung: str
-    says: str
+    layer: str
+    message: str
 
     def __str__(self) -> str:
-        return f"{self.rung}: {self.says}"
+        return f"{self.layer}: {self.message}"
 
 
 def first_difference(recorder: Recorder) -> LayerDifference | None:
-    """The first layer of the last call that differs from the one below it; None if none does."""
-    for rung, below, here in _layers(recorder):
-        says = _difference(below, here)
-        if says is not None:
-            return LayerDifference(rung, says)
+    """Return the first layer of the last call that differs from the one below it, or None."""
+    for layer, below, here in _layers(recorder):
+        message = _difference(below, here)
+        if message is not None:
+            return LayerDifference(layer, message)
     return None
 
 
@@ -48,9 +48,9 @@ Compute = Callable[[], Any]
 
 
 def _layers(recorder: Recorder) -> Iterator[tuple[str, Compute, Compute]]:
-    """Each rung's name, what the one below it gives, and what it gives itself, in the same precision."""
+    """Yield each layer's name, a function for the result of the layer below, and one for its own, in one precision."""
     call, stack = recorder.call, recorder.stack
-    assert call is not None, "nothing was mapped"
+    assert call is not None, "no vmap call was recorded"
     if stack is not None:
         for i, model in enumerate(stack.models):
             x = _member_inputs(stack, call, i)
@@ -72,13 +72,13 @@ def _layers(recorder: Recorder) -> Iterator[tuple[str, Compute, Compute]]:
     ):
         yield name, partial(_outputs, loop, inputs, call), partial(_outputs, partial(vmap, **options), inputs, call)
         if not _is_finite(inputs):
-            continue  # some of torch's backwards read beyond memory where a coordinate is no number
+            continue  # some backward kernels of torch read out of bounds where a coordinate is NaN
         below, here = (partial(_gradients, each, inputs, call) for each in (loop, partial(vmap, **options)))
         yield f"{name}, its gradient", below, here
 
 
 def to_cpu_float64(leaf: Any) -> Any:
-    """On the CPU, and what is inexact in double precision."""
+    """Return a tensor on the CPU, in double precision if its dtype is inexact; other values unchanged."""
     if not isinstance(leaf, Tensor):
         return leaf
     if is_inexact(leaf):
@@ -87,7 +87,7 @@ def to_cpu_float64(leaf: Any) -> Any:
 
 
 def _member_inputs(stack: RecordedStack, call: RecordedCall, i: int) -> tuple[Any, ...] | None:
-    """Member i's inputs, if the call is one over the stacked state; None if it is not."""
+    """Return the inputs of member `i`, or None if the call does not map over the stacked state."""
     own = (stack.params, stack.buffers)
     given = call.inputs[:2]
     if len(given) < len(own) or [outline(each) for each in given] != [outline(each) for each in own]:
@@ -101,10 +101,10 @@ def _member_inputs(stack: RecordedStack, call: RecordedCall, i: int) -> tuple[An
         x = slice_args(call.inputs, dims, i)[2:]
     except (ValueError, IndexError):
         return None
-    for count in range(len(x), 0, -1):  # what is mapped may take a target beside what the module takes
+    for count in range(len(x), 0, -1):  # the mapped function may take more inputs than the module, e.g. a target
         try:
             _call_member(stack.models[i], x[:count])
-        except Exception:  # noqa: BLE001, S112 - a module refuses what it does not take in any way it likes
+        except Exception:  # noqa: BLE001, S112 - a module may reject inputs with any error
             continue
         return x[:count]
     return None
@@ -115,7 +115,7 @@ def _call_member(model: Any, x: tuple[Any, ...]) -> Any:
 
 
 def _like_stack(stacked: Any, named: Iterator[tuple[str, Tensor]]) -> Any:
-    """A member's own state in the container that the stack has."""
+    """Return a member's own state in the container type of the stack."""
     own = dict(named)
     return own if isinstance(stacked, dict) else tuple(own.values())
 
@@ -140,29 +140,30 @@ def _detached_leaf(leaf: Any) -> Any:
 
 
 def _difference(below: Compute, here: Compute) -> str | None:
-    """How what is here differs; None if it does not, or there is nothing below that it could differ from."""
+    """Describe how the result of `here` differs from that of `below`; None if it does not or `below` fails."""
     try:
         expected = below()
-    except Exception:  # noqa: BLE001 - what the layer below can't do is no difference of this one
+    except Exception:  # noqa: BLE001 - a failure of the layer below is no difference of this one
         return None
     try:
         actual = here()
-    except Exception as error:  # noqa: BLE001 - whatever it raises, it is what differs
+    except Exception as error:  # noqa: BLE001 - any error is a difference
         return f"raises {type(error).__name__}: {' '.join(str(error).split())}"
     if outline(actual) != outline(expected):
-        return f"has the structure {outline(actual)}, and not {outline(expected)}"
+        return f"expected structure {outline(expected)}, got {outline(actual)}"
     pairs = zip(leaves(actual, "output"), leaves(expected, "output"), strict=True)
     return next(filter(None, (_leaf_difference(name, ours, theirs) for (name, ours), (_, theirs) in pairs)), None)
 
 
 def _leaf_difference(name: str, ours: Any, theirs: Any) -> str | None:
     if not isinstance(ours, Tensor) or not isinstance(theirs, Tensor):
-        return None if type(ours) is type(theirs) else f"{name} is {ours!r}, and not {theirs!r}"
+        return None if type(ours) is type(theirs) else f"{name}: expected {theirs!r}, got {ours!r}"
     if ours.shape != theirs.shape:
-        return f"{name} has shape {tuple(ours.shape)}, and not {tuple(theirs.shape)}"
-    for fact in ("dtype", "device"):
-        if getattr(ours, fact) != getattr(theirs, fact):
-            return f"{name} has {fact} {getattr(ours, fact)}, and not {getattr(theirs, fact)}"
+        return f"{name}: expected shape {tuple(theirs.shape)}, got {tuple(ours.shape)}"
+    for attribute in ("dtype", "device"):
+        actual, expected = (getattr(each, attribute) for each in (ours, theirs))
+        if actual != expected:
+            return f"{name}: expected {attribute} {expected}, got {actual}"
     ours, theirs = (each.detach().cpu() for each in (ours, theirs))
     if not is_inexact(ours):
         return None if torch.equal(ours, theirs) else f"{name} differs"

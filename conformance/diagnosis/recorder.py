@@ -1,4 +1,4 @@
-"""An implementation that remembers what it stacked and how it was called."""
+"""An implementation that records its last stack and its last `vmap` call."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ from conformance.utils.pytree import tree_map
 
 @dataclass(frozen=True)
 class RecordedStack:
-    """What `combine` made of `models`, and they: copies, as they were then."""
+    """The result of `combine(models)`. `models`, `params` and `buffers` are copies made at the time of the call."""
 
     models: Sequence[nn.Module]
     fmodel: Callable[..., Any]
@@ -22,7 +22,7 @@ class RecordedStack:
 
 @dataclass(frozen=True)
 class RecordedCall:
-    """A call of what `vmap` made. `inputs` are copies: it may have written to the originals."""
+    """A call of a function that `vmap` returned. `inputs` are copies, as the call may write to the originals."""
 
     func: Callable[..., Any]
     in_dims: Any
@@ -34,13 +34,13 @@ class RecordedCall:
 
     @property
     def options(self) -> dict[str, Any]:
-        """vmap's, but for how it is to be cut into chunks."""
+        """The options of `vmap` without `chunk_size`."""
         return {"in_dims": self.in_dims, "out_dims": self.out_dims}
 
 
 @dataclass
 class Recorder:
-    """`implementation`, with its last stack and its last call of vmap. A call inside another one is a part of that."""
+    """A wrapper of `implementation` that records its last stack and last `vmap` call; nested calls are not recorded."""
 
     implementation: Any
     stack: RecordedStack | None = None
@@ -53,7 +53,7 @@ class Recorder:
     def combine(self, models: Sequence[nn.Module]) -> Any:
         try:
             before = [copy.deepcopy(model) for model in models]
-        except Exception:  # noqa: BLE001 - not every module can be copied
+        except Exception:  # noqa: BLE001 - deepcopy of a module may raise any error
             before = []
         fmodel, params, buffers = self.implementation.combine(models)
         self.stack = RecordedStack(before, fmodel, tree_map(detached_copy, params), tree_map(detached_copy, buffers))
@@ -67,23 +67,35 @@ class Recorder:
         randomness: str = "error",
         *,
         chunk_size: int | None = None,
-    ) -> Callable[..., Any]:
+    ) -> "Mapped":
         mapped = self.implementation.vmap(func, in_dims, out_dims, randomness, chunk_size=chunk_size)
+        return Mapped(self, func, in_dims, out_dims, randomness, chunk_size, mapped)
 
-        def recorded(*inputs: Any, **kwargs: Any) -> Any:
-            if self.depth == 0:
-                self.call = RecordedCall(
-                    func, in_dims, out_dims, randomness, chunk_size, tree_map(detached_copy, inputs), kwargs
-                )
-            self.depth += 1
-            try:
-                return mapped(*inputs, **kwargs)
-            finally:
-                self.depth -= 1
 
-        return recorded
+@dataclass(frozen=True, eq=False, repr=False)
+class Mapped:
+    """The function that `Recorder.vmap` returns: `mapped` is the implementation's, and a call of it is recorded."""
+
+    recorder: Recorder
+    func: Callable[..., Any]
+    in_dims: Any
+    out_dims: Any
+    randomness: str
+    chunk_size: int | None
+    mapped: Callable[..., Any]
+
+    def __call__(self, *inputs: Any, **kwargs: Any) -> Any:
+        recorder = self.recorder
+        if recorder.depth == 0:
+            options = (self.func, self.in_dims, self.out_dims, self.randomness, self.chunk_size)
+            recorder.call = RecordedCall(*options, tree_map(detached_copy, inputs), kwargs)
+        recorder.depth += 1
+        try:
+            return self.mapped(*inputs, **kwargs)
+        finally:
+            recorder.depth -= 1
 
 
 def detached_copy(leaf: Any) -> Any:
-    """A tensor's numbers, without its history."""
+    """Return a copy of a tensor without its autograd history; other values unchanged."""
     return leaf.detach().clone() if isinstance(leaf, Tensor) else leaf

@@ -1,7 +1,9 @@
-"""A script of a call that needs torch alone: what one member computes, as torch's operations, by vmap and by a loop."""
+"""Reproducers: scripts that need torch alone and show that a `vmap` call differs from a loop over the members."""
 
 import contextlib
 import io
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,13 +11,14 @@ from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from conformance.checks.subject import output_tensors
+from conformance.diagnosis.call_source import call_source, literal
 from conformance.diagnosis.recorder import RecordedCall, detached_copy
 from conformance.reference.vmap import spread_dims
 from conformance.utils.pytree import children, leaves, rebuild
 
-MAX_NUMBERS = 3000  # more of them are no script to read
+MAX_NUMBERS = 3000  # in all inputs: a longer script is unreadable
 TEMPLATE = '''\
-"""What torch.func.vmap gives beside a loop over the members: ends with 1 if they differ. Seen on torch {version}."""
+"""Compare torch.func.vmap with a loop over the members; exit with 1 if they differ, as on torch {version}."""
 
 import torch
 from torch import device, inf, nan
@@ -37,7 +40,7 @@ def loop(*inputs):
 
 
 def numbers(func):
-    """The outputs, and the gradients of their weighted sum."""
+    """Return the outputs, and the gradients of their weighted sum."""
     given = [x.clone().requires_grad_(x.is_floating_point() or x.is_complex()) for x in inputs]
     outputs = [y for y in func(*given)]
     found = [(f"output {{i}}", y.detach()) for i, y in enumerate(outputs)]
@@ -64,28 +67,29 @@ raise SystemExit(int(different))
 
 
 def make_reproducer(call: RecordedCall) -> str | None:
-    """Source that shows by torch alone that this call differs from a loop; None if it can't, or torch alone does not.
+    """Return the source of a script that shows that a call differs from a loop; None if no script shows it.
 
-    It was run: what it claims is so on this torch.
+    The script needs torch alone. It was run, and exited with 1.
     """
-    for digits in (3, 17):  # few, if it shows with few
-        try:
-            text = _write_source(call, digits)
-        except Exception:  # noqa: BLE001 - what can't be traced has no script, and is told without
-            return None
-        if text and _shows_difference(text):
-            return text
-    return None
+    return next(filter(_shows_difference, _scripts(call)), None)
 
 
-def _write_source(call: RecordedCall, digits: int) -> str | None:
+def _scripts(call: RecordedCall) -> Iterator[str]:
+    """Yield the call's operations as they were traced, with few digits and with all, and the call as it is written."""
+    tensors = [leaf for _, leaf in leaves((call.inputs, call.kwargs), "") if isinstance(leaf, Tensor)]
+    if sum(each.numel() for each in tensors) > MAX_NUMBERS or any(each.device.type != "cpu" for each in tensors):
+        return
+    for write in (partial(_write_source, call, 3), partial(_write_source, call, 17), partial(call_source, call)):
+        with contextlib.suppress(Exception):  # some calls can't be traced, and some functions have no source
+            yield write()
+
+
+def _write_source(call: RecordedCall, digits: int) -> str:
     dims = call.in_dims if isinstance(call.in_dims, tuple) else (call.in_dims,) * len(call.inputs)
     spread = spread_dims(dims, call.inputs, "in_dims")
     given = [leaf for _, leaf in leaves(call.inputs, "")]
     dim_of = [dim.value for _, dim in leaves(spread, "")]
     mapped = [i for i, leaf in enumerate(given) if isinstance(leaf, Tensor)]
-    if sum(given[i].numel() for i in mapped) > MAX_NUMBERS or any(given[i].device.type != "cpu" for i in mapped):
-        return None
 
     def member(*tensors_of_member: Tensor) -> list[Tensor]:
         filled = list(given)
@@ -99,12 +103,12 @@ def _write_source(call: RecordedCall, digits: int) -> str | None:
     traced = make_fx(member)(*slices)
     arguments, _, body = traced.code.partition("def forward(self, ")[2].partition("):\n")
     if "self." in body:
-        return None  # it holds tensors of its own
+        raise ValueError("the traced code refers to tensors that are not inputs")
     return TEMPLATE.format(
         version=torch.__version__,
         arguments=arguments,
         body=body,
-        inputs="\n".join(f"    {_literal(given[i], digits)}," for i in mapped),
+        inputs="\n".join(f"    {literal(given[i], digits)}," for i in mapped),
         dims=repr(tuple(dim_of[i] for i in mapped)),
     )
 
@@ -114,18 +118,13 @@ def _fill(tree: Any, values: Any) -> Any:
     return next(values) if pairs is None else rebuild(tree, [_fill(child, values) for _, child in pairs])
 
 
-def _literal(tensor: Tensor, digits: int) -> str:
-    values = [float(f"{x:.{digits}g}") if isinstance(x, float) else x for x in tensor.flatten().tolist()]
-    return f"torch.tensor({values}, dtype={tensor.dtype}).reshape({tuple(tensor.shape)})"
-
-
 def _shows_difference(text: str) -> bool:
-    """Does it end with 1?"""
+    """Run a script and return whether it exits with 1."""
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            exec(compile(text, "script", "exec"), {"__name__": "script"})  # noqa: S102 - made above, of torch's code
+            exec(compile(text, "script", "exec"), {"__name__": "script"})  # noqa: S102 - generated from torch code
     except SystemExit as end:
         return end.code == 1
-    except Exception:  # noqa: BLE001 - an error is what it shows, where the loop has none
+    except Exception:  # noqa: BLE001 - a script that raises shows no difference
         return False
     return False

@@ -1,1 +1,1 @@
-"""What a run found: the result model, the verdict on the terminal, the result file."""
+"""Results of a run: the result model, the result file, comparisons, the terminal report and the HTML page."""

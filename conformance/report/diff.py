@@ -1,4 +1,4 @@
-"""What changed between two results: typed transitions of cases, grouped by requirement."""
+"""The difference between two results: transitions of cases, grouped by requirement."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from conformance.report.results import Status
 
 
 class Change(StrEnum):
-    """How a case, or a requirement as a whole, moved from one result to the next."""
+    """The kind of change of a case or of a whole requirement between two results."""
 
     REGRESSED = "regressed"
     NO_LONGER_RUNS = "no longer runs"
@@ -22,24 +22,24 @@ class Change(StrEnum):
     GONE = "gone"
 
 
-# What ends a comparison with exit code 1, unless a known failure excuses it.
+# Changes that give exit code 1, unless they are known failures.
 GATING_CHANGES = (Change.REGRESSED, Change.NO_LONGER_RUNS)
-# A case that was judged; the others gave no answer.
+# Statuses of cases that ran to an answer.
 JUDGED = (Status.CONFORMS, Status.KNOWN_FAILURE, Status.FAILS)
-# How pytest begins to tell of a known failure that passed: the expectation is stale, and torch is mended.
-UNEXPECTED_PASS = "[XPASS(strict)]"  # noqa: S105 - no password
-# A link that an expectation has got, as its reason ends with it.
+# Start of pytest's message for a known failure that passes: the expectation is stale and torch is fixed.
+UNEXPECTED_PASS = "[XPASS(strict)]"  # noqa: S105 - not a password
+# The link that an expectation's reason may end with.
 LINK = re.compile(r" \(https://\S+\)$")
 NUMBERS = re.compile(r"0x[0-9a-f]+|[-+]?\d+(\.\d+)?(e[-+]?\d+)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Transition:
-    """Cases of one requirement under one implementation that moved alike.
+    """The cases of one requirement and implementation that changed in the same way.
 
-    `known`: where it fails now, or did, an expectation says so. `tests` are the names of the cases, none if the
-    requirement moved as a whole; `old` and `new` are the statuses, empty where there was or is nothing; `message`
-    and `rerun` are the first case's, of the result that has it.
+    `known`: an expectation records the failure. `tests`: the names of the cases; empty if the requirement changed as a
+    whole. `old`, `new`: the statuses; empty where a case does not exist. `of`: the number of cases of the requirement.
+    `message`, `rerun`: those of the first case, from the newer result that has it.
     """
 
     change: Change
@@ -55,12 +55,12 @@ class Transition:
 
     @property
     def gating(self) -> bool:
-        """Does it end the comparison with exit code 1?"""
+        """True if this transition gives the comparison exit code 1."""
         return self.change in GATING_CHANGES and not self.known
 
 
 def compare(old: Result, new: Result) -> list[Transition]:
-    """All that moved, in the order of the requirements."""
+    """Return all transitions between two results, in the order of the requirements."""
     return [
         transition
         for key in {**old.rows, **new.rows}
@@ -80,13 +80,13 @@ class _Move:
 
 
 def restrict_to_selection(old: Result, new: Result) -> Result:
-    """`old` without what `new` was not asked for: other implementations, the rest of a part, what was deselected."""
+    """Return `old` without the cases that `new` did not select, so that a partial run can be compared."""
     core = new.content["options"]["profile"] == "core"
     rows: dict[Key, Mapping[str, Any]] = {}
     for key, row in old.rows.items():
         found = _cases_by_test(new, key)
         left = {test for test, case in found.items() if case["status"] == Status.NOT_RUN and not case["lost"]}
-        # The core leaves out cases of original size.
+        # The core profile leaves out cases of original size.
         asked = {case["test"] for case in row["cases"] if found and (case["test"] in found or not core)} - left
         rows[key] = {**row, "cases": [case for case in row["cases"] if case["test"] in asked]}
     return Result(old.name, old.content, rows)
@@ -108,9 +108,9 @@ def _case_moves(key: Key, old: Result, new: Result) -> Iterator[_Move]:
     whole = _requirement_change(key, old, new)
     if whole is not None:
         judged = [case for case in (after or before).values() if case["status"] in JUDGED]
-        # What was judged on neither side has not moved.
+        # A requirement that ran on neither side has not changed.
         if judged or whole in (Change.NEW, Change.GONE):
-            # The worst is what has to be told.
+            # The worst status is reported.
             worst = min(judged, key=lambda case: -JUDGED.index(case["status"]), default=None)
             yield _make_move(whole, "", None if after else worst, worst if after else None)
         return
@@ -121,7 +121,7 @@ def _case_moves(key: Key, old: Result, new: Result) -> Iterator[_Move]:
 
 
 def _requirement_change(key: Key, old: Result, new: Result) -> Change | None:
-    """How a requirement moved of which one side has nothing to compare; None if both have."""
+    """Return how a requirement changed that only one side can compare, or None if both sides have cases."""
     requirement, _ = key
     if requirement not in old.requirements:
         return Change.NEW
@@ -149,7 +149,7 @@ def _case_change(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -
             return None
         return Change.REGRESSED if was == Status.CONFORMS else Change.FIXED
     if was == Status.KNOWN_FAILURE and now == Status.FAILS:
-        return Change.REGRESSED  # what was excused is excused no longer
+        return Change.REGRESSED  # the failure is no longer recorded as known
     return Change.FAILS_DIFFERENTLY if _failure_key(old) != _failure_key(new) else None
 
 
@@ -164,12 +164,12 @@ def _make_move(change: Change, test: str, old: Mapping[str, Any] | None, new: Ma
 
 
 def _effective_status(case: Mapping[str, Any]) -> Any:
-    """A known failure that passes fails its run, but torch does there what it should."""
+    """Return a case's status; a known failure that passes fails its run, but counts as conforming here."""
     return Status.CONFORMS if case["message"].startswith(UNEXPECTED_PASS) else case["status"]
 
 
 def _failure_key(case: Mapping[str, Any]) -> tuple[str, str]:
-    """What a failure says, without a link and without its numbers, which differ from machine to machine."""
+    """Return what identifies a failure: its message without its link and numbers, which differ between machines."""
     return case["status"], NUMBERS.sub("#", LINK.sub("", case["message"]))
 
 

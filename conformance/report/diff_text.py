@@ -1,4 +1,4 @@
-"""What changed between two results, in words."""
+"""The difference between two results as text."""
 
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
@@ -9,13 +9,13 @@ from conformance.report.reader import Result
 from conformance.report.releases import release_labels
 from conformance.report.terminal import WIDTH, escape_unprintable, truncate
 
-# More than that of these kinds are named by chapter, without what each of them says.
+# More requirements than this are listed by chapter and without messages, for these kinds of change.
 MAX_NAMED = 10
 TERSE = (Change.NO_LONGER_RUNS, Change.NEWLY_RUNS, Change.NEW, Change.GONE)
 
 
 class Section(NamedTuple):
-    """What changed in one way. `gating`: it ends the comparison with exit code 1."""
+    """The lines of one kind of change. `gating`: it gives the comparison exit code 1."""
 
     title: str
     lines: list[str]
@@ -23,7 +23,7 @@ class Section(NamedTuple):
 
 
 def diff_lines(old: Result, new: Result, transitions: Sequence[Transition]) -> Iterator[str]:
-    """The two results, what sets their runs apart, what changed, and in one line how much."""
+    """Yield the two results, how their runs differ, the changes by kind, and a summary line."""
     before, after = release_labels([old, new])
     yield truncate(f"what changed from torch {before} ({old.name}) to {after} ({new.name})")
     yield from map(truncate, changed_conditions(old, new))
@@ -35,7 +35,7 @@ def diff_lines(old: Result, new: Result, transitions: Sequence[Transition]) -> I
 
 
 def diff_sections(transitions: Sequence[Transition]) -> list[Section]:
-    """By the way it changed; known failures come last."""
+    """Group transitions by kind of change, known failures last."""
     found: list[Section] = []
     for known in (False, True):
         for change in Change:
@@ -47,7 +47,7 @@ def diff_sections(transitions: Sequence[Transition]) -> list[Section]:
 
 
 def diff_summary(transitions: Sequence[Transition]) -> str:
-    """How many requirements moved, each way."""
+    """Return one line with the number of requirements that changed, by kind of change."""
     moved: dict[tuple[bool, Change], set[str]] = {}
     for each in transitions:
         moved.setdefault((each.known, each.change), set()).add(each.requirement)
@@ -100,7 +100,7 @@ CONDITIONS: dict[str, Callable[[Result], object]] = {
 
 
 def changed_conditions(old: Result, new: Result) -> Iterator[str]:
-    """What differs beside torch, and may be why."""
+    """Yield the settings other than torch in which two runs differ; they may explain the changes."""
     for name, ask in CONDITIONS.items():
         was, now = ask(old), ask(new)
         if was != now:
@@ -110,7 +110,7 @@ def changed_conditions(old: Result, new: Result) -> Iterator[str]:
 def _indent(line: str) -> list[str]:
     text = escape_unprintable(line.rstrip())
     if text.startswith(" "):
-        return [f"  {text}"]  # a command, to be copied as it is
+        return [f"  {text}"]  # a command to copy: never wrapped
     return textwrap.wrap(
         text, WIDTH, initial_indent="  ", subsequent_indent="      ", max_lines=3, placeholder=" ..."
     ) or [""]

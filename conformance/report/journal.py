@@ -1,7 +1,7 @@
-"""How far a run came that did not end: a line of JSON for what was asked, for each test that began, and what it found.
+"""The journal of a run: one JSON line for the options, for each test that starts, and for each finding.
 
-The file lies beside the result file while the suite runs, and only a process that died leaves it behind.
-``python -m conformance.report.journal conformance-result.json.partial`` says what is in it.
+The file lies beside the result file during a run. It is removed at the end; only a process that dies leaves it behind.
+``python -m conformance.report.journal conformance-result.json.partial`` prints a summary of it.
 """
 
 import json
@@ -16,7 +16,7 @@ from conformance.report.results import Finding, Status
 
 
 class Journal:
-    """Writes each line when it happens, so that it stands there whatever happens next."""
+    """A writer of the journal. Each line is flushed at once, so that it survives a crash."""
 
     def __init__(self, result: Path, options: Mapping[str, Any]) -> None:
         self.result = result
@@ -25,29 +25,31 @@ class Journal:
         self.file: IO[str] | None = None
 
     def began(self, test: str) -> None:
+        """Record that a test starts."""
         self._write({"began": test})
 
     def found(self, test: str, finding: Finding) -> None:
+        """Record the finding of a test."""
         self._write({"test": test, **asdict(finding)})
 
     def _write(self, line: Mapping[str, Any]) -> None:
         if self.file is None:
-            # Now a run begins. If it dies, what an earlier one found must not be taken for its result.
+            # The run starts now. If it dies, the result of an earlier run must not be mistaken for its result.
             self.result.unlink(missing_ok=True)
             self.file = self.path.open("w", encoding="utf-8", buffering=1)
             self._write({"options": self.options})
         self.file.write(f"{json.dumps(line)}\n")
 
     def end(self) -> None:
-        """The run has ended and says itself what it found."""
+        """Close and remove the journal, as the run has ended and writes its result file."""
         if self.file is not None:
             self.file.close()
             self.path.unlink()
 
 
 def journal_lines(text: str) -> list[str]:
-    """What a journal says, for people: which tests were running at the end, and what the others had come to."""
-    # A process that dies while it writes leaves half a line.
+    """Return a summary of a journal's text: failures, the tests that were running at the end, and counts by status."""
+    # A process that dies while writing leaves an incomplete line.
     events = [json.loads(line) for line in text.splitlines() if line.endswith("}")]
     found = {event["test"]: event for event in events if "test" in event}
     running = [event["began"] for event in events if "began" in event and event["began"] not in found]
@@ -60,6 +62,7 @@ def journal_lines(text: str) -> list[str]:
 
 
 def main(path: str) -> None:
+    """Print the summary of a journal."""
     sys.stdout.write("\n".join([*journal_lines(Path(path).read_text(encoding="utf-8")), ""]))
 
 

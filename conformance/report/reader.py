@@ -1,4 +1,4 @@
-"""Reads a result file. It may come from anybody: it is data, and what the schema says, or refused in a line."""
+"""Reading of result files. They are untrusted data: a file that does not match the schema is refused."""
 
 import gzip
 import json
@@ -17,14 +17,14 @@ from conformance.report.writer import COMPRESSED, SCHEMA_VERSION
 from conformance.spec.expectations import parse_release
 
 SCHEMA = Path(__file__).with_name("schema.json")
-# Ten times what the whole suite writes.
+# Ten times the size of a result of the whole suite.
 MAX_BYTES = 200_000_000
 Key = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Result:
-    """A result file. `name` is the file's; `rows` has what it says of a requirement under an implementation."""
+    """A parsed result file. `name`: the file name; `rows`: a row for each requirement and implementation."""
 
     name: str
     content: Mapping[str, Any]
@@ -32,21 +32,22 @@ class Result:
 
     @property
     def torch(self) -> str:
+        """The full version of torch, e.g. 2.13.0+cpu."""
         return str(self.content["environment"]["torch"])
 
     @property
     def release(self) -> Version:
-        """The release of torch that it is about."""
+        """The release of torch that was judged."""
         return parse_release(self.torch)
 
     @cached_property
     def requirements(self) -> Collection[str]:
-        """The ids that it knows, run or not."""
+        """The ids of all requirements in the file, run or not."""
         return {requirement for requirement, _ in self.rows}
 
 
 def read_result(path: Path) -> Result:
-    """The result file at `path`. Raises ValueError with one line that names the file and says what is wrong."""
+    """Read the result file at `path`. Raises ValueError with one line that names the file and the problem."""
     try:
         content = _parse_file(path)
         _check_schema(content)
@@ -59,7 +60,7 @@ def read_result(path: Path) -> Result:
 
 
 def parse_result(name: str, content: Mapping[str, Any]) -> Result:
-    """What a document of `files` says; ValueError if it says a thing twice."""
+    """Build a Result from a parsed document. Raises ValueError if a requirement or a test occurs twice."""
     return Result(name, content, _rows_by_key(content))
 
 
@@ -69,37 +70,37 @@ def _parse_file(path: Path) -> Any:
         text = _read_text(file)
     content = json.loads(text, parse_constant=_reject_constant, parse_float=_parse_finite_float)
     if r"\ud" in text.lower():
-        json.dumps(content, ensure_ascii=False).encode()  # half a character could be shown and written nowhere
+        json.dumps(content, ensure_ascii=False).encode()  # a lone surrogate can be neither shown nor written
     return content
 
 
 def _read_text(file: IO[bytes]) -> str:
     data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
-        raise ValueError(f"is larger than {MAX_BYTES} bytes, and no result file is")
+        raise ValueError(f"is larger than {MAX_BYTES} bytes, the limit for a result file")
     return data.decode("utf-8")
 
 
 def _reject_constant(constant: str) -> None:
-    raise ValueError(f"holds {constant}, which is no JSON")
+    raise ValueError(f"contains {constant}, which is not valid JSON")
 
 
 def _parse_finite_float(digits: str) -> float:
     number = float(digits)
     if number in (float("inf"), float("-inf")):
-        raise ValueError(f"holds {digits[:20]}, which is no finite number")
+        raise ValueError(f"contains {digits[:20]}, which is not a finite number")
     return number
 
 
 def _check_schema(content: Any) -> None:
-    """What is of another version says so first: everything else in it may differ."""
+    """Check the schema version first, as other versions may differ in everything else, and then the schema."""
     import fastjsonschema
 
     if not isinstance(content, dict) or "schema_version" not in content:
-        raise ValueError("is no result file: it has no schema_version")
+        raise ValueError("not a result file: it has no schema_version")
     version = content["schema_version"]
     if version != SCHEMA_VERSION:
-        raise ValueError(f"has schema_version {version!r}, and this suite reads {SCHEMA_VERSION}")
+        raise ValueError(f"has schema_version {version!r}, but this suite reads {SCHEMA_VERSION}")
     try:
         _schema_validator()(content)
     except fastjsonschema.JsonSchemaException as error:
@@ -118,9 +119,9 @@ def _rows_by_key(content: Mapping[str, Any]) -> dict[Key, Mapping[str, Any]]:
     for row in content["requirements"]:
         key = (row["id"], row["implementation"])
         if key in rows:
-            raise ValueError(f"has {' under '.join(key)} twice")
+            raise ValueError(f"contains {' under '.join(key)} twice")
         tests = {case["test"] for case in row["cases"]}
         if len(tests) < len(row["cases"]):
-            raise ValueError(f"{' under '.join(key)} has a test twice")
+            raise ValueError(f"{' under '.join(key)} contains a test twice")
         rows[key] = row
     return rows

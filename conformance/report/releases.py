@@ -1,4 +1,4 @@
-"""The recorded results of PyTorch's releases, and several results side by side: where something changed."""
+"""Recorded results of PyTorch releases, and tables of several results side by side."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -12,7 +12,7 @@ from conformance.spec.locations import FIXTURES
 
 RELEASES = FIXTURES / "releases"
 SUFFIXES = (".json", ".json.gz")
-# What a table says of a requirement, with the number of cases that it is about.
+# The cell of a table for each status; {} is the number of cases with that status.
 ABSENT = ""
 NOT_APPLICABLE = "n/a"
 STATUS_TEXTS = {
@@ -22,30 +22,30 @@ STATUS_TEXTS = {
     Status.NOT_APPLICABLE: NOT_APPLICABLE,
     Status.NOT_RUN: "not run",
 }
-LEGEND = "ok: conforms; known 3: known failure, in 3 cases; n/a: not applicable; empty: there was no such requirement"
+LEGEND = "ok: conforms; known 3: known failure, in 3 cases; n/a: not applicable; empty: the file lacks the requirement"
 
 
 def recorded_release_paths() -> dict[Version, Path]:
-    """The recorded releases, oldest first."""
+    """Return the result files of the recorded releases, oldest first."""
     found = {Version(path.name.removesuffix(".json.gz")): path for path in RELEASES.glob("*.json.gz")}
     return dict(sorted(found.items()))
 
 
 def newest_release_up_to(release: Version) -> Path | None:
-    """The newest recorded release that is not newer than `release`."""
+    """Return the result file of the newest recorded release that is not newer than `release`, or None."""
     return next((path for version, path in reversed(recorded_release_paths().items()) if version <= release), None)
 
 
 def find_results(name: str) -> list[Path]:
-    """The result files that an argument names: a file, all of a folder, or a recorded release (2.8, 2.8.0).
+    """Return the result files that an argument names: a file, all of a folder, or a recorded release (2.8, 2.8.0).
 
-    Raises ValueError with one line if there is none.
+    Raises ValueError with one line if there are none.
     """
     path = Path(name)
     if path.is_dir():
         found = [each for each in path.iterdir() if each.name.endswith(SUFFIXES)]
         if not found:
-            raise ValueError(f"{name}: no result file is in this folder")
+            raise ValueError(f"{name}: this folder contains no result file")
         return found
     if path.exists() or name.endswith(SUFFIXES):
         return [path]
@@ -61,7 +61,7 @@ def find_results(name: str) -> list[Path]:
 
 
 def read_results(names: Sequence[str]) -> list[Result]:
-    """The results that the arguments name; those of a folder by release."""
+    """Read the results that the arguments name; those of a folder in the order of their releases. Raises ValueError."""
     return [
         result
         for name in names
@@ -70,7 +70,7 @@ def read_results(names: Sequence[str]) -> list[Result]:
 
 
 def release_labels(results: Sequence[Result]) -> list[str]:
-    """A short name for each: the release, and what else it takes to tell them apart."""
+    """Return a short label for each result: its release, with device and file name where needed to tell them apart."""
     names = [str(result.release) for result in results]
     devices = [result.content["environment"]["device"] for result in results]
     for facts in (devices, [result.name for result in results]):
@@ -81,7 +81,7 @@ def release_labels(results: Sequence[Result]) -> list[str]:
 
 
 def status_text(result: Result, key: Key) -> str:
-    """What a result says of a requirement under an implementation, in a word and a number."""
+    """Return a result's table cell for a requirement and an implementation."""
     row = result.rows.get(key)
     if row is None:
         return ABSENT
@@ -89,9 +89,10 @@ def status_text(result: Result, key: Key) -> str:
 
 
 def changed_requirements(results: Sequence[Result]) -> dict[str, list[str]]:
-    """Requirement to what each result says of it, where that changed once it was asked; implementations apart.
+    """Return the cells of each requirement whose status changed after it first applied.
 
-    Those that an older release was not asked for, and that gave one answer ever since, are in `since`.
+    Implementations with the same cells share a row. Requirements that only newer results have, and that never changed
+    since, are left to `added_requirements`.
     """
     keys = {key: None for result in results for key in result.rows}
     rows = {key: [status_text(result, key) for result in results] for key in keys}
@@ -107,7 +108,7 @@ def changed_requirements(results: Sequence[Result]) -> dict[str, list[str]]:
 
 
 def added_requirements(results: Sequence[Result]) -> Iterator[str]:
-    """By chapter, how many requirements are asked since which result."""
+    """Yield, by chapter, the number of requirements that apply only since a later result."""
     names = release_labels(results)
     count: dict[tuple[str, str], set[str]] = {}
     for key in {key: None for result in results for key in result.rows}:
@@ -116,22 +117,22 @@ def added_requirements(results: Sequence[Result]) -> Iterator[str]:
         if 0 < first < len(row):
             count.setdefault((key[0].partition(".")[0], names[first]), set()).add(key[0])
     for (chapter, name), requirements in count.items():
-        yield f"{chapter}: {len(requirements)} asked since {name}"
+        yield f"{chapter}: {len(requirements)} apply since {name}"
 
 
 def _skip_unasked(row: Sequence[str]) -> list[str]:
-    """Without the results in front that it did not apply to."""
+    """Return the cells from the first result on to which the requirement applies."""
     unasked = next((i for i, each in enumerate(row) if each not in (ABSENT, NOT_APPLICABLE)), len(row))
     return list(row[unasked:])
 
 
 def consecutive_pairs(results: Sequence[Result]) -> list[tuple[Result, Result]]:
-    """Each result with the next one."""
+    """Return each result with the next one."""
     return list(pairwise(results))
 
 
 def changes_as_markdown(names: Sequence[str], rows: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """The table for a README."""
+    """Yield the table as Markdown."""
     yield f"| requirement | {' | '.join(names)} |"
     yield "| --- " * (1 + len(names)) + "|"
     for requirement, row in rows.items():
@@ -139,7 +140,7 @@ def changes_as_markdown(names: Sequence[str], rows: Mapping[str, Sequence[str]])
 
 
 def changes_as_text(names: Sequence[str], rows: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """The table for a screen."""
+    """Yield the table as aligned text."""
     columns = list(zip(names, *rows.values(), strict=True))
     widths = [max(map(len, column)) for column in columns]
     first = max(map(len, rows), default=0)

@@ -1,4 +1,4 @@
-"""The result model: cases fold into one status per requirement and implementation, and these into the verdict."""
+"""The result model: statuses of cases are combined per requirement and implementation, and these into the verdict."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ from conformance.spec.requirements import Requirement
 
 
 class Status(StrEnum):
-    """What is known about a requirement, or about one of its cases."""
+    """The status of a requirement or of one of its cases."""
 
     CONFORMS = "conforms"
     KNOWN_FAILURE = "known failure"
@@ -20,11 +20,11 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """The outcome of one test, on its way from the process that ran it to the report.
+    """The outcome of one test, as sent from the process that ran it to the report.
 
-    `budget_share`: the largest share of its error budget that a comparison used, if any was made. `lost`: it was
-    selected and ended without an answer. `layer` and `script`: of a failure, the first layer that differs, and a
-    script that shows it with torch alone. `duration`: in seconds.
+    `budget_share`: the largest share of the error budget used by a comparison, or None without a comparison. `lost`:
+    the test was selected but ended without an answer. `layer`, `script`: for a failure, the first layer that differs
+    and a reproducer. `duration`: in seconds.
     """
 
     status: Status
@@ -38,11 +38,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class CaseResult:
-    """One test with its parameters.
-
-    `dtype`: the one that it is about, if it is about one. `lost`: it was selected, and ended without an answer.
-    `layer` and `script`, of a failure: the first layer that differs, and a script that shows it with torch alone.
-    """
+    """The result of one test with its parameters; `dtype` is empty for a test without a dtype. See `Finding`."""
 
     test: str
     requirement: str
@@ -59,7 +55,7 @@ class CaseResult:
 
 @dataclass(frozen=True)
 class RequirementResult:
-    """One requirement under one implementation."""
+    """The result of one requirement for one implementation."""
 
     requirement: Requirement
     implementation: str
@@ -68,7 +64,7 @@ class RequirementResult:
 
 
 def combine_statuses(cases: Sequence[CaseResult]) -> Status:
-    """The status of a requirement: the worst that any case knows, and "not run" as long as a case is missing."""
+    """Return the status of a requirement: the worst of its cases; "not run" if one was lost and none fails."""
     found = {case.status for case in cases}
     if any(case.lost for case in cases) and Status.FAILS not in found:
         return Status.NOT_RUN
@@ -81,7 +77,7 @@ def combine_statuses(cases: Sequence[CaseResult]) -> Status:
 def requirement_results(
     requirements: Mapping[str, Requirement], implementations: Sequence[str], cases: Iterable[CaseResult]
 ) -> list[RequirementResult]:
-    """A row for every requirement and implementation, run or not: the denominator."""
+    """Return a row for every requirement and implementation, run or not."""
     by_key: dict[tuple[str, str], list[CaseResult]] = {}
     for case in sorted(cases, key=lambda case: case.test):
         by_key.setdefault((case.requirement, case.implementation), []).append(case)
@@ -94,14 +90,14 @@ def requirement_results(
 
 @dataclass(frozen=True)
 class Verdict:
-    """The answer to the question that the suite was run for."""
+    """The verdict of a run."""
 
     conforms: bool
     sentence: str
 
 
 def decide_verdict(table: Sequence[RequirementResult], *, certify: bool) -> Verdict:
-    """Fails on any failure, on a case that got lost, and to certify also on a "must" that was not run."""
+    """Return the verdict: negative for any failure or lost case and, with `certify`, for a "must" that was not run."""
     count = Counter(row.status for row in table)
     total = len(table)
     lost = sum(case.lost for row in table for case in row.cases)
@@ -122,7 +118,7 @@ def decide_verdict(table: Sequence[RequirementResult], *, certify: bool) -> Verd
 
 
 def interrupted_verdict(table: Sequence[RequirementResult], reason: str) -> Verdict:
-    """What can be said when the environment failed on the way: how far the run came."""
+    """Return the verdict of a run that the environment interrupted."""
     count = Counter(row.status for row in table)
     judged = f"{len(table) - count[Status.NOT_RUN]} of {len(table)} requirements were judged until then"
     return Verdict(False, f"ENVIRONMENT FAILED: {reason}; {judged}, {count[Status.FAILS]} fail")

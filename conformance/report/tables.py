@@ -1,7 +1,7 @@
-"""Tables of what a run found, such as which optimizers train a stack as its members would be trained.
+"""Tables of results, for example of the optimizers that train a stack as they train its members.
 
-A test records a cell with pytest's `record_property("cell", ...)`: table, row, column, and what the cell says if the
-test passes and if it fails. ``python -m conformance.report.tables conformance-result.json`` prints them as Markdown.
+A test records a cell with pytest's `record_property("cell", ...)`: table, row, column, and the cell's text if the test
+passes and if it fails. ``python -m conformance.report.tables conformance-result.json`` prints the tables as Markdown.
 """
 
 import json
@@ -14,15 +14,15 @@ from conformance.report.results import RequirementResult, Status
 
 Cell = Mapping[str, str]
 Tables = Mapping[str, Sequence[Cell]]
-# What cells say of an operation, beside what it answers.
+# Texts of cells for operations that give no correct result.
 REFUSED = "refused"
 WRONG = "wrong"
 EMPTY = "-"
-MAX_LISTED = 20  # rows whose names fit on a screen that says other things too
+MAX_LISTED = 20  # rows or tests that the terminal report lists by name
 
 
 def collect_tables(table: Sequence[RequirementResult], recorded: Mapping[str, Sequence[Cell]]) -> dict[str, list[Cell]]:
-    """By title, what each implementation has in each row and column; `recorded` holds the cells of each test."""
+    """Return the cells of each table by title; `recorded` has the cells that each test recorded."""
     found: dict[str, list[Cell]] = {}
     for row in table:
         for case in row.cases:
@@ -34,7 +34,7 @@ def collect_tables(table: Sequence[RequirementResult], recorded: Mapping[str, Se
 
 
 def summarize_cells(cells: Sequence[Cell]) -> str:
-    """What the cells say, and of whom: by name where the rows are few, else how many, and which are wrong."""
+    """Return one line about the cells: rows by text if they are few, else counts, and the names of wrong rows."""
     rows = sorted({cell["row"] for cell in cells})
     if len(rows) > MAX_LISTED:
         count = Counter(cell["says"] for cell in cells)
@@ -49,7 +49,7 @@ def summarize_cells(cells: Sequence[Cell]) -> str:
 
 
 def cells_as_markdown(cells: Sequence[Cell], title: str) -> Iterator[str]:
-    """A row a line; where implementations differ, what each of them has."""
+    """Yield a table as Markdown; a cell has all texts where implementations differ."""
     columns = sorted({cell["column"] for cell in cells})
     yield f"| {title} | {' | '.join(columns)} |"
     yield "| --- " * (1 + len(columns)) + "|"
@@ -59,6 +59,7 @@ def cells_as_markdown(cells: Sequence[Cell], title: str) -> Iterator[str]:
 
 
 def main(path: str) -> None:
+    """Print the tables of a result file as Markdown."""
     for title, cells in json.loads(Path(path).read_text(encoding="utf-8"))["tables"].items():
         sys.stdout.write("\n".join([*cells_as_markdown(cells, title), "", ""]))
 

@@ -1,4 +1,4 @@
-"""The verdict on the terminal: one screen."""
+"""The terminal report: one screen that ends with the verdict."""
 
 import textwrap
 from collections import Counter
@@ -20,7 +20,7 @@ def report_lines(
     tables: Tables,
     answer: Verdict,
 ) -> Iterator[str]:
-    """The facts that the answer depends on, counts per chapter, tables in short, what failed by name, the answer."""
+    """Yield the environment, counts by chapter, known failures, short tables, failures by name, and the verdict."""
     threads = f"{facts['threads']} thread{'s' * (facts['threads'] != 1)}"
     yield (
         f"ensemble conformance   torch {facts['torch']}   {facts['device']}, {facts['cpu_capability']}, {threads}   "
@@ -45,7 +45,7 @@ def report_lines(
 
 
 def _profile_lines(profile: Mapping[str, Any]) -> list[str]:
-    """What the device's vendor has excused it from."""
+    """Return what a device profile excuses the device from."""
     said = [f"no {', '.join(profile['lacking'])}"] * bool(profile["lacking"])
     said += [f"budget of {dtype} times {entry['factor']:g}" for dtype, entry in profile["budget"].items()]
     said += [f"{profile['expectations']} known failures of its own"] * bool(profile["expectations"])
@@ -64,7 +64,7 @@ def _status_heading(status: Status) -> str:
 
 
 def _known_failure_lines(table: Sequence[RequirementResult]) -> Iterator[str]:
-    """By chapter, with the implementation where not all have it. Their reasons are in the result file."""
+    """Yield known failures by chapter, with the implementations where not all share one. The file has the reasons."""
     implementations = {row.implementation for row in table}
     found: dict[Requirement, list[str]] = {}
     for row in table:
@@ -94,7 +94,7 @@ def _failure_lines(row: RequirementResult, options: Mapping[str, Any]) -> Iterat
 
 
 def rerun_command(case: CaseResult, options: Mapping[str, Any]) -> str:
-    """The command that runs this one case again."""
+    """Return the command that runs one case again."""
     parts = [f'python -m conformance run "{case.test}" --implementation {case.implementation} --seed {options["seed"]}']
     parts += [f"--device {options['device']}"] * (options["device"] != "cpu")
     parts += [f"--device-module {options['device_module']}"] * bool(options["device_module"])
@@ -103,11 +103,11 @@ def rerun_command(case: CaseResult, options: Mapping[str, Any]) -> str:
 
 
 def truncate(line: str, width: int = WIDTH) -> str:
-    """At most `width` characters, on one line, none of which tells a terminal what to do."""
+    """Return `line` on one line, with at most `width` characters and without control characters."""
     flat = escape_unprintable(" ".join(line.split()))
     return flat if len(flat) <= width else flat[: width - 3] + "..."
 
 
 def escape_unprintable(text: str) -> str:
-    """With an escape for each character that is none to print: it may come from anybody's file."""
+    """Return `text` with unprintable characters escaped, as it may come from an untrusted file."""
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)

@@ -1,4 +1,4 @@
-"""The result file: JSON as `schema.json` has it, written whole and then renamed, so that nobody reads half of one."""
+"""Writing of result files: JSON as described by `schema.json`, written to a scratch file and then renamed."""
 
 import gzip
 import json
@@ -25,7 +25,7 @@ def result_document(
     answer: Verdict,
     duration: float,
 ) -> dict[str, Any]:
-    """The run as JSON: environment, options, verdict, and per requirement and case what was found, and its tables."""
+    """Return a run as plain data: environment, options, verdict, requirements with their cases, and tables."""
     return {
         "schema_version": SCHEMA_VERSION,
         "environment": dict(facts),
@@ -60,15 +60,15 @@ def _case_document(case: CaseResult, options: Mapping[str, Any]) -> dict[str, An
 
 
 def write_result(path: Path, content: Mapping[str, Any]) -> None:
-    """Write `content` to `path`, whole or not at all; compressed if the name ends so."""
+    """Write `content` to `path` atomically, compressed if the name ends with .gz. Raises OSError."""
     text = json.dumps(content, indent=1, allow_nan=False) + "\n"
-    # Without a time in it, so that the same content is the same file.
+    # Without a timestamp, so that equal content gives equal files.
     data = text.encode()
     write_atomically(path, gzip.compress(data, mtime=0) if path.suffix == COMPRESSED else data)
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Nobody who reads `path` sees half of it, whenever this process dies."""
+    """Write `data` to `path` so that a reader never sees an incomplete file. Raises OSError."""
     handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

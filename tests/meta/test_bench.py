@@ -80,7 +80,7 @@ def test_a_form_that_fails_says_how():
 
 @pytest.mark.parametrize("what", ["backward", "step"])
 def test_gradients_and_steps_are_checked(what):
-    models, images, classes = Size(TINY, 3, 5).drawn(CPU)
+    models, images, classes = Size(TINY, 3, 5).draw(CPU)
     expected = verify.ExpectedResults(models, images, classes)
     right, stale = (
         variants.LoopVariant(models, images, classes),
@@ -94,7 +94,7 @@ def test_gradients_and_steps_are_checked(what):
 
 def test_what_there_is_no_form_for_is_said():
     for row in rows(TINY, members=2):
-        assert row["forms"]["chunks"] == {"reason": "a chunk has 2 members: this is vmap"}
+        assert row["forms"]["chunks"] == {"reason": "a chunk has 2 members: equal to vmap"}
         assert "no_such_backend does not work here" in row["forms"]["compiled"]["reason"]
 
 
@@ -110,7 +110,7 @@ def test_what_would_outlast_the_limit_is_said(machine):
 
 def test_the_floor_is_measured_and_counted():
     machine = roofline.measure_floor(CPU, side=16, numbers=64)
-    models, images, classes = Size(NETWORKS[0], 1, 5).drawn(CPU)
+    models, images, classes = Size(NETWORKS[0], 1, 5).draw(CPU)
 
     flops, moved = roofline.count_flops(models[0], images[0], classes[0]), roofline.count_bytes(models[0])
 

@@ -46,7 +46,7 @@ def test_releases_are_found_by_their_names(releases):
     [
         ("2.5", "no such file, and of torch's releases 2.4.1, 2.13.0, 2.14.1 are recorded"),
         ("nonsense", "no such file"),
-        ("empty", "no result file is in this folder"),
+        ("empty", "contains no result file"),
     ],
 )
 def test_what_is_not_there_is_said(name, reason, releases):
@@ -76,7 +76,7 @@ def test_the_table_has_what_changed_once_it_was_asked():
     results = [both("conforms", na), both("fails", good), both("known failure", good)]
 
     assert recorded_releases.changed_requirements(results) == {"forward.a": ["ok", "FAILS 1", "known 1"]}
-    assert list(recorded_releases.added_requirements(results)) == ["stacking: 1 asked since 2.13.0"]
+    assert list(recorded_releases.added_requirements(results)) == ["stacking: 1 apply since 2.13.0"]
     results[1] = result(case("fails"), case("conforms", implementation="functorch"), implementations=names)
     assert recorded_releases.changed_requirements(results) == {
         "forward.a [torch.func]": ["ok", "FAILS 1", "known 1"],

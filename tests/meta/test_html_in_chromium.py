@@ -98,7 +98,7 @@ def test_a_requirement_opens_to_its_message_and_commands(page):
     expect(page.locator("code", has_text="--requirement forward.a")).to_be_visible()
     script = page.get_by_text("print('by torch alone')")
     expect(script).to_be_hidden()
-    page.get_by_text("The same by torch alone").click()
+    page.get_by_text("Reproducer that needs torch alone").click()
     expect(script).to_be_visible()
 
     button(page, "forward.a").click()
@@ -141,14 +141,14 @@ def test_only_what_differs_is_left(visit, tmp_path):
     file.write_text(html_page.render_page(results), encoding="utf-8")
 
     with visit(file) as page:
-        page.get_by_label("only what differs between results").check()
+        page.get_by_label("only rows that differ between results").check()
 
         assert names(page) == ["b"]
 
 
 def test_everything_is_shown_again(page):
     find = page.get_by_label("Find a requirement")
-    for again in (lambda: page.get_by_role("button", name="Show everything").click(), lambda: find.press("Escape")):
+    for again in (lambda: page.get_by_role("button", name="Reset filters").click(), lambda: find.press("Escape")):
         find.fill("stack")
         page.locator("input[value='must']").uncheck()
 

@@ -85,8 +85,8 @@ def fails(implementation):
         (Stacked, f"{layers.STACKED}: output differs by "),
         (Mapped, f"{layers.FLOAT64}: output differs by "),
         (Refused, f"{layers.FLOAT64}: raises RuntimeError: not here"),
-        (Chunked, f"{layers.AS_RUN}: output has shape (2, 5, 13), and not (3, 5, 13)"),
-        (Detached, f"{layers.FLOAT64}, its gradient: output[0] has shape (), and not (3, "),
+        (Chunked, f"{layers.AS_RUN}: output: expected shape (3, 5, 13), got (2, 5, 13)"),
+        (Detached, f"{layers.FLOAT64}, its gradient: output[0]: expected shape (3, 2, 1, 3, 3), got ()"),
         (TorchFunc, diagnose.NO_DIFFERENCE),
         (Functorch, diagnose.NO_DIFFERENCE),
     ],
@@ -128,7 +128,10 @@ NAN = torch.tensor([0.0, float("nan")])
     [
         (calls(torch.rand_like, draw(3, seed=1), randomness="different"), ""),
         (lambda _: fails(None), ""),
-        (lambda implementation: implementation.vmap(torch.sin)(draw(3, seed=1)), "none: asked again, the test passes"),
+        (
+            lambda implementation: implementation.vmap(torch.sin)(draw(3, seed=1)),
+            "none: the test passes when it is run again",
+        ),
         (calls(torch.sin, NAN), diagnose.NO_DIFFERENCE),
         (calls(lambda x: (x > 0, x.long()), draw(3, 2, seed=1)), diagnose.NO_DIFFERENCE),
         (calls(lambda x: x * 1j, draw(3, 2, seed=1)), diagnose.NO_DIFFERENCE),
@@ -182,11 +185,11 @@ def test_structures_kinds_and_whole_numbers_are_compared():
         return difference(lambda: below, lambda: here)
 
     one = torch.ones(2)
-    assert between((one,), one) == "has the structure *, and not tuple(0=*)"
-    assert between(one, 3) == "output is 3, and not tensor([1., 1.])"
+    assert between((one,), one) == "expected structure tuple(0=*), got *"
+    assert between(one, 3) == "output: expected tensor([1., 1.]), got 3"
     assert between(2, 3) is None
     assert between(one.long(), one.long() * 2) == "output differs"
-    assert between(one, one.double()) == "output has dtype torch.float64, and not torch.float32"
+    assert between(one, one.double()) == "output: expected dtype torch.float32, got torch.float64"
     assert between(one * 1j, one * 2j) == "output differs by 1 from the layer below"
     assert between(one, one * float("inf")) == "output differs by inf from the layer below"
 

@@ -1,1 +1,1 @@
-"""What a page of results shows, put together in Python, and the templates, style and script that show it."""
+"""The HTML page of results: its data, collected in Python, and its template, style and script."""

@@ -1,4 +1,4 @@
-"""How much of the error budget the cases of each chapter use, as a picture and as a table."""
+"""Use of the error budget by chapter, as a picture and as a table."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,17 +12,15 @@ from conformance.report.results import Status
 from conformance.report.terminal import escape_unprintable
 from conformance.spec.requirements import CHAPTERS
 
-LEFT, SCALE, RIGHT = 84, 330, 90  # names of chapters, the axis from 0 to 1, what is said of each strip
+LEFT, SCALE, RIGHT = 84, 330, 90  # widths of the chapter names, the axis from 0 to 1, and the label of each strip
 STRIP, BETWEEN, TOP = 13, 6, 22
 TITLE = "Share of the error budget that cases use, by chapter"
-HOW = (
-    "Each strip goes from the median, a dot, to the largest share, a diamond; the bar between is at 90 % of the cases."
-)
+HOW = "Each strip runs from the median (dot) to the largest share (diamond); the bar marks the 90th percentile."
 
 
 @dataclass(frozen=True)
 class BudgetUse:
-    """Of the cases of a chapter that compared anything, in one result: how many, and the shares that they use."""
+    """The shares of the budget used by the cases of one chapter in one result that compare numbers."""
 
     label: str
     cases: int
@@ -32,9 +30,9 @@ class BudgetUse:
 
 
 def budget_uses(results: Sequence[Result]) -> dict[str, list[BudgetUse]]:
-    """By chapter, in the order of the suite, of each result that has any.
+    """Return the use of the budget by chapter, in the order of the suite, for each result that has any.
 
-    What is known to fail uses no budget, and neither does what conforms by a difference that it asks for.
+    Known failures are left out, and so are tests that conform because two values differ as required.
     """
     found: dict[str, list[BudgetUse]] = {chapter: [] for chapter in CHAPTERS}
     for result, label in zip(results, result_labels(results), strict=True):
@@ -59,7 +57,7 @@ def _make_use(label: str, shares: Sequence[float]) -> BudgetUse:
 
 
 def draw_budget(found: dict[str, list[BudgetUse]]) -> str:
-    """The picture, for a page that has styles for its classes."""
+    """Return the picture as SVG, for a page that has styles for its classes."""
     bottom = TOP + sum(len(each) * STRIP + BETWEEN for each in found.values())
     lines = [*_draw_frame(bottom)]
     y = TOP
@@ -87,7 +85,7 @@ def _draw_frame(bottom: int) -> Iterator[str]:
 
 
 def _draw_strip(y: int, use: BudgetUse, *, named: bool) -> Iterator[str]:
-    """What uses more than the budget ends at the right edge, with its number."""
+    """Yield one strip; a share above the budget is drawn at the right edge with its number."""
     median, most, largest = (LEFT + round(SCALE * min(share, 1), 1) for share in (use.median, use.most, use.largest))
     over = " over" * (use.largest > 1)
     yield f'<line class="strip{over}" x1="{median}" y1="{y}" x2="{largest}" y2="{y}"/>'

@@ -1,4 +1,4 @@
-"""The columns of a page: what each result file says of each implementation, under a name that says which it is."""
+"""The columns of a page: one for each implementation in each result file, with a unique name."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,14 +8,14 @@ from typing import Any
 from conformance.report.reader import Result
 
 ALL_COLUMNS = "all columns"
-MAX_NAME = 60  # characters: a name comes from anybody, and stands in a heading
+MAX_NAME = 60  # characters of a name in a heading; names are untrusted
 
 Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """One implementation in one result file. `label` says which file, `name` also which implementation."""
+    """One implementation in one result file. `label` names the file, `name` the file and the implementation."""
 
     result: Result
     label: str
@@ -23,16 +23,17 @@ class Column:
     name: str
 
     def row(self, requirement: str) -> Row | None:
-        """What the file says of a requirement; a file of another version of the suite may not have it."""
+        """Return the row of a requirement, or None: a file of another version of the suite may lack it."""
         return self.result.rows.get((requirement, self.implementation))
 
     @property
     def rows(self) -> list[Row]:
+        """All rows of the implementation."""
         return [row for (_, name), row in self.result.rows.items() if name == self.implementation]
 
 
 def result_labels(results: Sequence[Result]) -> list[str]:
-    """Release and device of each result; with the file's name, and a number, as far as that tells them apart."""
+    """Return release and device of each result, with file name and number where needed to tell them apart."""
     short = [f"{result.release} {result.content['environment']['device']}" for result in results]
     named = [
         f"{label} ({result.name})" if short.count(label) > 1 else label
@@ -47,7 +48,7 @@ def result_labels(results: Sequence[Result]) -> list[str]:
 
 
 def make_columns(results: Sequence[Result]) -> list[Column]:
-    """All columns, file by file."""
+    """Return all columns, file by file."""
     several = len(results) > 1
     return [
         Column(result, shorten(label), name, shorten(f"{label}, {name}" if several else name))
@@ -57,7 +58,7 @@ def make_columns(results: Sequence[Result]) -> list[Column]:
 
 
 def column_names(some: Iterable[Column], everything: Sequence[Column]) -> str:
-    """The names of some columns in the order of the page; in two words if it is all of several."""
+    """Return the names of some columns in the order of the page, or "all columns"."""
     chosen = set(some)
     if len(chosen) == len(everything) > 1:
         return ALL_COLUMNS
@@ -65,5 +66,5 @@ def column_names(some: Iterable[Column], everything: Sequence[Column]) -> str:
 
 
 def shorten(text: str) -> str:
-    """Cut where nobody would read on."""
+    """Return `text` with at most MAX_NAME characters."""
     return text if len(text) <= MAX_NAME else f"{text[: MAX_NAME - 1]}…"

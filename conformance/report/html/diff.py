@@ -1,4 +1,4 @@
-"""What changed between two results, for a page."""
+"""The difference between two results, for the page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from conformance.report.releases import release_labels
 
 @dataclass(frozen=True)
 class DiffStep:
-    """From one result to the next: what sets their runs apart beside torch, how much moved, and what."""
+    """The difference between two results: other settings that differ, a summary, and the changes by kind."""
 
     title: str
     conditions: Sequence[str]
@@ -20,7 +20,7 @@ class DiffStep:
 
 
 def make_diff_step(old: Result, new: Result) -> DiffStep:
-    """All that moved from `old` to `new`."""
+    """Return the difference between `old` and `new`."""
     transitions = compare(old, new)
     return DiffStep(
         f"From torch {' to '.join(release_labels([old, new]))}",

@@ -1,4 +1,4 @@
-"""How many cases of each chapter have which status, by the dtype that they are about."""
+"""Counts of statuses by chapter and dtype."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,14 +9,14 @@ from conformance.report.html.columns import Column
 
 @dataclass(frozen=True)
 class DtypeCounts:
-    """The dtypes of each column, and of each chapter the counts for all of them, one after the other."""
+    """The dtypes of each column, and for each chapter the counts by status, one for each dtype of each column."""
 
     names: Sequence[Sequence[str]]
     rows: Mapping[str, Sequence[Mapping[str, int]]]
 
 
 def count_dtypes(columns: Sequence[Column], chapters: Sequence[str]) -> DtypeCounts:
-    """A case that is about no dtype is not counted here."""
+    """Return the counts; cases without a dtype are left out."""
     counts = [_count_column(column) for column in columns]
     names = [sorted({dtype for _, dtype in count}) for count in counts]
     rows = {

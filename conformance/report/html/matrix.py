@@ -1,4 +1,4 @@
-"""The matrix: chapters and their requirements down, columns across, and how many cases have each status."""
+"""The matrix of requirements, by chapter, against the columns of the page."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ SAFE_SCHEME = "https://"
 
 @dataclass(frozen=True)
 class RequirementLine:
-    """A requirement: its status in each column, and what is shown when it is opened."""
+    """A line of the matrix: the status of a requirement in each column, and its details."""
 
     id: str
     level: str
@@ -27,12 +27,13 @@ class RequirementLine:
 
     @property
     def name(self) -> str:
+        """The id without its chapter."""
         return self.id.partition(".")[2]
 
 
 @dataclass(frozen=True)
 class Chapter:
-    """The requirements of a chapter, and of each column how many have which status."""
+    """The requirements of a chapter, and their counts by status for each column."""
 
     name: str
     lines: Sequence[RequirementLine]
@@ -40,11 +41,12 @@ class Chapter:
 
     @property
     def fails(self) -> bool:
+        """True if a requirement fails in any column."""
         return any(count[Status.FAILS] for count in self.counts)
 
 
 def make_chapters(columns: Sequence[Column]) -> list[Chapter]:
-    """In the order of the suite; what it does not know comes last."""
+    """Return the chapters in the order of the suite, unknown ones last."""
     by_chapter: dict[str, list[str]] = {chapter: [] for chapter in CHAPTERS}
     for requirement in dict.fromkeys(key for column in columns for key, _ in column.result.rows):
         by_chapter.setdefault(requirement.partition(".")[0], []).append(requirement)
@@ -73,7 +75,7 @@ def _make_line(requirement: str, columns: Sequence[Column]) -> RequirementLine:
 
 
 def _results_differ(columns: Sequence[Column], statuses: Sequence[str]) -> bool:
-    """Whether files differ on an implementation; on any two, where no implementation is in two files."""
+    """Return True if files differ for an implementation; if none is in two files, True if any two columns differ."""
     by_implementation: dict[str, set[str]] = {}
     for column, status in zip(columns, statuses, strict=True):
         by_implementation.setdefault(column.implementation, set()).add(status)
@@ -83,6 +85,6 @@ def _results_differ(columns: Sequence[Column], statuses: Sequence[str]) -> bool:
 
 
 def split_link(source: str) -> tuple[str, str]:
-    """The address that a source begins with, if it is one that is safe to follow, and the rest of it."""
+    """Split a source into the https link at its start, or "", and the rest."""
     address, _, rest = source.partition(" ")
     return (address, rest) if address.startswith(SAFE_SCHEME) else ("", source)

@@ -1,7 +1,7 @@
-"""Results as one HTML page that needs nothing else: no network, no other file, and no script to be read.
+"""Results as one self-contained HTML page: no network, no other file, and readable without JavaScript.
 
-Everything on it may come from anybody. It is data: Jinja escapes it, what is not printable is spelled out, and the
-page's own policy lets the browser run nothing but the one style and the one script that are in it.
+All content is untrusted: Jinja escapes it, unprintable characters are spelled out, and the page's content security
+policy allows only the one style and the one script in it.
 """
 
 import base64
@@ -23,12 +23,12 @@ from conformance.report.terminal import escape_unprintable
 from conformance.spec.requirements import LEVELS
 
 HERE = Path(__file__).parent
-MAX_WIDE_COLUMNS = 4  # columns, beyond which a cell has room for a symbol alone
-MAX_CHARACTERS = 20_000  # characters of one text: nobody reads more, and a page of them could not be opened
+MAX_WIDE_COLUMNS = 4  # with more columns a cell has room for a symbol only
+MAX_CHARACTERS = 20_000  # of one text, so that browsers can open the page
 
 
 def render_page(results: Sequence[Result], steps: Sequence[DiffStep] = ()) -> str:
-    """The whole page of one result or several; `steps` is what changed, between them or since another one."""
+    """Return the page of one or more results; `steps` are the differences between them, or from an earlier result."""
     across = make_columns(results)
     matrix = make_chapters(across)
     style, script = (_read_asset(name) for name in ("style.css", "script.js"))
@@ -75,7 +75,7 @@ def _jinja_environment() -> Any:
 
 
 def _display_text(value: Any) -> Any:
-    """What a template writes: text as people may safely read it. Lines stay lines; what is ours (Markup) stays."""
+    """Return text for display: limited in length, unprintable characters escaped, line breaks and Markup kept."""
     if not isinstance(value, str) or hasattr(value, "__html__"):
         return value
     if len(value) > MAX_CHARACTERS:
@@ -84,17 +84,17 @@ def _display_text(value: Any) -> Any:
 
 
 def _read_asset(name: str) -> Any:
-    """A file of our own, as it is."""
+    """Return one of the package's own files, unescaped."""
     return _mark_safe((HERE / name).read_text(encoding="utf-8"))
 
 
 def _mark_safe(text: str) -> Any:
-    """What nobody else writes, or what has been escaped already."""
+    """Mark text as safe: the package's own, or escaped already."""
     from markupsafe import Markup
 
     return Markup(text)  # noqa: S704
 
 
 def _csp_hash(text: str) -> str:
-    """As a content security policy names what it allows."""
+    """Return the hash of a text in the form of a content security policy."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,4 +1,4 @@
-"""What was found of one requirement: counts for each column, and what cases say that do not simply conform."""
+"""The details of one requirement: counts for each column, failures, and other cases grouped by message."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from conformance.report.html.columns import Column, Row, column_names
 from conformance.report.results import Status
 
-MAX_TESTS = 3  # of a group, by name
-MAX_FAILURES = 50  # of a requirement, one by one
+MAX_TESTS = 3  # of a group, listed by name
+MAX_FAILURES = 50  # of a requirement, listed one by one
 
 
 @dataclass(frozen=True)
 class Tally:
-    """The cases of one column: how many have which status, the largest share of the error budget, and the seconds."""
+    """The cases of one column: counts by status, the largest share of the error budget, and the total seconds."""
 
     name: str
     count: Mapping[str, int]
@@ -23,7 +23,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class Group:
-    """Cases that say the same: in which columns, how many, the first few by name, and how to run one again."""
+    """Cases with the same status and message. `where`: their columns; `tests`: the first few; `rerun`: a command."""
 
     status: str
     lost: bool
@@ -35,12 +35,13 @@ class Group:
 
     @property
     def more(self) -> int:
+        """The number of cases that are not named."""
         return self.count - len(self.tests)
 
 
 @dataclass(frozen=True)
 class RequirementDetails:
-    """All that is shown of a requirement. `by_dtype` has columns that count the same in one row."""
+    """The details of a requirement. In `by_dtype`, columns with equal counts share a row."""
 
     tallies: Sequence[Tally]
     dtypes: Sequence[str]
@@ -51,12 +52,12 @@ class RequirementDetails:
 
     @property
     def statuses(self) -> list[Status]:
-        """The ones that any case has."""
+        """The statuses that occur."""
         return [status for status in Status if any(tally.count[status] for tally in self.tallies)]
 
 
 def requirement_details(rows: Mapping[Column, Row], columns: Sequence[Column]) -> RequirementDetails:
-    """What some columns say of a requirement, on a page that has more columns."""
+    """Return the details of a requirement. `rows`: its rows by column; `columns`: all columns of the page."""
     cases = {column: row["cases"] for column, row in rows.items() if row["cases"]}
     failures = [
         (column.name, case) for column, some in cases.items() for case in some if case["status"] == Status.FAILS

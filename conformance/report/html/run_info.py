@@ -1,4 +1,4 @@
-"""Where results come from: the facts that they depend on, side by side."""
+"""The environment and options of the results, side by side."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ MINUTE = 60
 
 
 def run_facts(results: Sequence[Result]) -> list[tuple[str, Sequence[str]]]:
-    """A row a fact: its name, and what it is in each result. What no result has is left out."""
+    """Return a row for each fact: its name, and its value in each result. Facts without any value are left out."""
     said = [dict(_result_facts(result)) for result in results]
     return [(name, row) for name in said[0] if any(row := [each[name] for each in said])]
 
@@ -49,7 +49,7 @@ def _device_profile_name(asked: Mapping[str, Any]) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """Seconds as people say them."""
+    """Return a duration for display."""
     if seconds >= MINUTE:
         return f"{int(seconds // MINUTE)} min {int(seconds % MINUTE)} s"
     return f"{seconds:.3g} s"

@@ -1,4 +1,4 @@
-// Opens and closes requirements, and filters them. Without it everything is open.
+// Opens, closes and filters requirements. Without JavaScript all requirements are shown open.
 "use strict";
 {
   const all = (selector, from = document) => [...from.querySelectorAll(selector)];
@@ -36,7 +36,7 @@
     const counts = new Map(chapters.map((chapter) => [chapter, 0]));
     let shown = 0;
     for (const line of lines) {
-      // What another version of the suite calls a status or a level has no box: it is shown unless one is unchecked.
+      // A status or level of another version of the suite has no checkbox: its line is shown unless a box is unchecked.
       const found =
         asked.every((word) => line.text.includes(word)) &&
         (status.all || line.statuses.some((each) => status.some.has(each))) &&
@@ -60,13 +60,13 @@
     one("shown").textContent = `${shown} of ${lines.length} requirements`;
   }
 
-  function everything() {
+  function reset() {
     form.reset();
     filter();
   }
 
   function follow() {
-    // The address is anybody's: it names an element or nothing.
+    // The fragment is untrusted: it names an element or nothing.
     let name = location.hash.slice(1);
     try {
       name = decodeURIComponent(name);
@@ -111,14 +111,14 @@
       matrix.scrollIntoView();
       words.focus();
     } else if (event.key === "Escape") {
-      everything();
+      reset();
     } else if (event.key === "ArrowDown") {
       move(event, 1);
     } else if (event.key === "ArrowUp") {
       move(event, -1);
     }
   });
-  // Paper has no button to press: all chapters are on it, and the requirements that the reader has opened.
+  // Print all chapters, with the requirements that the reader has opened.
   addEventListener("beforeprint", () => chapters.forEach((chapter) => (chapter.open = true)));
   addEventListener("hashchange", follow);
   filter();

@@ -1,4 +1,4 @@
-"""The tables that a run records, of several results at once."""
+"""The recorded tables of several results."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from conformance.report.tables import EMPTY, MAX_LISTED
 
 @dataclass(frozen=True)
 class ResultTable:
-    """A table: each row has its name and a cell for each of `columns`."""
+    """A table; each row has a name and a cell for each of `columns`."""
 
     title: str
     columns: Sequence[str]
@@ -17,11 +17,12 @@ class ResultTable:
 
     @property
     def is_long(self) -> bool:
+        """True if the table is shown closed."""
         return len(self.rows) > MAX_LISTED
 
 
 def result_tables(results: Sequence[Result]) -> list[ResultTable]:
-    """By title; where results or implementations differ, a cell has what each says, in the order of the page."""
+    """Return the tables by title; where results or implementations differ, a cell has all texts in page order."""
     titles = dict.fromkeys(title for result in results for title in result.content["tables"])
     return [_make_table(title, results) for title in titles]
 
