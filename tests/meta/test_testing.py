@@ -40,7 +40,7 @@ def test_a_model_that_is_ensembled_wrongly_fails_by_requirement():
         check_ensemble(padded, [integers(11, 7, 13)])
 
     said = str(raised.value).splitlines()
-    assert said[0] == "the ensemble is not what its members are:"
+    assert said[0] == "the ensemble does not match its members:"
     assert [line.partition(": ")[0] for line in said[1:]] == [
         "modules.backward",
         "modules.order",
@@ -64,8 +64,8 @@ def test_a_model_that_does_not_run_by_itself_fails():
     ("expected", "problem"),
     [
         (TIED, None),
-        ({**TIED, "modules.grad": "who knows"}, r"modules.grad: is expected to fail \(who knows\), and is right"),
-        ({**TIED, "modules.buffers": "it has none"}, "modules.buffers: is expected to fail .* is not applicable"),
+        ({**TIED, "modules.grad": "who knows"}, r"modules.grad: expected to fail \(who knows\), but it is right"),
+        ({**TIED, "modules.buffers": "it has none"}, "modules.buffers: expected to fail .* is not applicable"),
     ],
     ids=["as-expected", "right", "not-applicable"],
 )
@@ -79,7 +79,10 @@ def test_expected_failures_are_strict(expected, problem):
 
 @pytest.mark.parametrize(
     ("expected", "message"),
-    [({"grad": "so"}, "'grad' is no requirement"), ({"modules.grad": " "}, "modules.grad has no reason")],
+    [
+        ({"grad": "so"}, "unknown requirement 'grad'; did you mean 'modules.grad'"),
+        ({"modules.grad": " "}, "the reason for modules.grad is empty"),
+    ],
     ids=["unknown", "empty"],
 )
 def test_expectations_that_make_no_sense_are_refused(expected, message):
