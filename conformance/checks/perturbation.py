@@ -48,13 +48,22 @@ def with_out_of_range_indices(subject: Subject) -> Iterator[Subject]:
 
 def runs_alone(lone: Subject) -> bool:
     """Return True if the plain module runs without an error."""
+    return _error_of(lone) is None
+
+
+def plain_refusal(subject: Subject) -> str:
+    """Return the plain module's error for the perturbed member; an empty string if there is none."""
+    return str(_error_of(subject.select([PERTURBED_MEMBER])) or "")
+
+
+def _error_of(lone: Subject) -> Exception | None:
     model, x = lone.pairs[0]
     try:
         with lone.fixed_seed():
             model(*x)
-    except Exception:  # noqa: BLE001 - any exception counts as a refusal
-        return False
-    return True
+    except Exception as error:  # noqa: BLE001 - any exception counts as a refusal
+        return error
+    return None
 
 
 def assert_others_close(actual: Any, expected: LoopResult) -> None:

@@ -132,7 +132,7 @@ class RandomOperation:
     name: str
     member: str
     stacked: str = ""
-    refuses: Mapping[str, str] = field(default_factory=dict)
+    refuses: Mapping[str, str] = field(default_factory=dict, hash=False)
     _one: Callable[..., Any] = field(init=False, repr=False, compare=False)
     _all: Callable[..., Any] = field(init=False, repr=False, compare=False)
 
@@ -172,12 +172,12 @@ class RandomOperation:
 
 
 def was_accepted(outcome: CallOutcome, draw: RandomOperation, column: str) -> bool:
-    """Return True if the call was accepted; fail if it was refused where, or in words in which, that is not accepted."""
+    """Return True if the call was accepted; fail on a refusal in a column, or with words, that are not expected."""
     if outcome.refusal is None:
         return True
     assert column in draw.refuses, f"refused: {outcome.refusal}"
     with refuses(draw.refuses[column]):
-        outcome.answer()
+        outcome.value_or_raise()
     return False
 
 

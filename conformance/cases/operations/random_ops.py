@@ -10,7 +10,8 @@ from torch.nn import functional as F
 
 from conformance.cases.operations.random_op import ALL_COLUMNS, NETWORKS, OWN, SHARED, RandomOperation
 
-# A single draw for all can't use each member's parameters, and a shared tensor can't be overwritten differently.
+# A single draw for all can't use each member's parameters, and a shared tensor can't be overwritten differently: where
+# a refusal is accepted, and its words.
 NOT_SAME = {f"same, {OWN}": "randomness"}
 NOT_WRITTEN = {f"different, {SHARED}": "randomness|in-?place"}
 LOOKS_AT_VALUES = r"\.item\(\)|data-dependent|autograd.Function|batching rule"
