@@ -25,25 +25,26 @@ def member_forward(ensemble: Ensemble) -> Callable[..., Any]:
 
 @dataclass(frozen=True)
 class LoopOutputs:
-    """The results of the plain loop; with gradients if the members have any (`learns`)."""
+    """The results of the plain loop, which contain gradients if `with_gradients`."""
 
     result: LoopResult
-    learns: bool
+    with_gradients: bool
 
 
 def loop_outputs(subject: Subject) -> LoopOutputs:
     """Return the outputs of a plain loop over the members, and their gradients if they have any."""
     try:
-        return LoopOutputs(subject.run_loop(_output_and_gradients), learns=True)
+        return LoopOutputs(subject.run_loop(_output_and_gradients), with_gradients=True)
     except PlainLoopError:
-        return LoopOutputs(subject.run_loop(lambda model, x: {"output": model_outputs(model, x)}), learns=False)
+        return LoopOutputs(subject.run_loop(lambda model, x: {"output": model_outputs(model, x)}), with_gradients=False)
 
 
-def ensemble_outputs(subject: Subject, *, learns: bool) -> dict[str, Any]:
-    """Return the outputs of the ensemble, and the gradients if `learns`."""
-    ensemble, x = subject.ensemble(), as_leaves(subject.stacked_minibatches) if learns else subject.stacked_minibatches
+def ensemble_outputs(subject: Subject, *, with_gradients: bool) -> dict[str, Any]:
+    """Return the outputs of the ensemble, and the gradients if `with_gradients`."""
+    ensemble, x = subject.ensemble(), subject.stacked_minibatches
+    x = as_leaves(x) if with_gradients else x
     out = subject.run_ensemble(member_forward(ensemble), ensemble, x)
-    if not learns:
+    if not with_gradients:
         return {"output": out}
     return {"output": out, "gradient": ensemble_gradients(subject, ensemble, x, out)}
 

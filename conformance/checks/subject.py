@@ -106,14 +106,14 @@ class Subject:
 
     def run_loop(self, func: Callable[[nn.Module, tuple[Any, ...]], Any], *, shared: bool = False) -> LoopResult:
         """Return `func(model, minibatch)` of each member in turn; with `shared`, all get the first minibatch."""
-        given = [self.minibatches[0]] * len(self.models) if shared else self.minibatches
+        minibatches = [self.minibatches[0]] * len(self.models) if shared else self.minibatches
 
         def from_the_same_seed(model: nn.Module, x: tuple[Any, ...]) -> Any:
             seed(self.device, SEED)
             return func(model, x)
 
         with self.fixed_seed():
-            return loop(from_the_same_seed, self.models, given, numbers=ERROR_SAMPLES)
+            return loop(from_the_same_seed, self.models, minibatches, numbers=ERROR_SAMPLES)
 
     def ensemble(self) -> Ensemble:
         return Ensemble(self.implementation, self.models)

@@ -240,6 +240,7 @@ def _kernel_unavailable_reason(setup: Setup, device: torch.device) -> str | None
         try:
             gradients_under_setting(run.around, run.task.models[0], run.task.member_data[0])
         except RuntimeError as error:
-            said = " ".join(str(error).split())
-            return f"{device} can't: {said}" if re.search("not (implemented|supported)|unsupported", said) else None
+            message = " ".join(str(error).split())
+            if re.search("not (implemented|supported)|unsupported", message):
+                return f"{device} can't: {message}"
     return None
