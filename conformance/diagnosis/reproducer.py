@@ -3,7 +3,6 @@
 import contextlib
 import io
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import torch
@@ -11,12 +10,11 @@ from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from conformance.checks.subject import output_tensors
-from conformance.diagnosis.call_source import call_source, literal
+from conformance.diagnosis.call_source import MAX_NUMBERS, NoSourceError, call_source, literal
 from conformance.diagnosis.recorder import RecordedCall, detached_copy
 from conformance.reference.vmap import spread_dims
 from conformance.utils.pytree import children, leaves, rebuild
 
-MAX_NUMBERS = 3000  # in all inputs: a longer script is unreadable
 TEMPLATE = '''\
 """Compare torch.func.vmap with a loop over the members; exit with 1 if they differ, as on torch {version}."""
 
@@ -75,13 +73,15 @@ def make_reproducer(call: RecordedCall) -> str | None:
 
 
 def _scripts(call: RecordedCall) -> Iterator[str]:
-    """Yield the call's operations as they were traced, with few digits and with all, and the call as it is written."""
+    """Yield scripts of the call: its operations as they are traced, then its functions as they are written."""
     tensors = [leaf for _, leaf in leaves((call.inputs, call.kwargs), "") if isinstance(leaf, Tensor)]
     if sum(each.numel() for each in tensors) > MAX_NUMBERS or any(each.device.type != "cpu" for each in tensors):
         return
-    for write in (partial(_write_source, call, 3), partial(_write_source, call, 17), partial(call_source, call)):
-        with contextlib.suppress(Exception):  # some calls can't be traced, and some functions have no source
-            yield write()
+    with contextlib.suppress(Exception):  # some calls can't be traced
+        for digits in (3, 17):  # as few as still show the difference
+            yield _write_source(call, digits)
+    with contextlib.suppress(NoSourceError):
+        yield call_source(call)
 
 
 def _write_source(call: RecordedCall, digits: int) -> str:
