@@ -1,1 +1,1 @@
-"""The verbs of the command line."""
+"""The command line: ``conformance VERB``; each verb has a module with `main` and a parser."""

@@ -1,7 +1,7 @@
-"""All that is known of one requirement: wording, tests, faults, known failures, and its history."""
+"""The description of one requirement: wording, tests, faults, known failures, and history."""
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from conformance.report import releases as recorded_releases
 from conformance.report.reader import read_result
@@ -9,24 +9,27 @@ from conformance.report.terminal import WIDTH
 from conformance.spec.coverage import asking_tests
 from conformance.spec.expectations import DEFAULT, load_expectations
 from conformance.spec.requirements import CHAPTERS, load_requirements
+from conformance.utils.suggestions import invalid_choice
 
 
 def explain_lines(identifier: str) -> Iterator[str]:
-    """For people. Raises ValueError if there is no such requirement. It imports torch, for the faults."""
+    """Yield the description as text. Raises ValueError for an unknown requirement. Imports torch, for the faults."""
     requirements = load_requirements()
     if identifier not in requirements:
-        raise ValueError(f"there is no requirement {identifier!r}; {_near(identifier)}")
+        raise ValueError(
+            f"requirement: {invalid_choice(identifier, requirements)}{_chapter_hint(identifier, requirements)}"
+        )
     asked = requirements[identifier]
     yield f"{identifier}   {asked.level}{', core' if asked.core else ''}"
     yield from _wrap("", asked.text)
     yield from _wrap("source: ", asked.source)
-    for what, said in (("since", asked.since), ("only", asked.only), ("not for", asked.not_for)):
-        for name, reason in said.items():
-            yield from _wrap(f"{what} {name}: ", reason)
+    for label, limits in (("since", asked.since), ("only", asked.only), ("not for", asked.not_for)):
+        for name, reason in limits.items():
+            yield from _wrap(f"{label} {name}: ", reason)
     yield from _wrap("needs: ", ", ".join(asked.needs)) if asked.needs else ()
     yield "tests:"
     yield from (f"  tests/{test}" for test in asking_tests()[identifier])
-    yield "faults that it catches:"
+    yield "faults that its tests detect:"
     yield from _fault_lines(identifier)
     yield "known failures:"
     yield from _known_failure_lines(identifier)
@@ -34,10 +37,10 @@ def explain_lines(identifier: str) -> Iterator[str]:
     yield from _history_lines(identifier)
 
 
-def _near(identifier: str) -> str:
+def _chapter_hint(identifier: str, requirements: Collection[str]) -> str:
     chapter = identifier.partition(".")[0]
-    names = [each for each in load_requirements() if each.partition(".")[0] == chapter]
-    return f"{chapter} has {', '.join(names)}" if names else f"the chapters are {', '.join(CHAPTERS)}"
+    names = [each for each in requirements if each.partition(".")[0] == chapter]
+    return f"; {chapter} has {', '.join(names)}" if names else f"; the chapters are {', '.join(CHAPTERS)}"
 
 
 def _fault_lines(identifier: str) -> Iterator[str]:

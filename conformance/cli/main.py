@@ -1,9 +1,12 @@
 """The command line: ``conformance VERB ...``, or ``python -m conformance VERB ...``."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
-MISTAKE = 4
+from conformance.utils.suggestions import invalid_choice
+
+USAGE_ERROR = 4
 HELP = """\
 usage: conformance run [options] [tests]
        conformance check package.module:make_model --input 3x32x32 [options]
@@ -15,67 +18,96 @@ usage: conformance run [options] [tests]
 A conformance suite for PyTorch model ensembling.
 
 verbs:
-  run      judge a PyTorch build, a device or an implementation of your own
-  check    judge a model: can it be ensembled, is the ensemble right, and is it faster than a loop?
-  compare  what changed between result files, or between releases of torch
-  explain  all that is known of one requirement
-  render   result files as one page of HTML
-  simulate run the suite on a simulated second device
+  run       judge a PyTorch build, a device or an implementation
+  check     check whether a model can be ensembled, correctly and faster than by a loop
+  compare   show what changed between result files, or between releases of torch
+  explain   show everything known about one requirement
+  render    write result files as one HTML page
+  simulate  run the suite on a simulated second device
 
-`run` takes the options of pytest and of the suite: `conformance run --help` lists them. Without tests it runs the whole
-suite. Tests are named as the result file names them: tests/test_forward.py, tests/test_forward.py::test_name.
-`conformance check --help` says how inputs are described, and each other verb's --help what it takes.
+`run` and `simulate` take the options of pytest and of the suite: `conformance run --help` lists them. Without tests
+they run the whole suite. Tests are named as in the result file, e.g. tests/test_forward.py::test_name.
+`conformance VERB --help` describes the arguments and exit codes of each other verb.
+
+exit codes of run:
+  0  the verdict is positive
+  1  the verdict is negative: a requirement fails, or certification lacks one
+  2  the run was interrupted
+  3  internal error of pytest
+  4  a usage error
+  5  no test was selected
+  8  the environment can't answer: no such device, or torch does not work
 """
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the arguments, by default those of the process, ask for; returns the exit code."""
-    match sys.argv[1:] if arguments is None else arguments:
-        case ["run", *rest]:
-            return run(rest)
-        case ["check", *rest]:
-            return check(rest)
-        case [("compare" | "explain" | "render") as verb, *rest]:
-            return report(verb, rest)
-        case ["simulate", *rest]:
-            return simulate(rest)
-        case ["-h" | "--help"]:
-            sys.stdout.write(HELP)
-            return 0
-        case [other, *_]:
-            mistake = f"there is no verb {other!r}"
-        case _:
-            mistake = "no verb"
-    sys.stderr.write(f"{HELP}\nERROR: {mistake}\n")
-    return MISTAKE
-
-
 def run(arguments: Sequence[str]) -> int:
-    """Run the suite; returns pytest's exit code."""
+    """Run the suite and return pytest's exit code."""
     from conformance.cli import run as run_command
 
     return run_command.main(arguments)
 
 
 def check(arguments: Sequence[str]) -> int:
-    """Check a model, in child processes; returns the exit code."""
+    """Check a model, in child processes, and return the exit code."""
     from conformance.cli import check as check_command
 
     return check_command.main(arguments)
 
 
-def report(verb: str, arguments: Sequence[str]) -> int:
-    """Compare, explain or show what runs have found; returns the exit code."""
+def compare(arguments: Sequence[str]) -> int:
+    """Compare results and return the exit code."""
     from conformance.cli import report as report_command
 
-    return report_command.main(verb, arguments)
+    return report_command.main("compare", arguments)
+
+
+def explain(arguments: Sequence[str]) -> int:
+    """Explain a requirement and return the exit code."""
+    from conformance.cli import report as report_command
+
+    return report_command.main("explain", arguments)
+
+
+def render(arguments: Sequence[str]) -> int:
+    """Write results as an HTML page and return the exit code."""
+    from conformance.cli import report as report_command
+
+    return report_command.main("render", arguments)
 
 
 def simulate(arguments: Sequence[str]) -> int:
-    """Run the suite on the simulated device; returns pytest's exit code."""
+    """Run the suite on the simulated device and return pytest's exit code."""
     from conformance.cli import simulate as simulate_command
 
     return simulate_command.main(arguments)
+
+
+VERBS: Mapping[str, Callable[[Sequence[str]], int]] = MappingProxyType(
+    {
+        "run": run,
+        "check": check,
+        "compare": compare,
+        "explain": explain,
+        "render": render,
+        "simulate": simulate,
+    }
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the verb that the arguments (by default those of the process) name, and return its exit code."""
+    match sys.argv[1:] if arguments is None else arguments:
+        case [verb, *rest] if verb in VERBS:
+            return VERBS[verb](rest)
+        case ["-h" | "--help"]:
+            sys.stdout.write(HELP)
+            return 0
+        case [other, *_]:
+            mistake = f"verb: {invalid_choice(other, VERBS)}"
+        case _:
+            mistake = f"a verb is required (choose from {', '.join(VERBS)})"
+    sys.stderr.write(f"{HELP}\nERROR: {mistake}\n")
+    return USAGE_ERROR
 
 
 if __name__ == "__main__":

@@ -16,44 +16,69 @@ from conformance.report.html.diff import make_diff_step
 from conformance.report.reader import Result
 from conformance.report.writer import write_atomically
 
-MISTAKE = 4
-NAMES = "a result file (.json or .json.gz), a folder of them, or a recorded release of torch, such as 2.8"
+USAGE_ERROR = 4
+RESULTS = "a result file (.json or .json.gz), a folder of result files, or a recorded release of torch, such as 2.8"
 COMPARE = """\
-What changed? Of two results: what regressed, no longer runs, fails differently, was fixed, newly runs, is new or gone,
-with known failures apart. Of more, or of a folder: a table of the requirements that changed, by release."""
+Show what changed between results. For two results: what regressed, no longer runs, fails differently, was fixed, newly
+runs, is new or gone, with known failures apart. For more results: a table of the requirements that changed."""
+EXPLAIN = "Show everything known about one requirement: wording, tests, faults, known failures, and history by release."
 RENDER = """\
-One page of HTML that needs nothing else: the verdict, what changed from each result to the next, and each requirement
-with what was found of it, a column for each result."""
+Write results as one self-contained HTML page: the verdict, the changes from each result to the next, and the details of
+each requirement, with a column for each result and implementation."""
 PAGE = "conformance.html"
-CODES = (
-    "exit codes: 0; 1 something regressed or no longer runs, and no known failure excuses it; 4 a mistake in one line"
-)
+COMPARE_CODES = """\
+exit codes: 0 nothing regressed; 1 something regressed or no longer runs and is not a known failure; 4 a usage error"""
+CODES = "exit codes: 0 success; 4 a usage error"
 
 
 class _Parser(argparse.ArgumentParser):
+    """A parser that raises ValueError instead of exiting."""
+
     def error(self, message: str) -> NoReturn:
         raise ValueError(message)
 
 
+def make_compare_parser() -> argparse.ArgumentParser:
+    """Return the parser of ``conformance compare``."""
+    parser = _Parser(prog="conformance compare", description=COMPARE, epilog=COMPARE_CODES)
+    parser.add_argument("results", nargs="+", metavar="RESULT", help=RESULTS)
+    parser.add_argument("--markdown", action="store_true", help="print a table as Markdown, also for two results")
+    parser.add_argument(
+        "--html", type=Path, metavar="FILE", help="also write an HTML page with the results side by side"
+    )
+    return parser
+
+
+def make_explain_parser() -> argparse.ArgumentParser:
+    """Return the parser of ``conformance explain``."""
+    parser = _Parser(prog="conformance explain", description=EXPLAIN, epilog=CODES)
+    parser.add_argument("requirement", metavar="ID", help="the id of a requirement, such as in_dims.negative")
+    return parser
+
+
+def make_render_parser() -> argparse.ArgumentParser:
+    """Return the parser of ``conformance render``."""
+    parser = _Parser(prog="conformance render", description=RENDER, epilog=CODES)
+    parser.add_argument("results", nargs="+", metavar="RESULT", help=RESULTS)
+    parser.add_argument("--html", type=Path, default=Path(PAGE), metavar="FILE", help=f"the page (default {PAGE})")
+    return parser
+
+
 def main(verb: str, arguments: Sequence[str]) -> int:
-    """Do what the verb says; returns the exit code."""
+    """Run a verb and return the exit code."""
     try:
         return VERBS[verb](arguments)
     except ValueError as mistake:
         sys.stderr.write(f"ERROR: {mistake}\n")
-        return MISTAKE
+        return USAGE_ERROR
 
 
 def compare_results(arguments: Sequence[str]) -> int:
-    """What changed between results."""
-    parser = _Parser(prog="conformance compare", description=COMPARE, epilog=CODES)
-    parser.add_argument("results", nargs="+", metavar="RESULT", help=NAMES)
-    parser.add_argument("--markdown", action="store_true", help="print the table as Markdown, also of two")
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page that shows them side by side, too")
-    asked = parser.parse_args(arguments)
+    """Compare results and return the exit code."""
+    asked = make_compare_parser().parse_args(arguments)
     results = recorded_releases.read_results(asked.results)
-    if len(results) < 2:  # noqa: PLR2004 - what there is to compare
-        raise ValueError("there is one result, and it takes two to compare")
+    if len(results) < 2:  # noqa: PLR2004 - a comparison needs two
+        raise ValueError("expected at least two results, got one")
     steps = [(old, new, compare(old, new)) for old, new in recorded_releases.consecutive_pairs(results)]
     if asked.markdown:
         _print(
@@ -61,7 +86,7 @@ def compare_results(arguments: Sequence[str]) -> int:
                 recorded_releases.release_labels(results), recorded_releases.changed_requirements(results)
             )
         )
-    elif len(results) > 2:  # noqa: PLR2004 - likewise
+    elif len(results) > 2:  # noqa: PLR2004 - more than two are shown as a table
         _print(_table(results))
         _print(
             f"{' to '.join(recorded_releases.release_labels([old, new]))}: {diff_text.diff_summary(moved)}"
@@ -83,19 +108,14 @@ def _table(results: Sequence[Result]) -> Iterator[str]:
 
 
 def explain(arguments: Sequence[str]) -> int:
-    """What is known of one requirement."""
-    parser = _Parser(prog="conformance explain", description="All that is known of one requirement.")
-    parser.add_argument("requirement", metavar="ID", help="such as in_dims.negative")
-    _print(explanation.explain_lines(parser.parse_args(arguments).requirement))
+    """Explain a requirement and return the exit code."""
+    _print(explanation.explain_lines(make_explain_parser().parse_args(arguments).requirement))
     return 0
 
 
 def render(arguments: Sequence[str]) -> int:
-    """A page of results."""
-    parser = _Parser(prog="conformance render", description=RENDER)
-    parser.add_argument("results", nargs="+", metavar="RESULT", help=NAMES)
-    parser.add_argument("--html", type=Path, default=Path(PAGE), metavar="FILE", help=f"default: {PAGE}")
-    asked = parser.parse_args(arguments)
+    """Write results as an HTML page and return the exit code."""
+    asked = make_render_parser().parse_args(arguments)
     _render(asked.html, recorded_releases.read_results(asked.results))
     return 0
 
@@ -117,7 +137,7 @@ def _print(lines: Iterator[str] | Sequence[str]) -> None:
             sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
     except BrokenPipeError:
-        # Who reads has seen enough. What is left unwritten must not be tried again at the end.
+        # The reader has closed the pipe, e.g. `head`. Python must not try to write the rest at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -1,5 +1,5 @@
-"""``conformance check``: can this model be ensembled, is the ensemble right, and is it faster than a loop?
+"""The code behind ``conformance check``: can a model be ensembled, correctly, and faster than by a loop?
 
-`command` reads the arguments, `contained` has them answered by a child process, `answering` is what runs there, and
-`screen` shows it.
+`cli.check` reads the arguments into `options`, `supervisor` starts a child process that runs `worker`, and `terminal`
+shows the events that the worker sends.
 """

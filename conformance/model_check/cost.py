@@ -1,4 +1,4 @@
-"""Is the ensemble faster than the loop, from how many members on, and how much memory does each take?"""
+"""The cost of an ensemble and of a loop over its members: time by the number of members, and peak memory."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ from conformance.utils import timing
 from conformance.utils.pytree import is_inexact, tree_map
 
 SIZES = (1, 2, 5, 10, 20, 50)
-# Seconds for the numbers of members that nobody asked for.
+# Seconds for the numbers of members other than the requested one.
 SPARE_SECONDS = 1.5
 Calls = Mapping[str, Callable[[], Any]]
 
@@ -22,9 +22,10 @@ Calls = Mapping[str, Callable[[], Any]]
 def time_by_members(
     what: Callable[[Subject], Calls], subject: Callable[[int], Subject], members: int
 ) -> list[dict[str, Any]]:
-    """`what` ("loop" and "vmap") of the `subject` with the members asked for, then with 1, 2, 5 and so on.
+    """Time "loop" and "vmap" with the requested number of members, then with 1, 2, 5 and so on.
 
-    A row for each number of members that there is time for: median seconds, quartiles, how many times faster vmap is.
+    `what(subject(n))` returns both calls for `n` members. Return a row for each number that there is time for: the
+    median seconds, the quartiles, and the ratio of the loop's time to vmap's.
     """
     begun = time.monotonic()
     rows: list[dict[str, Any]] = []
@@ -38,19 +39,19 @@ def time_by_members(
 
 
 def break_even(rows: Sequence[Mapping[str, Any]]) -> int | None:
-    """The smallest number of members from which vmap was faster wherever it was measured, or None."""
+    """Return the smallest measured number of members from which on vmap is faster, or None."""
     slower = [row["members"] for row in rows if row["ratio"] <= 1]
     faster = [row["members"] for row in rows if row["members"] > max(slower, default=0)]
     return min(faster, default=None)
 
 
 def peak_memory(calls: Calls, device: torch.device) -> dict[str, int]:
-    """Bytes that each call takes at most."""
+    """Return the peak memory of each call, in bytes."""
     return {name: memory.peak(call, device) for name, call in calls.items()}
 
 
 def forward_calls(subject: Subject) -> Calls:
-    """The members' answers, without gradients."""
+    """Return the calls of forward, without gradients."""
     _, together = _ensemble_call(subject)
 
     def loop() -> Any:
@@ -60,7 +61,7 @@ def forward_calls(subject: Subject) -> Calls:
 
 
 def backward_calls(subject: Subject) -> Calls:
-    """The members' answers, and the gradients of their parameters."""
+    """Return the calls of forward and backward, for the gradients of the parameters."""
     stacked, together = _ensemble_call(subject)
     own = [[each for each in model.parameters() if each.requires_grad] for model in subject.models]
 
@@ -74,7 +75,7 @@ def backward_calls(subject: Subject) -> Calls:
 
 
 def _ensemble_call(subject: Subject) -> tuple[list[Tensor], Callable[[], Any]]:
-    """What an ensemble learns, and its call on the minibatches, which are stacked beforehand as its state is."""
+    """Return the trainable parameters of the ensemble, and its call on minibatches stacked beforehand."""
     ensemble, x = subject.ensemble(), subject.stacked_minibatches
     dims = tree_map(lambda leaf: 0 if isinstance(leaf, Tensor) else None, x)
     randomness = "different" if subject.is_random else "error"
@@ -83,7 +84,7 @@ def _ensemble_call(subject: Subject) -> tuple[list[Tensor], Callable[[], Any]]:
 
 
 def sum_outputs(output: Any) -> Tensor:
-    """One number to learn from: the sum of all that an output holds."""
+    """Return a scalar to differentiate: the sum of all numbers in an output."""
     return torch.stack(
         [leaf.real.sum() if leaf.is_complex() else leaf.sum() for leaf in output_tensors(output) if is_inexact(leaf)]
     ).sum()

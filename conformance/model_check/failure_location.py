@@ -1,4 +1,4 @@
-"""Where a model stops: the operation, the module, and the line of somebody's own code."""
+"""The location of a failure in a model: the operation, the module, and the line of the user's code."""
 
 import re
 import traceback
@@ -22,7 +22,10 @@ FRAME = re.compile(r'File "(.+?)", line (\d+)')
 
 @dataclass(frozen=True)
 class FailureLocation:
-    """`operation`: torch's name of it; `module`: its path in the model, with its class; `source`: file:line: code."""
+    """The location of a failure.
+
+    `operation`: its name in torch; `module`: its path in the model, with its class; `source`: file:line: code.
+    """
 
     operation: str | None
     module: str | None
@@ -30,18 +33,18 @@ class FailureLocation:
 
 
 def locate_failure(error: Exception, again: Callable[[], Any]) -> FailureLocation:
-    """Where `error` came from; `again` does once more what raised it, while it is watched."""
+    """Return the location of `error`; `again` repeats the failing call under observation."""
     cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
     with warnings.catch_warnings(record=True) as caught, suppress(Exception):
         warnings.simplefilter("always")
         with torch.autograd.set_detect_anomaly(True, check_nan=False):
             again()
-    # By itself, since some of torch takes another way while it is watched.
+    # In a separate call, as some functions of torch take another path under a TorchFunctionMode.
     with _FunctionWatch() as watch, suppress(Exception):
         again()
     said = "".join(str(warning.message) for warning in caught)
     frames = [(frame.filename, frame.lineno or 0) for frame in traceback.extract_tb(cause.__traceback__)]
-    # What fails in backward was written where forward called it, which torch tells in a warning.
+    # The cause of a failure in backward is a line of forward, which anomaly mode names in a warning.
     frames += [(name, int(line)) for name, line in FRAME.findall(said)]
     node = BACKWARD_NODE.search(said)
     named = ATEN_NAME.search(str(cause))
@@ -50,7 +53,7 @@ def locate_failure(error: Exception, again: Callable[[], Any]) -> FailureLocatio
 
 
 class _FunctionWatch(TorchFunctionMode):
-    """Keeps the name of the first function of torch that raised."""
+    """A mode that records the name of the first torch function that raises."""
 
     failed: str | None = None
 
@@ -63,7 +66,7 @@ class _FunctionWatch(TorchFunctionMode):
 
 
 def _failing_module(tb: TracebackType | None) -> str | None:
-    """The innermost module that was being called, by its path in the outermost one."""
+    """Return the innermost module that was being called, by its path in the outermost one."""
     forwards = [frame for frame, _ in traceback.walk_tb(tb) if frame.f_code.co_name == "forward"]
     owners = [frame.f_locals.get(name) for frame in forwards for name in frame.f_code.co_varnames[:1]]
     called = [each for each in owners if isinstance(each, nn.Module)]

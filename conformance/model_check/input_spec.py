@@ -1,11 +1,11 @@
-"""Minibatches for a person's model, from a description in a few characters, or from a function of theirs.
+"""Parsing of ``--input``, which describes a minibatch, or names a function that makes one.
 
 3x32x32             standard normal numbers, (batch, 3, 32, 32), in the dtype of the model
-3:complex128        likewise of a dtype of its own
+3:complex128        standard normal numbers of another dtype
 17:0..999           integers (int64) from 0 to 999, (batch, 17)
 17:int32:0..999     integers of another dtype
 17:bool             True or False
-:0..9               one integer a sample, (batch,)
+:0..9               one integer for each sample, (batch,)
 make_inputs         a function in the model's module (or another.module:make_inputs): called once for each member,
                     it returns a tuple of all positional arguments
 """
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from conformance.cases.inputs import Input, booleans, floats
 from conformance.model_check.options import UsageError
+from conformance.utils.suggestions import invalid_choice
 
 SHAPE = re.compile(r"(\d+(?:x\d+)*)?")
 RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")
@@ -30,20 +31,24 @@ DTYPES = {
 
 
 def parse_input(text: str, batch: int) -> Input:
-    """The Input that `text` describes, with `batch` samples in front. Raises MistakeError."""
+    """Return the Input that `text` describes, with `batch` as its first dimension. Raises UsageError."""
     shape_text, *rest = text.split(":")
     shape = SHAPE.fullmatch(shape_text)
     range_ = RANGE.fullmatch(rest[-1]) if rest else None
     names = rest[:-1] if range_ else rest
     if shape is None or len(names) > 1 or (not rest and not shape_text):
-        raise UsageError(f"--input {text}: not of the form 3x32x32, 17:0..999, 17:int32:0..999 or 17:bool")
+        raise UsageError(
+            f"--input: invalid value {text!r} (expected a form like 3x32x32, 17:0..999, 17:int32:0..999 or 17:bool)"
+        )
     name = names[0] if names else "int64" if range_ else None
     if name is not None and name not in DTYPES:
-        raise UsageError(f"--input {text}: {name!r} is none of {', '.join(DTYPES)}")
+        raise UsageError(f"--input {text}: {invalid_choice(name, DTYPES)}")
     dtype = DTYPES[name] if name else None
     whole = dtype is not None and not dtype.is_floating_point and not dtype.is_complex and dtype != torch.bool
     if whole != bool(range_):
-        raise UsageError(f"--input {text}: integers, and they alone, need a range such as 0..999")
+        raise UsageError(
+            f"--input {text}: expected a range such as 0..999 for an integer dtype, and for no other dtype"
+        )
     sizes = (batch, *(int(size) for size in shape_text.split("x") if size))
     if range_:
         low, high = int(range_[1]), int(range_[2])
@@ -59,7 +64,7 @@ def parse_input(text: str, batch: int) -> Input:
 
 
 class _FixedDtypeInput(Input):
-    """An input that keeps its dtype, in whatever dtype the model is."""
+    """An input with a fixed dtype, independent of the dtype of the model."""
 
     def draw(self, generator: torch.Generator, device: torch.device | str, dtype: torch.dtype) -> Tensor:  # noqa: ARG002
         return self.make(generator).to(device)

@@ -1,4 +1,4 @@
-"""A person's model as a case: found by import, which runs its code, and made once for each member."""
+"""Loading of a user's model by import, which runs its code; its factory is called once for each member."""
 
 import importlib
 from collections.abc import Callable, Sequence
@@ -21,23 +21,23 @@ from conformance.utils.pytree import is_inexact, tree_map
 
 @dataclass
 class LoadedModel:
-    """`made` are the members as the person's factory gives them, `minibatch(n)` makes n tuples of arguments."""
+    """A user's model as a case. `made`: the members as returned by the factory; `draw`: makes minibatches."""
 
     name: str
     made: Sequence[nn.Module]
     draw: Callable[[int, torch.device | str, torch.dtype], list[tuple[Any, ...]]]
 
     def members(self, n: int, *, device: torch.device | str, dtype: torch.dtype) -> list[nn.Module]:
-        """`n` copies, in which every tensor differs from member to member."""
+        """Return `n` copies of the members; every tensor differs between members."""
         return [moved(copied(model), device, dtype) for model in islice(cycle(self._distinct), n)]
 
     def minibatches(self, n: int, *, device: torch.device | str, dtype: torch.dtype) -> list[tuple[Any, ...]]:
-        """A minibatch for each of `n` members."""
+        """Return a minibatch for each of `n` members."""
         return self.draw(n, device, dtype)
 
     @cached_property
     def equal(self) -> list[str]:
-        """The floating parameters and buffers in which two members hold the same numbers."""
+        """The names of inexact parameters and buffers that are equal in two members."""
         states = [state_of(model) for model in self.made]
         return [
             name
@@ -48,17 +48,17 @@ class LoadedModel:
 
     @property
     def problem(self) -> str | None:
-        """Why these members make no ensemble, or None."""
+        """The reason why these members are no useful ensemble, or None."""
         if len({id(model) for model in self.made}) < len(self.made):
-            return "the factory gives the same module again: what one member learns, all do"
+            return "the factory returns the same module each time, so that all share one state"
         inexact = [name for name, tensor in state_of(self.made[0]).items() if is_inexact(tensor)]
         if len(self.made) > 1 and inexact and self.equal == inexact:
-            return "all members hold the same numbers, and give the same answers"
+            return "all members hold the same numbers, so that their outputs are equal"
         return None
 
     @cached_property
     def _distinct(self) -> list[nn.Module]:
-        """Copies that differ in every tensor: a wrong order shows only where members differ."""
+        """Copies of the members that differ in every tensor, so that members in a wrong order are detected."""
         copies = [copied(model) for model in self.made]
         if self.equal:
             with torch.random.fork_rng(devices=[]):
@@ -72,13 +72,13 @@ def _equal_numbers(one: dict[str, Tensor], other: dict[str, Tensor], name: str) 
 
 
 def load_model(request: Request) -> LoadedModel:
-    """Import the model, make the members, and describe their minibatches. Raises MistakeError."""
+    """Import the model, make its members, and parse its inputs. Raises UsageError."""
     module_name, _, _ = request.model.partition(":")
     factory = _load_attribute(request.model)
     made = [_make_member(factory, request.model) for _ in range(request.members)]
     names = [each for each in request.inputs if _is_function(each)]
     if names and len(request.inputs) > 1:
-        raise UsageError(f"--input {names[0]} makes all arguments; there can be no other --input")
+        raise UsageError(f"--input {names[0]}: a function makes all arguments, so no other --input is allowed")
     if names:
         name = names[0].removeprefix(":")
         text = name if ":" in name else f"{module_name}:{name}"
@@ -88,7 +88,7 @@ def load_model(request: Request) -> LoadedModel:
 
 
 def _is_function(text: str) -> bool:
-    """Is it a name rather than a shape?"""
+    """Return True for the name of a function, False for a shape."""
     name = text.removeprefix(":")
     return name not in DTYPES and all(part.isidentifier() for part in name.replace(":", ".").split("."))
 
@@ -96,22 +96,22 @@ def _is_function(text: str) -> bool:
 def _load_attribute(text: str) -> Callable[[], Any]:
     module_name, colon, attribute = text.partition(":")
     if not colon:
-        raise UsageError(f"{text!r} is not of the form package.module:name")
+        raise UsageError(f"invalid model {text!r} (expected package.module:name)")
     try:
         found = getattr(importlib.import_module(module_name), attribute)
     except Exception as error:
-        raise UsageError(f"{text} does not load: {type(error).__name__}: {error}") from error
+        raise UsageError(f"can't import {text}: {type(error).__name__}: {error}") from error
     if not callable(found):
-        raise UsageError(f"{text} can't be called")
+        raise UsageError(f"{text} is not callable")
     return found
 
 
 def _make_member(factory: Callable[[], Any], text: str) -> nn.Module:
     model = _call(factory, text)
     if not isinstance(model, nn.Module):
-        raise UsageError(f"{text}() gives a {type(model).__name__}, and has to give a torch.nn.Module")
+        raise UsageError(f"{text}(): expected a torch.nn.Module, got {type(model).__name__}")
     if any(isinstance(each, UninitializedParameter | UninitializedBuffer) for each in state_of(model).values()):
-        raise UsageError(f"{text}() gives a lazy module: call it once on an input, which makes its parameters")
+        raise UsageError(f"{text}() returns a lazy module: call it once on an input, which initializes its parameters")
     return model
 
 
@@ -119,7 +119,7 @@ def _call(function: Callable[[], Any], text: str) -> Any:
     try:
         return function()
     except Exception as error:
-        raise UsageError(f"{text}() fails: {type(error).__name__}: {error}") from error
+        raise UsageError(f"{text}() raises {type(error).__name__}: {error}") from error
 
 
 def _minibatches_from(make: Callable[[], Any], text: str) -> Callable[..., list[tuple[Any, ...]]]:
@@ -133,7 +133,7 @@ def _minibatches_from(make: Callable[[], Any], text: str) -> Callable[..., list[
             torch.default_generator.manual_seed(torch.initial_seed() ^ 0x5EED)
             given = [_call(make, text) for _ in range(n)]
         if not all(isinstance(each, tuple) for each in given):
-            raise UsageError(f"{text}() gives a {type(given[0]).__name__}, and has to give a tuple of arguments")
+            raise UsageError(f"{text}(): expected a tuple of arguments, got {type(given[0]).__name__}")
         return [tree_map(ready, each) for each in given]
 
     return draw

@@ -1,19 +1,19 @@
-"""What is asked, as plain data that goes to a child process."""
+"""The options of ``conformance check``, as plain data that is sent to a child process."""
 
 from dataclasses import dataclass
 
 
 class UsageError(ValueError):
-    """What was asked makes no sense; the message is one line for the person who asked."""
+    """A mistake in the options or in the user's model; the message is one line."""
 
 
 @dataclass(frozen=True)
 class Request:
     """The options of ``conformance check``.
 
-    `model` is package.module:name of what makes a member. Each of `inputs` describes one of forward's positional
-    arguments (see `inputs.parsed`), or the only one of them names a function that makes them all. Without a `dtype`
-    the model is checked in the device's finest, and timed in float32.
+    `model`: package.module:name of the factory of members. `inputs`: a description of each positional argument of
+    forward (see `input_spec`), or one name of a function that makes all of them. `dtype`: by default, checks use the
+    most precise dtype of the device, and timings use torch's default dtype.
     """
 
     model: str

@@ -1,4 +1,4 @@
-"""The ways out: which of remedies.toml fit what the checks said."""
+"""Suggested fixes: the rows of remedies.toml that match the results of checks."""
 
 import re
 import tomllib
@@ -14,7 +14,7 @@ BAD = ("wrong", "refused", "refused unclearly", "crash")
 
 @dataclass(frozen=True)
 class Remedy:
-    """A row of remedies.toml, where the fields are explained."""
+    """A suggested fix; remedies.toml explains the fields."""
 
     name: str
     advice: str
@@ -24,7 +24,7 @@ class Remedy:
     holds: Sequence[str] = ("*",)
 
     def fits(self, check: str, status: str, message: str, held: Iterable[str]) -> bool:
-        """Is it for a check that ended like this, of a model that holds these?"""
+        """Return True if the fix applies to a result of a check, for a model with the features `held`."""
         return (
             status in self.statuses
             and any(fnmatchcase(check, pattern) for pattern in self.checks)
@@ -35,5 +35,5 @@ class Remedy:
 
 @cache
 def load_remedies() -> tuple[Remedy, ...]:
-    """All remedies, in the order of the file."""
+    """Return all suggested fixes, in the order of the file."""
     return tuple(Remedy(**row) for row in tomllib.loads(TABLE.read_text(encoding="utf-8"))["remedy"])

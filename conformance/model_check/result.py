@@ -1,4 +1,4 @@
-"""What was found, as the data that ``--json`` prints, and what it comes to."""
+"""The report of a check: its results, suggested fixes and verdict, as ``--json`` prints them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -15,7 +15,7 @@ RIGHT, WRONG, MISTAKE = 0, 1, 4
 
 @dataclass
 class CheckReport:
-    """`checks`: each with its `status`, `message` and more, and `members` among them; `cost`: of COSTS, likewise."""
+    """The results of all steps. `checks`: one for each check and for `members`; `cost`: one for each of COSTS."""
 
     request: Request
     environment: Mapping[str, Any] = field(default_factory=dict)
@@ -24,27 +24,27 @@ class CheckReport:
     cost: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def describe(self, facts: Mapping[str, Any]) -> None:
-        """What the model is, and whether its members differ."""
+        """Set the facts of the model, and the result of `members`."""
         self.model = facts
         problem = facts["problem"]
         self.checks["members"] = {"status": "wrong" if problem else "right", "message": problem or "", "slow": []}
 
     def add(self, step: str, answer: Mapping[str, Any]) -> None:
-        """The answer of a step."""
+        """Add the result of a step."""
         (self.cost if step in COSTS else self.checks)[step] = answer
 
     def ended(self, *statuses: str) -> list[str]:
-        """The checks that ended like this."""
+        """Return the checks with one of these statuses."""
         return [name for name, answer in self.checks.items() if answer["status"] in statuses]
 
     @property
     def slow(self) -> list[str]:
-        """The operations that ran member by member."""
+        """The operations that used the slow fallback."""
         return sorted({each for answer in self.checks.values() for each in answer.get("slow", ())})
 
     @property
     def remedies(self) -> list[dict[str, Any]]:
-        """The ways out, each with the checks that it is for."""
+        """The suggested fixes, each with the checks that it applies to."""
         rows = [{"name": row.name, "advice": row.advice, "checks": list(self._fitting(row))} for row in load_remedies()]
         return [row for row in rows if row["checks"]]
 
@@ -55,7 +55,7 @@ class CheckReport:
 
     @property
     def verdict(self) -> tuple[int, str]:
-        """The exit code, and why in words."""
+        """The exit code and the verdict."""
         plain = self.checks[FORWARD]
         wrong, refused = self.ended("wrong"), self.ended("refused", "refused unclearly")
         crashed = self.ended("crash")
@@ -72,7 +72,7 @@ class CheckReport:
         return RIGHT, "RIGHT"
 
     def data(self) -> dict[str, Any]:
-        """All of it as JSON has it."""
+        """Return the report as JSON data."""
         code, verdict = self.verdict
         return {
             "schema": SCHEMA,

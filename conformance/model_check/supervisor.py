@@ -12,20 +12,20 @@ from conformance.model_check.user_code import user_code_line
 from conformance.utils.child_process import ChildDiedError, iterate_in_child
 
 Event = tuple[str, Any]
-# A check of a large model may take minutes, and one that hangs would take for ever.
+# Seconds for one step: a check of a large model may take minutes.
 STEP_TIMEOUT = 600.0
 FRAME = re.compile(r'File "(.+?)", line (\d+) in (\w+)')
-# Where the plain loop runs.
+# The file and function that run the plain loop.
 PLAIN = ("plain_loop.py", "_run")
-# Events that a second child repeats.
+# Events that a restarted child sends again.
 FACTS = ("environment", "model")
 
 
 def supervise(request: Request, patience: float = STEP_TIMEOUT) -> Iterator[Event]:
-    """Yield the events of `worker`, each as soon as it is there, and ("end", {"status": "crash", ...}) after a crash.
+    """Yield the events of `worker` as they arrive, and ("end", {"status": "crash", ...}) for a step that crashes.
 
-    After a crash a new child goes on with the next step. `patience`: seconds until a step that gives no sign counts as
-    a crash. Raises UsageError.
+    After a crash a new child continues with the next step. `patience`: seconds after which a silent step counts as a
+    crash. Raises UsageError.
     """
     done: list[str] = []
     while True:
@@ -45,7 +45,7 @@ def supervise(request: Request, patience: float = STEP_TIMEOUT) -> Iterator[Even
         except ChildDiedError as died:
             answer = crash_result(died, patience)
             if asked is None:
-                raise UsageError(f"{request.model} takes its process down: {answer['message']}") from died
+                raise UsageError(f"{request.model} crashes before the first check: {answer['message']}") from died
             yield "end", answer
         else:
             return
@@ -58,15 +58,15 @@ def crash_result(died: ChildDiedError, patience: float = STEP_TIMEOUT) -> dict[s
     how = signal.Signals(-died.exitcode).name if died.exitcode < 0 else f"exit code {died.exitcode}"
     found = FRAME.findall(died.trace)
     plain = any(Path(name).name == PLAIN[0] and function == PLAIN[1] for name, _, function in found)
-    # faulthandler begins with the innermost frame.
+    # faulthandler lists the innermost frame first.
     source = user_code_line([(name, int(line)) for name, line, _ in reversed(found)])
-    message = f"the {'plain module alone' if plain else 'ensemble'} ends the process with {how}"
+    message = f"the {'plain module' if plain else 'ensemble'} kills the process with {how}"
     return {"status": "crash", "message": message, "source": source}
 
 
 def _work(request: Request, done: Collection[str]) -> Iterator[Event]:
     """Run in the child: yield what `worker` yields."""
-    # What torch's profiler prints belongs to no report.
+    # Silence torch's profiler, whose output would mix with the report.
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")
     from conformance.model_check.worker import run_steps
 

@@ -1,4 +1,4 @@
-"""What a person sees while a model is checked, line by line."""
+"""The lines that ``conformance check`` prints."""
 
 import textwrap
 from collections.abc import Iterator, Mapping
@@ -10,23 +10,23 @@ from conformance.model_check.result import CheckReport
 NAME = 18
 WIDTH = 116
 MEGA = 10**6
-LONG = 200  # characters of a message; JSON has all of it
+LONG = 200  # characters of a message; --json has all of it
 LOUD = ("wrong", "crash")
 
 
 def heading_line(request: Request) -> str:
-    """What is asked, before anything is loaded."""
-    return f"conformance check {request.model}: imports it and runs its code, in a process of its own"
+    """Return the first line, which is printed before the model is loaded."""
+    return f"conformance check {request.model}: imports the model and runs its code in a child process"
 
 
 def environment_line(facts: Mapping[str, Any], request: Request) -> str:
-    """Where it runs."""
+    """Return the line about the environment."""
     threads = f"{facts['threads']} thread" + "s" * (facts["threads"] != 1)
     return f"{'on':{NAME}}torch {facts['torch']}, {facts['device']}, {threads}, {request.implementation}"
 
 
 def member_lines(document: CheckReport) -> str:
-    """What the model is, and whether its members differ."""
+    """Return the lines about the model and its members."""
     facts, request = document.model, document.request
     problem, equal = facts["problem"], facts["equal"]
     mode = "train" if facts["training"] else "eval"
@@ -34,16 +34,16 @@ def member_lines(document: CheckReport) -> str:
     if problem:
         said = f"WRONG: {problem}"
     elif not facts["tensors"]:
-        said = "no state, nothing in which members could differ"
+        said = "no parameters and no buffers, so that members can't differ"
     elif equal:
-        said = f"differ; the factory gives all the same {_join_names(equal)} (varied here, so that an exchange shows)"
+        said = f"differ, except in {_join_names(equal)} (varied for the checks, to detect members in a wrong order)"
     else:
         said = "differ in every tensor"
     return f"{'model':{NAME}}{what}\n{_line('members', said)}"
 
 
 def answer_text(told: Mapping[str, Any], before: Mapping[str, Mapping[str, Any]]) -> str:
-    """The line of a check or of a measurement, after its name; `before` are the answers that were shown already."""
+    """Return the text after the name of a step; `before` are the results that were shown already."""
     if "rows" in told:
         return _speed_text(told)
     status = told["status"].upper() if told["status"] in LOUD else told["status"]
@@ -60,11 +60,11 @@ PLACES = (("operation", "operation:"), ("module", "module:   "), ("source", "lin
 
 
 def ending_lines(document: CheckReport) -> Iterator[str]:
-    """What comes of it."""
+    """Yield slow operations, suggested fixes and the verdict."""
     if document.slow:
-        yield _line("slow fallback", f"member by member, one after the other: {', '.join(document.slow)}")
+        yield _line("slow fallback", f"one member at a time: {', '.join(document.slow)}")
     for row in document.remedies:
-        yield _line("way out", f"({_join_names(row['checks'])}) {row['advice']}")
+        yield _line("suggested fix", f"({_join_names(row['checks'])}) {row['advice']}")
     yield f"VERDICT: {document.verdict[1]}"
 
 
@@ -72,7 +72,7 @@ def _speed_text(told: Mapping[str, Any]) -> str:
     rows, asked, crossing = told["rows"], told["asked"], told["crossing"]
     ratio = asked["ratio"]
     how = f"{ratio:.2g} times as fast as" if ratio > 1 else f"{1 / ratio:.2g} times as slow as"
-    turn = f"faster from {crossing} on" if crossing else "nowhere faster"
+    turn = f"faster from {crossing} members on" if crossing else "never faster"
     measured = f"measured with {_join_names([str(row['members']) for row in rows], len(rows))}"
     peak = {name: _format_bytes(size) for name, size in told["peak"].items()}
     return _wrap(

@@ -1,4 +1,4 @@
-"""Which line of a traceback is somebody's own code: not torch's, not ours and not Python's."""
+"""The line of user code in a traceback: outside of torch, this package and the standard library."""
 
 import sysconfig
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ _STANDARD, _SITE = (Path(sysconfig.get_paths()[each]) for each in ("stdlib", "pu
 
 
 def user_code_line(frames: Sequence[Frame]) -> str | None:
-    """The innermost of somebody's own lines as file:line: code, or of a third one's library where none is his."""
+    """Return the innermost line of user code as file:line: code; a third-party library's if there is none, or None."""
     files = [(Path(name), line) for name, line in frames]
     theirs = [(name, line) for name, line in files if name.is_file() and not _is_library_file(name)]
     own = [(name, line) for name, line in theirs if _SITE not in name.parents]
@@ -24,7 +24,7 @@ def user_code_line(frames: Sequence[Frame]) -> str | None:
 
 @cache
 def _library_folders() -> list[Path]:
-    """Where torch and this package lie, found without importing torch, which takes seconds."""
+    """Return the folders of torch and this package, without the slow import of torch."""
     specs = [find_spec(name) for name in ("torch", "conformance")]
     return [Path(spec.origin).parent for spec in specs if spec and spec.origin]
 

@@ -1,6 +1,6 @@
-"""What runs in the child process: loads the model and answers step by step.
+"""The work of the child process: it loads the model and runs each step.
 
-An event is a pair of a name and plain data: ("environment", facts), ("model", facts), ("begin", step), ("end", answer).
+An event is a pair of a name and plain data: ("environment", facts), ("model", facts), ("begin", step), ("end", result).
 """
 
 import random
@@ -24,6 +24,7 @@ from conformance.model_check.input_spec import DTYPES
 from conformance.model_check.model_loader import LoadedModel, load_model
 from conformance.model_check.options import Request, UsageError
 from conformance.utils.module_state import state_of
+from conformance.utils.suggestions import invalid_choice
 
 Event = tuple[str, Any]
 COSTS: dict[str, Callable[[Subject], cost.Calls]] = {
@@ -31,12 +32,12 @@ COSTS: dict[str, Callable[[Subject], cost.Calls]] = {
     "speed_backward": cost.backward_calls,
 }
 STEPS = (*CHECKS, *COSTS)
-# Bytes beyond which the C allocator gives memory back to the system at once, and takes it page by page again.
+# Size in bytes from which the C allocator returns freed memory at once, so that each use causes page faults.
 LARGE = 2**25
 
 
 def run_steps(request: Request, done: Collection[str]) -> Iterator[Event]:
-    """The events of a request. Raises MistakeError."""
+    """Load the model, run all steps but those in `done`, and yield the events. Raises UsageError."""
     device, implementation = _resolve_device(request), _load_implementation(request)
     random.seed(request.seed)
     torch.manual_seed(request.seed)
@@ -44,11 +45,11 @@ def run_steps(request: Request, done: Collection[str]) -> Iterator[Event]:
     case = load_model(request)
     yield "model", _model_facts(case)
     dtype = DTYPES[request.dtype] if request.dtype else None
-    questions = StepRunner(case, implementation, device, dtype, request.members)
+    runner = StepRunner(case, implementation, device, dtype, request.members)
     for step in STEPS:
         if step not in done:
             yield "begin", step
-            yield "end", questions.checked(step) if step in CHECKS else questions.measured(step)
+            yield "end", runner.run_check(step) if step in CHECKS else runner.measure(step)
 
 
 def _resolve_device(request: Request) -> torch.device:
@@ -62,7 +63,7 @@ def _resolve_device(request: Request) -> torch.device:
 
 def _load_implementation(request: Request) -> Implementation:
     if request.dtype and request.dtype not in DTYPES:
-        raise UsageError(f"--dtype {request.dtype}: none of {', '.join(DTYPES)}")
+        raise UsageError(f"--dtype: {invalid_choice(request.dtype, DTYPES)}")
     try:
         found = load_implementation(request.implementation)
     except ValueError as error:
@@ -88,15 +89,15 @@ def _model_facts(case: LoadedModel) -> dict[str, Any]:
 
 
 def module_features(model: torch.nn.Module) -> list[str]:
-    """The classes of a model's modules, and what else a remedy may be about."""
+    """Return the class names of a model's modules, and other features that a suggested fix may depend on."""
     modules = list(model.modules())
-    hooked = any(module._backward_hooks for module in modules)  # noqa: SLF001 - torch tells it nowhere else
+    hooked = any(module._backward_hooks for module in modules)  # noqa: SLF001 - torch has no public API for it
     return sorted({type(module).__name__ for module in modules} | ({"full backward hook"} if hooked else set()))
 
 
 @dataclass(frozen=True)
 class StepRunner:
-    """All that is asked of one model; without a `dtype`, in the device's finest, and timed in torch's default."""
+    """The checks and timings of one model. `dtype`: see `options.Request`."""
 
     case: LoadedModel
     implementation: Implementation
@@ -104,28 +105,28 @@ class StepRunner:
     dtype: torch.dtype | None
     members: int
 
-    def checked(self, step: str) -> dict[str, Any]:
-        """What a check of the members says, and where it stops."""
+    def run_check(self, step: str) -> dict[str, Any]:
+        """Run a check and return its result, with the location of a failure."""
         check = CHECKS[step]
         try:
             found = run_check(check, self.case, self.implementation, self.device, self.dtype, self.members)
         except UsageError:
             raise
-        except Exception as error:  # noqa: BLE001 - copying and converting a model can each fail in its own way
-            return {"status": "not applicable", "message": f"no members to ask: {type(error).__name__}: {error}"}
+        except Exception as error:  # noqa: BLE001 - copying and converting a model may raise any error
+            return {"status": "not applicable", "message": f"can't copy the members: {type(error).__name__}: {error}"}
         told: dict[str, Any] = {"status": found.status.value, "message": found.message, "slow": list(found.slow)}
         if found.error is not None and found.status is not Outcome.WRONG:
             told |= vars(locate_failure(found.error, lambda: check(self._subject(self.dtype))))
         return told
 
-    def measured(self, step: str) -> dict[str, Any]:
-        """What a call costs, by loop and by vmap."""
+    def measure(self, step: str) -> dict[str, Any]:
+        """Time a call by loop and by vmap, and return the result."""
         try:
-            # Which operations are slow the checks have told.
+            # The checks report the slow operations already.
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 return self._timed(COSTS[step])
-        except Exception as error:  # noqa: BLE001 - what can't be run can't be measured, and the checks have said why
+        except Exception as error:  # noqa: BLE001 - the checks report why a call fails
             return {"status": "not measured", "message": f"{type(error).__name__}: {error}"}
 
     def _timed(self, calls: Callable[[Subject], cost.Calls]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from packaging.version import InvalidVersion, Version
 from conformance.report.reader import Key, Result, read_result
 from conformance.report.results import Status
 from conformance.spec.locations import FIXTURES
+from conformance.utils.suggestions import did_you_mean
 
 RELEASES = FIXTURES / "releases"
 SUFFIXES = (".json", ".json.gz")
@@ -52,11 +53,13 @@ def find_results(name: str) -> list[Path]:
     try:
         digits = Version(name).release
     except InvalidVersion:
-        raise ValueError(f"{name}: there is no such file") from None
+        raise ValueError(f"{name}: no such file or recorded release") from None
     releases = [each for version, each in recorded_release_paths().items() if version.release[: len(digits)] == digits]
     if not releases:
-        known = ", ".join(map(str, recorded_release_paths()))
-        raise ValueError(f"{name}: there is no such file, and of torch's releases {known} are recorded")
+        known = [str(version) for version in recorded_release_paths()]
+        raise ValueError(
+            f"{name}: no such file or recorded release (choose from {', '.join(known)}){did_you_mean(name, known)}"
+        )
     return releases[-1:]
 
 

@@ -56,12 +56,12 @@ def test_an_input_is_what_it_is_described_as(text, shape, dtype, low, high):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "not of the form"),
-        ("3,4", "not of the form"),
-        ("3:int64:0..4:more", "not of the form"),
-        ("3:float", "'float' is none of float64"),
-        ("3:int64", "need a range"),
-        ("3:float32:0..4", "need a range"),
+        ("", "invalid value ''"),
+        ("3,4", "invalid value '3,4'"),
+        ("3:int64:0..4:more", "invalid value"),
+        ("3:float", "'float' \\(choose from float64, .*did you mean 'float"),
+        ("3:int64", "expected a range"),
+        ("3:float32:0..4", "expected a range"),
         ("3:4..2", "the range is empty"),
     ],
 )
@@ -73,15 +73,15 @@ def test_a_description_that_makes_no_sense_is_a_mistake(text, problem):
 @pytest.mark.parametrize(
     ("model", "inputs", "problem"),
     [
-        ("theirs", ("3",), "not of the form package.module:name"),
-        ("nowhere:mlp", ("3",), "nowhere:mlp does not load: ModuleNotFoundError"),
-        ("theirs:nothing", ("3",), "theirs:nothing does not load: AttributeError"),
-        ("theirs:__name__", ("3",), "can't be called"),
-        ("theirs:failing", ("3",), "fails: RuntimeError: no weights"),
-        ("theirs:no_module", ("3",), "gives a int, and has to give a torch.nn.Module"),
-        ("theirs:lazy", ("3",), "gives a lazy module"),
+        ("theirs", ("3",), "invalid model 'theirs'"),
+        ("nowhere:mlp", ("3",), "can't import nowhere:mlp: ModuleNotFoundError"),
+        ("theirs:nothing", ("3",), "can't import theirs:nothing: AttributeError"),
+        ("theirs:__name__", ("3",), "is not callable"),
+        ("theirs:failing", ("3",), "raises RuntimeError: no weights"),
+        ("theirs:no_module", ("3",), "expected a torch.nn.Module, got int"),
+        ("theirs:lazy", ("3",), "returns a lazy module"),
         ("theirs:mlp", (":inputs", "3"), "makes all arguments"),
-        ("theirs:mlp", (":nothing",), "theirs:nothing does not load"),
+        ("theirs:mlp", (":nothing",), "can't import theirs:nothing"),
     ],
 )
 def test_a_model_that_can_t_be_had_is_a_mistake(model, inputs, problem):
@@ -100,7 +100,7 @@ def test_a_function_makes_all_arguments_of_each_member(name):
 def test_a_function_that_gives_no_tuple_is_a_mistake():
     case = load_model(ask("theirs:mlp", (":no_tuple",)))
 
-    with pytest.raises(UsageError, match=r"theirs:no_tuple\(\) gives a Tensor"):
+    with pytest.raises(UsageError, match=r"theirs:no_tuple\(\): expected a tuple of arguments, got Tensor"):
         case.minibatches(2, device=CPU, dtype=torch.float64)
 
 
@@ -109,7 +109,7 @@ def test_a_function_that_gives_no_tuple_is_a_mistake():
     [
         ("mlp", None, ["1.weight", "1.bias", "1.running_mean", "1.running_var"]),
         ("branch", None, []),
-        ("one", "the same module again", ["weight", "bias"]),
+        ("one", "the same module each time", ["weight", "bias"]),
         ("seeded", "the same numbers", ["weight", "bias"]),
         ("Rectified", None, []),
     ],
@@ -131,7 +131,7 @@ def questions(model, shape="3"):
 
 
 def found(model, check, shape="3"):
-    return questions(model, shape).checked(check)
+    return questions(model, shape).run_check(check)
 
 
 @pytest.mark.parametrize(
@@ -176,10 +176,13 @@ def test_members_that_can_t_be_copied_are_notasked(monkeypatch):
     asking = questions("branch")
     monkeypatch.setattr(type(asking.case), "members", lambda *args, **options: 1 / 0)
 
-    told = asking.checked("order")
+    told = asking.run_check("order")
 
-    assert told == {"status": "not applicable", "message": "no members to ask: ZeroDivisionError: division by zero"}
-    assert asking.measured("speed_forward")["status"] == "not measured"
+    assert told == {
+        "status": "not applicable",
+        "message": "can't copy the members: ZeroDivisionError: division by zero",
+    }
+    assert asking.measure("speed_forward")["status"] == "not measured"
 
 
 def test_a_mistake_in_the_inputs_ends_the_check():
@@ -213,9 +216,9 @@ def test_what_is_asked_for_is_measured_and_more_while_there_is_time(monkeypatch)
     monkeypatch.setattr(cost, "SIZES", (1, 3, 6))
     asking = questions("mlp")
 
-    assert [row["members"] for row in asking.measured("speed_forward")["rows"]] == [1, 3, 6]
+    assert [row["members"] for row in asking.measure("speed_forward")["rows"]] == [1, 3, 6]
     monkeypatch.setattr(cost, "SPARE_SECONDS", -1)
-    (row,) = asking.measured("speed_forward")["rows"]
+    (row,) = asking.measure("speed_forward")["rows"]
     assert row["members"] == 3
     assert row["ratio"] == row["loop"]["median"] / row["vmap"]["median"]
 
@@ -239,7 +242,7 @@ def test_large_activations_on_a_cpu_are_told(monkeypatch):
     monkeypatch.setattr(cost, "peak_memory", lambda calls, device: {"loop": 2**20, "vmap": 2**25})
     monkeypatch.setattr(cost.timing, "in_turn", lambda calls: {"loop": cost.timing.Timing(1, 1, 1), "vmap": TWICE})
 
-    told = questions("mlp").measured("speed_forward")
+    told = questions("mlp").measure("speed_forward")
 
     assert told["status"] == "slower with large activations"
 
@@ -252,7 +255,7 @@ TWICE = cost.timing.Timing(2, 2, 2)
     [
         ({"device": "nothing"}, "--device nothing: "),
         ({"device_module": "no_such_package"}, "there is no package"),
-        ({"dtype": "float"}, "--dtype float: none of float64"),
+        ({"dtype": "float"}, "--dtype: invalid choice 'float'"),
         ({"implementation": "mine"}, "--implementation: 'mine' is none of"),
         ({"implementation": "theirs:Lacking"}, "--implementation theirs:Lacking: this torch lacks it"),
     ],
@@ -281,7 +284,7 @@ def test_a_crash_is_named_and_the_rest_is_asked(monkeypatch):
     assert told[4] == ("begin", "two")
     name, crash = told[5]
     assert (name, crash["status"]) == ("end", "crash")
-    assert crash["message"] == "the ensemble ends the process with SIGSEGV"
+    assert crash["message"] == "the ensemble kills the process with SIGSEGV"
     assert crash["source"].endswith(": os.kill(os.getpid(), signal.SIGSEGV)")
     assert told[6:] == [("begin", "three"), ("end", {"status": "right", "message": ""})]
 
@@ -291,7 +294,7 @@ def test_a_crash_of_the_plain_module_is_told_from_one_of_the_ensemble():
 
     crash = supervisor.crash_result(ChildDiedError(-11, frame))
 
-    assert crash["message"] == "the plain module alone ends the process with SIGSEGV"
+    assert crash["message"] == "the plain module kills the process with SIGSEGV"
 
 
 def test_a_step_that_hangs_is_named(monkeypatch):
@@ -304,7 +307,10 @@ def test_a_step_that_hangs_is_named(monkeypatch):
 
 @pytest.mark.parametrize(
     ("work", "problem"),
-    [(theirs_work.mistaken, "^nonsense$"), (theirs_work.leaving, "a:model takes its process down: .* exit code 3")],
+    [
+        (theirs_work.mistaken, "^nonsense$"),
+        (theirs_work.leaving, "a:model crashes before the first check: .* exit code 3"),
+    ],
 )
 def test_what_ends_before_the_first_step_is_a_mistake(monkeypatch, work, problem):
     monkeypatch.setattr(supervisor, "_work", work)
@@ -362,8 +368,8 @@ def test_remedies_name_the_checks_that_they_are_for():
     ("facts", "said"),
     [
         ({}, "differ in every tensor"),
-        ({"tensors": 0}, "no state"),
-        ({"equal": list("abcdef")}, "all the same a, b, c, d and 2 more"),
+        ({"tensors": 0}, "no parameters"),
+        ({"equal": list("abcdef")}, "differ, except in a, b, c, d and 2 more"),
         ({"problem": "they are one"}, "WRONG: they are one"),
         ({"training": False}, "eval mode"),
     ],
@@ -409,7 +415,7 @@ def test_the_speed_is_shown(ratio, turn, said):
     shown = " ".join(terminal.answer_text(told | {"peak": {"loop": 999_000, "vmap": 2 * 10**6}}, {}).split())
 
     assert said in shown
-    assert ("faster from 1 on" if turn else "nowhere faster") in shown
+    assert ("faster from 1 members on" if turn else "never faster") in shown
     assert shown.endswith("measured with 3, 50; peak memory 2 MB against 999 kB")
 
 
@@ -434,10 +440,10 @@ def test_a_model_is_checked_from_its_name_to_the_verdict(checked):
     assert all(row["asked"]["members"] == 3 for row in data["cost"].values())
     assert {row["name"] for row in data["remedies"]} >= {"padding-row", "index-out-of-range"}
     lines = err.splitlines()
-    assert lines[0].startswith("conformance check theirs:embedding: imports it and runs its code")
+    assert lines[0].startswith("conformance check theirs:embedding: imports the model and runs its code")
     assert [line.split()[0] for line in lines if not line.startswith(" ")][1:] == [
         *("on", "model", "members", *worker.STEPS),
-        *["way"] * len(data["remedies"]),
+        *["suggested"] * len(data["remedies"]),
         "VERDICT:",
     ]
 
@@ -471,8 +477,8 @@ def test_without_json_a_person_reads_it(checked, monkeypatch):
     ("arguments", "problem"),
     [
         (("theirs:mlp",), "the following arguments are required: --input"),
-        (("theirs:mlp", "--input=3", "--members=0"), "'0' is no positive number"),
-        (("theirs:mlp", "--input=3", "--members=few"), "'few' is no positive number"),
+        (("theirs:mlp", "--input=3", "--members=0"), "invalid value '0'"),
+        (("theirs:mlp", "--input=3", "--members=few"), "invalid value 'few'"),
     ],
 )
 def test_a_mistake_is_one_line(checked, arguments, problem):
@@ -489,7 +495,7 @@ def test_a_mistake_of_the_child_is_one_too(checked):
     code, out, err = checked("theirs:failing", "--input=3")
 
     assert code == 4
-    assert err == "ERROR: theirs:failing() fails: RuntimeError: no weights\n"
+    assert err == "ERROR: theirs:failing() raises RuntimeError: no weights\n"
     assert out.splitlines()[1].startswith("on ")
 
 

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from conformance.cli.main import HELP, MISTAKE, main
+from conformance.cli.main import HELP, USAGE_ERROR, VERBS, main
 from conformance.spec.locations import CONFIGURATION, HOME
 from conftest import NESTED, load
 
@@ -74,7 +74,7 @@ def test_a_file_of_the_callers_is_run_if_it_is_named(run, tmp_path):
 def test_a_mistake_is_one_line_and_has_the_exit_code_of_a_mistake(run):
     code, result, printed = run("--profile=quick")
 
-    assert code == MISTAKE == pytest.ExitCode.USAGE_ERROR
+    assert code == USAGE_ERROR == pytest.ExitCode.USAGE_ERROR
     assert result is None
     assert printed.count("ERROR: ") == 1
 
@@ -92,16 +92,22 @@ def test_help_says_which_verbs_there_are(capsys, asked):
 
 @pytest.mark.parametrize(
     ("arguments", "mistake"),
-    [([], "no verb"), (["walk", "run"], "there is no verb 'walk'")],
+    [
+        ([], "a verb is required (choose from run, check, compare, explain, render, simulate)"),
+        (
+            ["chek", "run"],
+            f"verb: invalid choice 'chek' (choose from {', '.join(VERBS)}); did you mean 'check'?",
+        ),
+    ],
     ids=["nothing", "unknown"],
 )
 def test_without_a_verb_nothing_conforms(capsys, monkeypatch, arguments, mistake):
     monkeypatch.setattr(sys, "argv", ["conformance", *arguments])
 
-    assert main() == MISTAKE
+    assert main() == USAGE_ERROR
     assert capsys.readouterr().err == f"{HELP}\nERROR: {mistake}\n"
 
 
 def test_check_is_a_verb(capsys):
-    assert main(["check", "some.module:make_model"]) == MISTAKE
+    assert main(["check", "some.module:make_model"]) == USAGE_ERROR
     assert capsys.readouterr().err == "ERROR: the following arguments are required: --input\n"

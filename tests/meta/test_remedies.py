@@ -262,7 +262,7 @@ def test_the_rest_fits_what_the_command_says(name):
 
 
 SAID = {
-    "same-module": ("members", "wrong", "the factory gives the same module again: what one member learns, all do"),
-    "same-numbers": ("members", "wrong", "all members hold the same numbers, and give the same answers"),
+    "same-module": ("members", "wrong", "the factory returns the same module each time, so that all share one state"),
+    "same-numbers": ("members", "wrong", "all members hold the same numbers, so that their outputs are equal"),
     "allocator": ("speed_forward", "slower with large activations", ""),
 }
