@@ -134,7 +134,7 @@ def test_a_buffer_that_is_replaced_is_each_members_where_it_is_returned(implemen
 
 
 class Returning(BufferWriter):
-    """A Keeping that returns what it replaces, too."""
+    """A BufferWriter that also returns the tensor it replaces a buffer with."""
 
     def forward(self, x):
         return super().forward(x), self.replaced
