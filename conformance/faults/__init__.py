@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from conformance.faults.base.fault import Fault
+from conformance.utils.suggestions import invalid_choice
 
 # Every module of this package, in alphabetical order: a new file needs no entry anywhere.
 CHAPTERS = tuple(
@@ -30,5 +31,5 @@ FAULTS = MappingProxyType(
 def inject(name: str, implementation: Any) -> Fault:
     """The implementation with that fault in it. Raises ValueError for a fault that does not exist."""
     if name not in FAULTS:
-        raise ValueError(f"--fault: there is no fault {name!r}; there are {', '.join(FAULTS)}")
+        raise ValueError(f"--fault: {invalid_choice(name, FAULTS)}")
     return FAULTS[name](implementation)

@@ -1,4 +1,4 @@
-"""What the options come to, all of them checked before the first test."""
+"""The configuration of a run: all options are checked before the first test."""
 
 import importlib
 import os
@@ -26,6 +26,7 @@ from conformance.spec.coverage import coverage_problem
 from conformance.spec.expectations import load_expectations, parse_release
 from conformance.spec.requirements import load_requirements
 from conformance.utils.functorch_compat import name_torch_func
+from conformance.utils.suggestions import invalid_choice
 
 RECORDED = "recorded"
 PROFILES = ("core", "full", "certify")
@@ -33,19 +34,19 @@ IMPLEMENTATIONS = ("torch.func", "functorch")
 
 
 def prepare(config: pytest.Config) -> Run:
-    """Check every option before the first test; ValueError for a mistake of the caller's."""
+    """Check all options and return the run. Raises ValueError with one line for a usage error."""
     option = config.option
     if sys.flags.optimize:
-        raise ValueError("python -O strips the assertions that the suite consists of")
+        raise ValueError("python -O removes the assertions of the suite")
     if option.profile not in PROFILES:
-        raise ValueError(f"--profile: {option.profile!r} is none of {', '.join(PROFILES)}")
+        raise ValueError(f"--profile: {invalid_choice(option.profile, PROFILES)}")
     if not 0 <= option.seed < 2**63:
-        raise ValueError(f"--seed: {option.seed} is not from 0 to 2**63 - 1")
+        raise ValueError(f"--seed: invalid value {option.seed} (expected 0 to 2**63 - 1)")
     _check_writable(option)
     requirements = load_requirements()
     for identifier in option.requirement or []:
         if identifier not in requirements:
-            raise ValueError(f"--requirement: there is no requirement {identifier!r}")
+            raise ValueError(f"--requirement: {invalid_choice(identifier, requirements)}")
     gap = coverage_problem(requirements)
     if gap:
         raise ValueError(gap)
@@ -56,9 +57,9 @@ def prepare(config: pytest.Config) -> Run:
     sys.path.insert(0, str(config.invocation_params.dir))
     device = _usable(option.device, option.device_module)
     if profile and profile.device != device.type:
-        raise ValueError(f"--device-profile: {profile.name} is about {profile.device!r}, and {device} is judged")
+        raise ValueError(f"--device-profile: {profile.name} is for {profile.device!r}, but the run uses {device}")
     if "OMP_NUM_THREADS" not in os.environ:
-        # The same with any number of workers; and with one a core, more threads only get in each other's way.
+        # Equal results with any number of workers; with one worker for each core, more threads would be slower.
         importlib.import_module("torch").set_num_threads(1)
     return Run(
         requirements=requirements,
@@ -66,7 +67,7 @@ def prepare(config: pytest.Config) -> Run:
         profile=profile,
         baseline=_baseline(option.compare) if option.compare else None,
         page=option.page,
-        facts=environment_facts(device),  # now: a device that breaks on the way may not even tell its name
+        facts=environment_facts(device),  # read now: a device that fails during the run may not even give its name
         device=device,
         implementations=_implementations(option.implementation, option.fault),
         result=option.result,
@@ -87,15 +88,15 @@ def prepare(config: pytest.Config) -> Run:
 def _check_writable(option: Any) -> None:
     for name, path in (("result", option.result), ("html", option.page)):
         if path and (not path.absolute().parent.is_dir() or path.is_dir()):
-            raise ValueError(f"--{name}: {path} can't be written")
+            raise ValueError(f"--{name}: can't write {path}")
 
 
 def _baseline(name: str) -> Result | None:
-    """What to compare with: a result file, a recorded release, or the newest of these that is not newer."""
+    """Return the result that `name` stands for: a file, a release, or "recorded": the newest one up to this torch."""
     if name != RECORDED:
         (*others, path) = recorded_releases.find_results(name)
         if others:
-            raise ValueError(f"--compare: {name} is a folder, and it takes one result")
+            raise ValueError(f"--compare: expected one result, got the folder {name}")
         return read_result(path)
     newest = recorded_releases.newest_release_up_to(parse_release(importlib.import_module("torch").__version__))
     return read_result(newest) if newest else None
@@ -104,7 +105,7 @@ def _baseline(name: str) -> Result | None:
 def _usable(name: str, module: str | None) -> Any:
     try:
         importlib.import_module("torch")
-    except Exception as error:  # noqa: BLE001 - a broken build fails to import in any way it likes
+    except Exception as error:  # noqa: BLE001 - the import of a broken build may raise any error
         _cannot_answer(f"torch does not import: {type(error).__name__}: {error}")
     name_torch_func()
     try:

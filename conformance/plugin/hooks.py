@@ -1,4 +1,4 @@
-"""The pytest side: options, fixtures, marks and the verdict. It imports torch only when a run starts."""
+"""The pytest hooks: options, marks and fixtures. They import torch only when a run starts."""
 
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, nullcontext
@@ -22,10 +22,10 @@ from conformance.report.terminal import truncate
 from conformance.spec.expectations import DEFAULT
 
 RESULT = "conformance-result.json"
-LONGEST = 400  # characters of a mistake: it may quote what somebody else wrote
+LONGEST = 400  # characters of an error message, which may quote an untrusted file
 
-# Derandomized and without a database, so that a run depends on its options alone; the first vmap call takes seconds.
-# Drawing a whole call of vmap is much work by nature; nobody waits for a health check's opinion on it.
+# Derandomized and without a database, so that a run depends on its options only. No deadline: the first vmap call takes
+# seconds. Health checks on slow and filtered data are off: drawing a whole vmap call is slow by nature.
 hypothesis.settings.register_profile(
     "conformance",
     deadline=None,
@@ -34,7 +34,7 @@ hypothesis.settings.register_profile(
     max_examples=100,
     suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.filter_too_much],
 )
-# --hypothesis-profile=nightly: other draws every night, and many.
+# --hypothesis-profile=nightly: many examples, different ones each night.
 hypothesis.settings.register_profile(
     "nightly", hypothesis.settings.get_profile("conformance"), derandomize=False, max_examples=10_000
 )
@@ -46,40 +46,57 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--implementation",
         action="append",
         metavar="NAME",
-        help="what to judge: torch.func, functorch, reference, compiled, compiled-eager, compiled-inductor or "
-        "package.module:Name; repeatable "
-        f"(default: {' and '.join(IMPLEMENTATIONS)})",
+        help="implementation under test: torch.func, functorch, reference, compiled, compiled-eager, "
+        f"compiled-inductor or package.module:Name; repeatable (default: {' and '.join(IMPLEMENTATIONS)})",
     )
     group.addoption(
         "--device",
         metavar="NAME",
-        help=f"any device of torch (default: what {ONLY_FOR} or {FOR_CUSTOM} names, and else cpu)",
+        help=f"any device of torch (default: the one named by {ONLY_FOR} or {FOR_CUSTOM}, or else cpu)",
     )
-    group.addoption("--device-module", metavar="PACKAGE", help="a vendor's package to import first")
+    group.addoption("--device-module", metavar="PACKAGE", help="a package that registers the device, imported first")
     group.addoption(
-        "--device-profile", type=Path, metavar="FILE", help="what a vendor says of the device; the verdict says so"
+        "--device-profile",
+        type=Path,
+        metavar="FILE",
+        help="a device profile: features the device lacks, its budgets and known failures",
     )
-    group.addoption("--profile", default="full", metavar="|".join(PROFILES), help="how much to run (default: full)")
-    group.addoption("--requirement", action="append", metavar="ID", help="run only its tests; repeatable")
-    group.addoption("--seed", type=int, default=0, help="what members and inputs are drawn from (default: 0)")
-    group.addoption("--expectations", type=Path, default=DEFAULT, metavar="FILE", help="known failures")
-    group.addoption("--result", type=Path, default=Path(RESULT), metavar="FILE", help=f"default: {RESULT}")
+    group.addoption(
+        "--profile",
+        default="full",
+        metavar="|".join(PROFILES),
+        help="extent of the run (default: full); certify fails if a `must` was not run",
+    )
+    group.addoption(
+        "--requirement", action="append", metavar="ID", help="run only the tests of this requirement; repeatable"
+    )
+    group.addoption("--seed", type=int, default=0, help="seed of members and inputs (default: 0)")
+    group.addoption(
+        "--expectations",
+        type=Path,
+        default=DEFAULT,
+        metavar="FILE",
+        help="file of known failures (default: the suite's)",
+    )
+    group.addoption(
+        "--result", type=Path, default=Path(RESULT), metavar="FILE", help=f"result file to write (default: {RESULT})"
+    )
     group.addoption(
         "--compare",
         metavar="RESULT",
-        help="end with what changed since a result file, a recorded release (2.8), or `recorded`: the newest of those "
-        "that is not newer",
+        help="show what changed since a result file, a recorded release (2.8), or `recorded`: the newest release "
+        "recorded up to this torch",
     )
-    # pytest-html has an option of that name: where it is installed, ours has a longer one.
+    # pytest-html also defines --html: where it is installed, this option has a longer name.
     name = "--conformance-html" if metadata.entry_points(group="pytest11", name="html") else "--html"
-    group.addoption(name, dest="page", type=Path, metavar="FILE", help="write the result as a page of HTML, too")
-    group.addoption("--fault", metavar="NAME", help="inject a fault of conformance.faults and see its tests go red")
+    group.addoption(name, dest="page", type=Path, metavar="FILE", help="also write the result as an HTML page")
+    group.addoption("--fault", metavar="NAME", help="inject a fault of conformance.faults, which its tests must detect")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "requirement(id): the requirement of the spec that the test asks for")
-    config.addinivalue_line("markers", "original: at the sizes of the original example")
-    config.addinivalue_line("markers", "child: in a process of its own, since torch may crash")
+    config.addinivalue_line("markers", "requirement(id): the requirement that the test checks")
+    config.addinivalue_line("markers", "original: uses the sizes of the original example")
+    config.addinivalue_line("markers", "child: runs in a child process, as torch may crash")
     if not config.getoption("hypothesis_profile", None):
         hypothesis.settings.load_profile("conformance")
     xdist.take(config)
@@ -100,7 +117,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True, optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> Generator[None, int, int]:
-    """As many as there are processors for -n auto, and no more than what a device has memory for."""
+    """Limit the workers of -n auto to those for which the device has memory."""
     return xdist.most_workers(config, (yield))
 
 
@@ -121,7 +138,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def implementation(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """What is under test, with the injected fault if there is one."""
+    """The implementation under test, with the injected fault if there is one."""
     found = request.config.stash[RUN].implementations[request.param]
     with getattr(found, "fault_active", nullcontext)():
         yield found
@@ -135,7 +152,7 @@ def device(request: pytest.FixtureRequest) -> Any:
 
 @pytest.fixture(scope="session")
 def dtype(request: pytest.FixtureRequest) -> Any:
-    """float32, float64."""
+    """The dtype under test: float32 or float64."""
     import torch
 
     return getattr(torch, request.param)

@@ -57,24 +57,27 @@ def test_a_run_ends_with_a_verdict_and_a_result_file(run_suite):
             "--implementation: 'nope' is none of torch.func, functorch, reference, compiled, ",
         ),
         (["--implementation=broken:Incomplete"], "--implementation: 'broken:Incomplete' has no combine and vmap"),
-        (["--requirement=forward.nope"], "--requirement: there is no requirement 'forward.nope'"),
-        (["--profile=quick"], "--profile: 'quick' is none of core, full, certify"),
-        (["--seed=-1"], "--seed: -1 is not from 0 to 2**63 - 1"),
-        (["--fault=Nope"], "--fault: there is no fault 'Nope'"),
+        (["--requirement=forward.nope"], "--requirement: invalid choice 'forward.nope'"),
+        (["--profile=quick"], "--profile: invalid choice 'quick' (choose from core, full, certify)"),
+        (["--seed=-1"], "--seed: invalid value -1 (expected 0 to 2**63 - 1)"),
+        (
+            ["--fault=ModuleListReverse"],
+            "--fault: invalid choice 'ModuleListReverse'; did you mean 'ModuleListReversed'?",
+        ),
         (["--expectations=nowhere.toml"], "nowhere.toml: [Errno 2] No such file or directory"),
         (["--expectations=pyproject.toml"], "pyproject.toml: expected [[expectation]] tables and nothing else"),
-        (["--result=no/such/folder/result.json"], "--result: no/such/folder/result.json can't be written"),
-        (["--result=."], "--result: . can't be written"),
-        (["--html=no/such/folder/page.html"], "--html: no/such/folder/page.html can't be written"),
-        (["--html=."], "--html: . can't be written"),
+        (["--result=no/such/folder/result.json"], "--result: can't write no/such/folder/result.json"),
+        (["--result=."], "--result: can't write ."),
+        (["--html=no/such/folder/page.html"], "--html: can't write no/such/folder/page.html"),
+        (["--html=."], "--html: can't write ."),
         (["--compare=nowhere.json"], "nowhere.json: No such file or directory"),
-        (["--compare=0.9"], "0.9: there is no such file, and of torch's releases 2.0.1, "),
-        (["--compare=fixtures/releases"], "--compare: fixtures/releases is a folder, and it takes one result"),
+        (["--compare=0.9"], "0.9: no such file or recorded release (choose from 2.0.1, "),
+        (["--compare=fixtures/releases"], "--compare: expected one result, got the folder fixtures/releases"),
         (["--device-module=no_such_vendor"], "--device-module: there is no package 'no_such_vendor'"),
         (["--device-profile=nowhere.toml"], "nowhere.toml: [Errno 2] No such file or directory"),
         (
             ["--device-profile=fixtures/example_device_profile.toml"],
-            "--device-profile: example_device_profile.toml is about 'xpu', and cpu is judged",
+            "--device-profile: example_device_profile.toml is for 'xpu', but the run uses cpu",
         ),
     ],
     ids=lambda each: each[0] if isinstance(each, list) else None,
@@ -224,7 +227,7 @@ def test_torch_has_one_thread_unless_the_environment_says_otherwise(run_suite, m
 def test_python_without_assertions_is_refused(run_suite, monkeypatch):
     monkeypatch.setattr("conformance.plugin.config.sys", SimpleNamespace(flags=SimpleNamespace(optimize=1)))
 
-    assert "python -O strips the assertions" in run_suite().printed
+    assert "python -O removes the assertions" in run_suite().printed
 
 
 def test_a_gap_between_spec_and_suite_stops_the_run(run_suite, monkeypatch):
