@@ -46,6 +46,6 @@ def main(arguments: Sequence[str]) -> int:
     try:
         import conformance.devices.simulated  # noqa: F401 - importing it fails where torch does not support it
     except ImportError as reason:
-        sys.stdout.write(f"no rehearsal: {reason}\n")
+        sys.stdout.write(f"simulation skipped: {reason}\n")
         return 0
     return run.main([*OPTIONS, *(f"--deselect={test}" for test in DEADLY), *arguments])

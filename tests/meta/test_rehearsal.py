@@ -46,4 +46,4 @@ def test_a_torch_that_takes_no_stand_in_is_told_so(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "conformance.devices.simulated", None)
 
     assert simulate.main([]) == 0
-    assert capsys.readouterr().out.startswith("no rehearsal: ")
+    assert capsys.readouterr().out.startswith("simulation skipped: ")
