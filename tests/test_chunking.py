@@ -157,7 +157,7 @@ def gradients(model, x):
 @pytest.mark.requirement("chunking.gradients")
 @pytest.mark.parametrize("chunk_size", [1, 2, 3, 5, 6])
 def test_gradients_through_chunks_are_the_members(implementation, device, chunk_size):
-    # In float64 alone: float32 may round an activation to the other side of a ReLU's kink.
+    # Only in float64: float32 may round an activation to the other side of a ReLU's kink.
     models = members(small_cnn, MEMBERS, device=device, dtype=torch.float64)
     minibatches = draw(MEMBERS, SAMPLES, 1, 8, 8, device=device, dtype=torch.float64).requires_grad_()
     fmodel, params, buffers = implementation.combine(models)

@@ -83,7 +83,7 @@ def test_a_function_may_be_closed_over_a_tensor_of_an_outer_level(implementation
 
 
 def loss_gradients(model, x):
-    """The gradient of each sample's loss for each parameter, (samples, *shape)."""
+    """Return the gradient of each sample's loss for each parameter, (samples, *shape)."""
     named = dict(model.named_parameters())
     each = [torch.autograd.grad(model(token).square().sum(), list(named.values())) for token in x]
     return {name: torch.stack(grads) for name, grads in zip(named, zip(*each, strict=True), strict=True)}
@@ -143,7 +143,7 @@ def test_three_levels_are_three_loops(implementation, device, dims):
     assert_same(three(implementation.vmap), three(reference_vmap))
 
 
-# Small integers and polynomials: derivatives that are exact, so that transforms have to agree to the last bit.
+# Small integers and polynomials have exact derivatives, so that transforms have to agree to the last bit.
 def cubic(x):
     return (x * x * x - 2 * x).sum()
 
@@ -223,7 +223,7 @@ def test_an_exception_leaves_no_level_behind(implementation, device, level):
     with pytest.raises(kind, match=word):
         mapped(implementation.vmap)(x)
 
-    # Inside a level random numbers are refused, and so is requires_grad_.
+    # Random numbers and requires_grad_ are refused inside a level.
     assert torch.rand(2, device=device).shape == (2,)
     assert x.clone().requires_grad_().requires_grad
     assert_same(implementation.vmap(lambda row: row.sum() + row)(x), x.sum(1, keepdim=True) + x)

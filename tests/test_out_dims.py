@@ -117,8 +117,8 @@ def test_a_constant_is_repeated_for_every_member(implementation, device, constan
     assert_is_the_loop(implementation, call, device)
 
 
-# torch inserts the size at the asked place and expands from the right: the values land in other places, in silence
-# where the sizes happen to fit.
+# torch inserts the size at out_dim and expands from the right: the values land in other places, without an error where
+# the sizes happen to fit.
 @pytest.mark.requirement("out_dims.constant_elsewhere")
 @pytest.mark.parametrize("constant", CONSTANTS)
 def test_a_constant_is_repeated_at_the_place_that_is_asked_for(implementation, device, constant):
@@ -136,7 +136,7 @@ def joined(a):
     return torch.cat([a, a])
 
 
-# The same code inserts before the start of a C++ vector if the place is negative, hence the child.
+# For a negative out_dim the same code inserts before the start of a C++ vector, hence the child process.
 @pytest.mark.child
 @pytest.mark.requirement("out_dims.constant_negative")
 def test_a_constant_is_repeated_at_a_negative_place(implementation, device):
@@ -145,7 +145,7 @@ def test_a_constant_is_repeated_at_a_negative_place(implementation, device):
     run_in_child(assert_is_the_loop, implementation, call, device)
 
 
-# torch.cat skips vectors without elements, their batch dimension included, and what is left counts as not mapped.
+# torch.cat skips vectors without elements, with their batch dimension, and its result counts as not mapped.
 @pytest.mark.child
 @pytest.mark.requirement("out_dims.joined_empty_vectors")
 def test_joined_vectors_without_elements_are_mapped(implementation, device):

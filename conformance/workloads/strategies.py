@@ -20,7 +20,7 @@ SIZES = st.sampled_from([2, 3, 1, 5, 0])
 DTYPES = st.sampled_from(["torch.float32", "torch.int64", "torch.float64", "torch.complex64", "torch.bool"])
 LAYOUTS = ("{}", "{}.mT.contiguous().mT", "torch.cat([{0}, {0}])[{1}:]", "{}.repeat_interleave(2, -1)[..., ::2]")
 
-# What a function may do to a value, and to which values. All of it is exact on small integers.
+# The operations of a drawn function, each with the values that it takes. All are exact on small integers.
 OPERATIONS: dict[str, Callable[[Tensor], bool]] = {
     "({} + 1)": lambda _: True,
     "({0} * {0})": lambda _: True,
@@ -42,7 +42,7 @@ OPERATIONS: dict[str, Callable[[Tensor], bool]] = {
     "{}[0]": lambda x: x.ndim > 0 and x.shape[0] > 0,
     "{}[..., ::2]": lambda x: x.ndim > 0,
     "{}[..., -1:]": lambda x: x.ndim > 0,
-    # Vectors without elements are a requirement of their own, out_dims.joined_empty_vectors: torch can crash on them.
+    # Not of vectors without elements, on which torch can crash: see out_dims.joined_empty_vectors.
     "torch.cat([{0}, {0}])": lambda x: x.ndim > 0 and tuple(x.shape) != (0,),
     "torch.stack([{0}, {0} + {0}], -1)": lambda x: x.ndim < 4,
     "{}.clone()": lambda _: True,
@@ -59,7 +59,7 @@ class Leaf:
 
 @dataclass(frozen=True)
 class Output:
-    """A leaf of what the function returns: source, value for one slice, and whether it depends on a mapped input."""
+    """A leaf of the function's result: its source, its value for one slice, and if it depends on a mapped input."""
 
     source: str
     value: Any
@@ -68,7 +68,7 @@ class Output:
 
 @st.composite
 def tensors(draw: st.DrawFn, n: int, dim: int | None) -> Leaf:
-    """A tensor of small integers in any dtype and layout; its mapped dimension, if it has one, has size `n`."""
+    """Draw a tensor of small integers in any dtype and layout; its mapped dimension, if there is one, has size `n`."""
     need = 0 if dim is None else max(dim, -dim - 1)
     shape = draw(st.lists(SIZES, min_size=need, max_size=need + 2))
     if dim is not None:
@@ -81,7 +81,7 @@ def tensors(draw: st.DrawFn, n: int, dim: int | None) -> Leaf:
 
 @st.composite
 def arguments(draw: st.DrawFn, n: int) -> tuple[Any, Any]:
-    """A tree of leaves, and its in_dims: one for the whole of it, or one for each leaf."""
+    """Draw a tree of leaves and its in_dims: one for the whole tree, or one for each leaf."""
     whole, dim = draw(st.booleans()), draw(st.sampled_from([0, None, 1, -1, -2]))
 
     def leaf() -> Leaf:
@@ -96,7 +96,7 @@ def arguments(draw: st.DrawFn, n: int) -> tuple[Any, Any]:
 
 @st.composite
 def trees(draw: st.DrawFn, leaf: Callable[[], Any]) -> Any:
-    """A leaf, or a container with one to three of them."""
+    """Draw a leaf, or a container with one to three leaves."""
     shapes: dict[str, Callable[[], Any]] = {
         "leaf": leaf,
         "tuple": lambda: (leaf(), leaf()),
@@ -110,7 +110,7 @@ def trees(draw: st.DrawFn, leaf: Callable[[], Any]) -> Any:
 
 
 def source_of(tree: Any) -> str:
-    """Python source for a tree whose leaves have a source."""
+    """Return Python source for a tree whose leaves have a source."""
     pairs = children(tree)
     if pairs is None:
         return str(tree.source)
@@ -127,22 +127,22 @@ def source_of(tree: Any) -> str:
 
 
 def inputs(tree: Any, dims: Any, name: str) -> Iterator[Output]:
-    """The tensors of one argument as the function sees them: how to spell each, and its first slice."""
+    """Yield the tensors of one argument as the function sees them: the source of each, and its first slice."""
     pairs = children(tree)
     if pairs is None:
         if isinstance(tree, Tensor):
             yield Output(name, slice_args(tree, dims, 0), dims.value is not None)
         return
-    for place, (label, child) in enumerate(pairs):
-        key = place if isinstance(tree, tuple) else label
-        yield from inputs(child, children(dims)[place][1], f"{name}[{key!r}]")  # type: ignore[index]
+    for i, (label, child) in enumerate(pairs):
+        key = i if isinstance(tree, tuple) else label
+        yield from inputs(child, children(dims)[i][1], f"{name}[{key!r}]")  # type: ignore[index]
 
 
 @st.composite
 def outputs(draw: st.DrawFn, n: int, found: list[Output], names: dict[str, Any]) -> Output:
-    """An input with up to two operations on it, perhaps joined by another; or a constant.
+    """Draw an input with up to two operations on it, which another input may be added to, or a constant.
 
-    No arithmetic on scalars of an empty ensemble: that is a requirement of its own, in_dims.empty_scalars.
+    An empty ensemble has no arithmetic on scalars, which the requirement in_dims.empty_scalars covers.
     """
     if draw(st.integers(0, 5)) == 0:
         return Output("torch.ones(2, 3)", torch.ones(2, 3), mapped=False)
@@ -162,10 +162,10 @@ def outputs(draw: st.DrawFn, n: int, found: list[Output], names: dict[str, Any])
     return chosen
 
 
-def places(output: Output) -> st.SearchStrategy[int | None]:
-    """Where an output's mapped dimension may go; what is not mapped goes in front, or has none.
+def out_dims_of(output: Output) -> st.SearchStrategy[int | None]:
+    """Return a strategy for an output's out_dim; an output that is not mapped has 0 or None.
 
-    Elsewhere it is a requirement of its own, out_dims.constant_elsewhere, since torch writes past its memory there.
+    The requirement out_dims.constant_elsewhere covers its other out_dims, for which torch writes out of bounds.
     """
     if not isinstance(output.value, Tensor):
         return st.none()
@@ -177,7 +177,7 @@ def places(output: Output) -> st.SearchStrategy[int | None]:
 
 @st.composite
 def calls(draw: st.DrawFn, *, out_dims: bool = False, chunked: bool = False) -> SourceCall:
-    """A call with any in_dims; with `out_dims` any of these too; `chunked` with a chunk size, and no None in them."""
+    """Draw a call; `out_dims`: any out_dims, not 0 alone; `chunked`: a chunk size, and no None in out_dims."""
     n = draw(MEMBERS.filter(bool) if chunked else MEMBERS)
     drawn = [draw(arguments(n)) for _ in range(draw(st.integers(1, 3)))]
     args, in_dims = tuple(tree for tree, _ in drawn), tuple(dims for _, dims in drawn)
@@ -195,7 +195,9 @@ def calls(draw: st.DrawFn, *, out_dims: bool = False, chunked: bool = False) -> 
     returned = draw(trees(output))
     dims = 0
     if out_dims:
-        dims = tree_map(lambda each: draw(places(each).filter(lambda dim: not chunked or dim is not None)), returned)
+        dims = tree_map(
+            lambda each: draw(out_dims_of(each).filter(lambda dim: not chunked or dim is not None)), returned
+        )
         same = {dim for _, dim in leaves(dims, "")}
         dims = same.pop() if len(same) == 1 else dims
     same_dims = set(map(repr, in_dims)) == {repr(in_dims[0])} and isinstance(in_dims[0], int)
@@ -210,7 +212,7 @@ def calls(draw: st.DrawFn, *, out_dims: bool = False, chunked: bool = False) -> 
 
 @st.composite
 def nested_calls(draw: st.DrawFn) -> NestedSourceCall:
-    """Two levels over functions of two vectors: every in_dims and out_dims of each level, None for one argument."""
+    """Draw two levels over a function of two vectors, with any in_dims and out_dims; one in_dim may be None."""
     func, rank = draw(
         st.sampled_from([("a + 2 * b", 1), ("(a * b).sum()", 0), ("a.flip(0) - b", 1), ("a.outer(b)", 2)])
     )
@@ -222,10 +224,10 @@ def nested_calls(draw: st.DrawFn) -> NestedSourceCall:
     ):
         shape, own = [sizes[2]], []
         for size, maps in zip(sizes, mapped, strict=False):  # the inner level first
-            place = draw(st.integers(-len(shape) - 1, len(shape))) if maps else None
-            if place is not None:
-                shape.insert(place if place >= 0 else len(shape) + 1 + place, size)
-            own.append(place)
+            dim = draw(st.integers(-len(shape) - 1, len(shape))) if maps else None
+            if dim is not None:
+                shape.insert(dim if dim >= 0 else len(shape) + 1 + dim, size)
+            own.append(dim)
         numel = torch.Size(shape).numel()
         args.append(f"((torch.arange({numel}) * 3 + {len(args)}) % 7.0).reshape({tuple(shape)})")
         dims.append(own)
