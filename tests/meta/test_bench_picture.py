@@ -98,11 +98,3 @@ def test_what_is_recorded_is_whole_and_right(path):
 @pytest.mark.parametrize("path", BENCH, ids=lambda path: path.stem)
 def test_the_picture_is_what_the_command_makes_of_the_record(path):
     assert path.with_suffix(".svg").read_text(encoding="utf-8") == heatmap.draw_heatmap(BenchmarkResult.load(path))
-
-
-@pytest.mark.parametrize("path", BENCH, ids=lambda path: path.stem)
-def test_the_readme_has_the_table_and_the_picture(path):
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-
-    assert "\n".join(results.summary_as_markdown(BenchmarkResult.load(path))) in readme
-    assert f"(fixtures/benchmark/{path.stem}.svg)" in readme
