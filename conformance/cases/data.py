@@ -3,10 +3,14 @@
 `SAMPLES` is a prime that is not a size in any small module, so that confused dimensions show.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 SAMPLES = 7
+# For pytest.mark.parametrize: the in_dim of the minibatches. Each member has its own one, or all members share one.
+OWN_AND_SHARED: dict[str, Any] = {"argvalues": (0, None), "ids": ("own", "shared")}
 
 
 def draw(

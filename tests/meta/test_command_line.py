@@ -39,7 +39,7 @@ def test_without_paths_it_runs_the_suite_and_no_file_of_the_callers(run, tmp_pat
 
     assert code == pytest.ExitCode.OK
     assert result["verdict"].startswith("CONFORMS AS FAR AS RUN")
-    assert {case.partition("::")[0] for case in cases(result)} == {"tests/test_stacking.py"}
+    assert {case.partition("::")[0] for case in cases(result)} == {"tests/test_stacking_refusals.py"}
 
 
 def test_what_it_writes_lies_in_the_callers_folder(run, tmp_path):
@@ -54,10 +54,10 @@ def test_what_it_writes_lies_in_the_callers_folder(run, tmp_path):
 
 @pytest.mark.parametrize("folder", ["", "tests/"], ids=["by-itself", "with-the-folder"])
 def test_a_test_of_the_suite_is_found_from_any_folder(run, folder):
-    code, result, _ = run(f"{folder}test_stacking.py::test_no_model_is_refused[torch.func-list]", *ONE)
+    code, result, _ = run(f"{folder}test_stacking_refusals.py::test_no_model_is_refused[torch.func-list]", *ONE)
 
     assert code == pytest.ExitCode.OK
-    assert cases(result) == ["tests/test_stacking.py::test_no_model_is_refused[torch.func-list]"]
+    assert cases(result) == ["tests/test_stacking_refusals.py::test_no_model_is_refused[torch.func-list]"]
 
 
 def test_a_file_of_the_callers_is_run_if_it_is_named(run, tmp_path):

@@ -13,13 +13,14 @@ from conformance.plugin import collection, config
 from conformance.plugin.hooks import LONGEST
 from conformance.report import releases as recorded_releases
 from conformance.report import writer
+from conformance.spec.coverage import chapter_files
 from conformance.spec.expectations import DEFAULT
 from conformance.spec.locations import CONFIGURATION, SUITE
 from conformance.spec.requirements import CHAPTERS, load_requirements
 from conftest import Thin, in_a_process
 
 ONE = ["--implementation=torch.func", "--requirement=stacking.sequences"]
-STACKING = [f"{SUITE}/test_stacking.py"]
+STACKING = [str(path) for path in chapter_files("stacking")]
 USAGE = pytest.ExitCode.USAGE_ERROR
 
 
