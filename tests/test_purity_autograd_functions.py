@@ -142,21 +142,21 @@ def test_a_rule_is_told_the_size_of_each_chunk_and_level(implementation, device)
 
 
 RULES = {
-    "too_far": lambda out, dim: (out, 5),
-    "string": lambda out, dim: (out, "0"),
-    "structure": lambda out, dim: (out, (0, 0)),
-    "no_dims": lambda out, dim: out,
-    "no_tensor": lambda out, dim: (3.0, 0),
+    "too_far": (lambda out, dim: (out, 5), "Dimension|out_dim"),
+    "string": (lambda out, dim: (out, "0"), "int"),
+    "structure": (lambda out, dim: (out, (0, 0)), "structure"),
+    "no_dims": (lambda out, dim: out, "two returns|out_dims"),
+    "no_tensor": (lambda out, dim: (3.0, 0), "Tensor|float"),
 }
 
 
 @pytest.mark.requirement("purity.function_rule_refused")
-@pytest.mark.parametrize("returned", RULES.values(), ids=RULES)
-def test_a_rule_that_returns_what_makes_no_sense_is_refused(implementation, device, returned):
+@pytest.mark.parametrize(("returned", "word"), RULES.values(), ids=RULES)
+def test_a_rule_that_returns_what_makes_no_sense_is_refused(implementation, device, returned, word):
     function = make_own_rule("Senseless", returned)
     ensemble = Ensemble(implementation, applying(make_body(function), device))
 
-    with pytest.raises((RuntimeError, ValueError, TypeError, IndexError, AttributeError)):
+    with pytest.raises((RuntimeError, ValueError, TypeError, IndexError, AttributeError), match=word):
         ensemble(make_minibatches(0, device)[0])
 
     assert_learns(implementation, applying(make_body(Ruled), device), 0, device)

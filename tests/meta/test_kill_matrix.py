@@ -5,6 +5,7 @@ from fnmatch import fnmatchcase
 import pytest
 
 from conformance.faults import CHAPTERS, FAULTS, inject
+from conformance.faults.refusals import UnrelatedRefusal
 from conformance.implementations.torch_func import TorchFunc
 from conformance.plugin.diagnosis import Diagnosis
 from conformance.spec.coverage import chapter_files
@@ -12,7 +13,8 @@ from conformance.spec.requirements import load_requirements
 from conftest import Thin
 
 # Those of a second device tests/meta/on_the_stand_in.py judges.
-HERE = [name for name, fault in FAULTS.items() if fault.device == "cpu"]
+HERE = [name for name, fault in FAULTS.items() if fault.device == "cpu" and not issubclass(fault, UnrelatedRefusal)]
+REFUSALS = [name for name, fault in FAULTS.items() if issubclass(fault, UnrelatedRefusal)]
 
 
 @pytest.fixture
@@ -41,6 +43,62 @@ def test_the_fault_is_seen_by_its_requirement_and_by_no_unrelated_one(run_suite,
 
     assert_killed(fault, outcome.red(), record_property)
     assert outcome.code == pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.mark.usefixtures("no_ladder")
+@pytest.mark.parametrize("fault", REFUSALS)
+def test_a_refusal_with_an_unrelated_word_is_accepted_by_no_test(run_suite, record_property, fault):
+    accepting = AcceptingTests(FAULTS[fault])
+
+    outcome = run_suite(
+        f"--fault={fault}",
+        f"--implementation={FAULTS[fault].judged_on}",
+        "--tb=no",
+        "-m",
+        "not original and not child",
+        paths=asked(fault),
+        plugins=[accepting],
+    )
+
+    red = outcome.red()
+    record_property("kill", [FAULTS[fault].breaks, fault, sorted(red)])
+    conforms = {identifier for (identifier, _), status in outcome.statuses().items() if status == "conforms"}
+    assert FAULTS[fault].breaks in red
+    assert not accepting.accepted
+    assert not conforms
+
+
+class AcceptingTests:
+    """A plugin that keeps the tests of the requirements that a fault must break, and finds those that accept it.
+
+    `accepted`: the tests that passed although they were refused.
+    """
+
+    def __init__(self, fault):
+        self.fault = fault
+        self.accepted = []
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, config, items):
+        kept = [item for item in items if self.fault.must_break(requirement_of(item))]
+        kept = [item for item in kept if self.fault.shown_by in item.name]
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
+        for item in items:
+            item.repr_failure = lambda excinfo, **_: str(excinfo.value)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item):
+        implementation = item.funcargs["implementation"]
+        implementation.refused = False
+        result = yield
+        if implementation.refused:
+            self.accepted.append(item.name)
+        return result
+
+
+def requirement_of(item):
+    return item.get_closest_marker("requirement").args[0]
 
 
 def asked(fault):
@@ -79,5 +137,5 @@ def test_every_fault_names_requirements_that_exist():
 
 
 def test_an_unknown_fault_is_a_mistake_of_the_caller():
-    with pytest.raises(ValueError, match="there is no fault 'Nope'"):
+    with pytest.raises(ValueError, match="invalid choice 'Nope'"):
         inject("Nope", TorchFunc())
