@@ -11,6 +11,7 @@ import conformance  # noqa: E402
 project = "Ensemble conformance"
 version = release = conformance.__version__
 language = "en"
+smartquotes = False  # `--` and quotes stand for themselves
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "docs.generate.extension"]
 exclude_patterns = ["_build", "generate"]

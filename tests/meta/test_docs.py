@@ -40,6 +40,7 @@ def test_the_table_of_models_is_printed_by_its_command():
 
 def test_the_table_of_optimizers_is_the_table_of_this_torch(run_suite):
     asked = [f"--requirement=training.{name}_optimizers" for name in ("separable", "coupling", "refusing")]
+    asked.append("--requirement=training.optimizers_covered")
     outcome = run_suite(*asked, "-m", "not original", paths=[str(path) for path in chapter_files("training")])
 
     cells = outcome.result["tables"]["optimizers"]
