@@ -44,15 +44,15 @@ def draw_heatmap(recorded: BenchmarkResult) -> str:
     legend = TOP + len(recorded.blocks) * (len(samples) * HIGH + BLOCK) + 24
     height = legend + 54 + 16 * len(recorded.notes)
     lines = [*_draw_heading(recorded, width, height), *_draw_columns(members, panel)]
-    for i, (network, what) in enumerate(recorded.blocks):
+    for i, (network, task) in enumerate(recorded.blocks):
         y = TOP + i * (len(samples) * HIGH + BLOCK)
-        lines += [_draw_text(16, y + 14, network, "head"), _draw_text(16, y + 32, what)]
+        lines += [_draw_text(16, y + 14, network, "head"), _draw_text(16, y + 32, task)]
         lines += [_draw_text(LEFT - 8, y + 14 + j * HIGH, str(each), "end") for j, each in enumerate(samples)]
-        for row in recorded.of(network, what):
+        for row in recorded.rows_of(network, task):
             row_y = y + samples.index(row["samples"]) * HIGH
-            for j, form in enumerate(SHOWN_VARIANTS):
+            for j, variant in enumerate(SHOWN_VARIANTS):
                 x = LEFT + j * (panel + GAP) + members.index(row["members"]) * WIDE
-                lines += _draw_cell(x, row_y, row["forms"][form], recorded)
+                lines += _draw_cell(x, row_y, row["forms"][variant], recorded)
     lines += [*_draw_legend(legend), *_draw_notes(recorded, legend + 56), "</svg>"]
     return "\n".join(lines) + "\n"
 
@@ -73,16 +73,16 @@ def _draw_heading(recorded: BenchmarkResult, width: int, height: int) -> Iterato
 
 def _sentences(recorded: BenchmarkResult) -> Iterator[str]:
     yield "A heat map: the time of the loop divided by the time of each variant."
-    for form in SHOWN_VARIANTS:
-        ratios = [ratio for block in recorded.blocks for ratio in recorded.ratios(*block, form)]
-        yield f"{form}: faster in {count_faster(ratios)} of {len(ratios)} cells."
+    for variant in SHOWN_VARIANTS:
+        ratios = [ratio for block in recorded.blocks for ratio in recorded.ratios(*block, variant)]
+        yield f"{variant}: faster in {count_faster(ratios)} of {len(ratios)} cells."
 
 
 def _draw_columns(members: list[int], panel: int) -> Iterator[str]:
     yield _draw_text(LEFT - 8, TOP - 8, "samples", "end")
-    for i, form in enumerate(SHOWN_VARIANTS):
+    for i, variant in enumerate(SHOWN_VARIANTS):
         x = LEFT + i * (panel + GAP)
-        yield _draw_text(x, TOP - 26, form, "head")
+        yield _draw_text(x, TOP - 26, variant, "head")
         yield _draw_text(x + panel, TOP - 26, "members", "end")
         yield from (_draw_text(x + j * WIDE + WIDE // 2, TOP - 8, str(n), "mid") for j, n in enumerate(members))
 

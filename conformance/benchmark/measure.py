@@ -52,26 +52,26 @@ class Candidates:
         self.reasons = {name: reason for name in VARIANTS if (reason := variant_unavailable_reason(name, size, device))}
         self._loop = LoopVariant(models, images, classes)
         names = [name for name in VARIANTS[1:] if name not in self.reasons]
-        self._forms = make_variants(names, size, self._stack, images, classes)
+        self._variants = make_variants(names, size, self._stack, images, classes)
         self._seconds: dict[str, float] = {}
         flops = roofline.count_flops(models[0], images[0], classes[0])
-        self.flops = {what: size.members * each for what, each in flops.items()}
-        self.bytes = {what: size.members * each for what, each in roofline.count_bytes(models[0]).items()}
+        self.flops = {task: size.members * each for task, each in flops.items()}
+        self.bytes = {task: size.members * each for task, each in roofline.count_bytes(models[0]).items()}
 
-    def correct_variants(self, what: str) -> dict[str, Variant]:
+    def correct_variants(self, task: str) -> dict[str, Variant]:
         """Return the loop and the variants that match it in a task; the others get a reason in `reasons`."""
         self._seconds.clear()
-        for name, form in list(self._forms.items()):
+        for name, variant in list(self._variants.items()):
             self._stack.restore()
             try:
-                self._seconds[name] = self._expected.check(form, what)
+                self._seconds[name] = self._expected.check(variant, task)
             except Exception as error:  # noqa: BLE001 - a variant may fail with any error
                 kind = "wrong" if isinstance(error, AssertionError) else f"fails: {type(error).__name__}"
                 self.reasons[name] = f"{kind}: {error}".splitlines()[0]
-                del self._forms[name]
+                del self._variants[name]
         # The loop comes last: its steps change the members that the others are restored from.
-        self._seconds["loop"] = self._expected.check(self._loop, what)
-        return {"loop": self._loop, **self._forms}
+        self._seconds["loop"] = self._expected.check(self._loop, task)
+        return {"loop": self._loop, **self._variants}
 
     def one_pass(self) -> float:
         """Return the seconds that one round of all variants takes, estimated without the compiled one."""
@@ -87,16 +87,16 @@ def measure_rows(
     for number, size in enumerate(sizes):
         say(f"{number + 1} of {len(sizes)}: {size}; {clock.left:.0f} s of timing left")
         candidates = Candidates(size, device)
-        for what in TASKS:
-            yield _measure_cell(size, what, candidates, machine, clock)
+        for task in TASKS:
+            yield _measure_cell(size, task, candidates, machine, clock)
         # Compiled code for this size is of no use to the next one.
         torch.compiler.reset()
 
 
-def _measure_cell(size: Size, what: str, candidates: Candidates, machine: roofline.Floor, clock: Clock) -> Row:
-    least = machine.least(candidates.flops[what], candidates.bytes[what])
-    place = {"network": size.network.name, "members": size.members, "samples": size.samples, "what": what}
-    facts = {"flops": candidates.flops[what], "bytes": candidates.bytes[what], "least": _round_number(least)}
+def _measure_cell(size: Size, task: str, candidates: Candidates, machine: roofline.Floor, clock: Clock) -> Row:
+    least = machine.least(candidates.flops[task], candidates.bytes[task])
+    place = {"network": size.network.name, "members": size.members, "samples": size.samples, "what": task}
+    facts = {"flops": candidates.flops[task], "bytes": candidates.bytes[task], "least": _round_number(least)}
     missing = {
         **place,
         **facts,
@@ -105,12 +105,12 @@ def _measure_cell(size: Size, what: str, candidates: Candidates, machine: roofli
     }
     if not clock.lasts(EXPECTED_SLOWDOWN * least * len(VARIANTS)):
         return missing
-    right = candidates.correct_variants(what)
+    right = candidates.correct_variants(task)
     if not clock.lasts(candidates.one_pass()):
         return missing
     rounds = max(MIN_ROUNDS, min(MAX_ROUNDS, int(CELL_SECONDS / candidates.one_pass())))
     begin = timer()
-    taken = timing.in_turn({name: getattr(form, what) for name, form in right.items()}, rounds=rounds)
+    taken = timing.in_turn({name: getattr(variant, task) for name, variant in right.items()}, rounds=rounds)
     clock.left -= timer() - begin
     reasons = {name: {"reason": reason} for name, reason in candidates.reasons.items()}
     timed = {name: _cell_times(own, taken) for name, own in taken.items()}

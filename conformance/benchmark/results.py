@@ -50,25 +50,25 @@ class BenchmarkResult:
         """Each pair of a network and a task."""
         return list(dict.fromkeys((row["network"], row["what"]) for row in self.rows))
 
-    def of(self, network: str, what: str) -> list[dict[str, Any]]:
+    def rows_of(self, network: str, task: str) -> list[dict[str, Any]]:
         """Return the rows of a network and a task."""
-        return [row for row in self.rows if (row["network"], row["what"]) == (network, what)]
+        return [row for row in self.rows if (row["network"], row["what"]) == (network, task)]
 
-    def ratios(self, network: str, what: str, form: str) -> list[float]:
+    def ratios(self, network: str, task: str, variant: str) -> list[float]:
         """Return the ratios of the loop's time to the variant's, where both were measured."""
-        cells = (row["forms"][form] for row in self.of(network, what))
+        cells = (row["forms"][variant] for row in self.rows_of(network, task))
         return [cell["ratio"] for cell in cells if "ratio" in cell]
 
-    def shares(self, network: str, what: str) -> list[float]:
+    def shares(self, network: str, task: str) -> list[float]:
         """Return the shares of the roofline that the loop reaches."""
-        cells = ((row["least"], row["forms"]["loop"]) for row in self.of(network, what))
+        cells = ((row["least"], row["forms"]["loop"]) for row in self.rows_of(network, task))
         return [least / cell["seconds"] for least, cell in cells if "seconds" in cell]
 
     @cached_property
     def notes(self) -> dict[str, str]:
         """A letter for each reason why a cell has no number."""
         reasons = dict.fromkeys(
-            cell["reason"] for row in self.rows for form, cell in row["forms"].items() if "reason" in cell
+            cell["reason"] for row in self.rows for variant, cell in row["forms"].items() if "reason" in cell
         )
         return {reason: chr(ord("a") + i) for i, reason in enumerate(reasons)}
 
@@ -82,11 +82,11 @@ def summary_as_markdown(recorded: BenchmarkResult) -> Iterator[str]:
     """Yield the summary: for each network, task and variant, the range of ratios and the number of faster cells."""
     yield f"| {recorded.allocator} | loop, share of the floor | {' | '.join(SHOWN_VARIANTS)} |"
     yield "| --- " * (2 + len(SHOWN_VARIANTS)) + "|"
-    for network, what in recorded.blocks:
-        shares = recorded.shares(network, what)
+    for network, task in recorded.blocks:
+        shares = recorded.shares(network, task)
         share = f"{min(shares):.0%} to {max(shares):.0%}" if shares else "-"
-        said = [_summarize_ratios(recorded.ratios(network, what, form)) for form in SHOWN_VARIANTS]
-        yield f"| {network}, {what} | {share} | {' | '.join(said)} |"
+        said = [_summarize_ratios(recorded.ratios(network, task, variant)) for variant in SHOWN_VARIANTS]
+        yield f"| {network}, {task} | {share} | {' | '.join(said)} |"
 
 
 def _summarize_ratios(ratios: list[float]) -> str:

@@ -62,4 +62,4 @@ def count_flops(model: nn.Module, images: Tensor, classes: Tensor) -> dict[str, 
 def count_bytes(model: nn.Module) -> dict[str, int]:
     """Return the minimal bytes that one member moves, by task: parameters only, as activations may stay in caches."""
     size = sum(parameter.nbytes for parameter in model.parameters())
-    return {what: passes * size for what, passes in PASSES.items()}
+    return {task: passes * size for task, passes in PASSES.items()}

@@ -64,9 +64,9 @@ class LoopVariant:
             each[1].step()
         return self._by_name(lambda parameter: parameter)
 
-    def _by_name(self, of: Callable[[nn.Parameter], Any]) -> dict[str, list[Tensor]]:
+    def _by_name(self, value_of: Callable[[nn.Parameter], Any]) -> dict[str, list[Tensor]]:
         names = [name for name, _ in self._models[0].named_parameters()]
-        return {name: [of(model.get_parameter(name)) for model in self._models] for name in names}
+        return {name: [value_of(model.get_parameter(name)) for model in self._models] for name in names}
 
     @staticmethod
     def _learn(model: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, classes: Tensor) -> None:
@@ -117,11 +117,11 @@ class StackedVariant:
         return self._stack.params
 
 
-def variant_unavailable_reason(form: str, size: Size, device: torch.device) -> str | None:
+def variant_unavailable_reason(variant: str, size: Size, device: torch.device) -> str | None:
     """Return why a variant does not exist for a size on a device, or None if it does."""
-    if form == "chunks" and size.members <= CHUNK:
+    if variant == "chunks" and size.members <= CHUNK:
         return f"a chunk has {CHUNK} members: equal to vmap"
-    return BACKEND.unavailable_reason(device) if form == "compiled" else None
+    return BACKEND.unavailable_reason(device) if variant == "compiled" else None
 
 
 def make_variants(

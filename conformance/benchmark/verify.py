@@ -27,16 +27,16 @@ class ExpectedResults:
         given = [{"x": images[i], "classes": classes[i]} for i in self.who]
         self._answer = loop(_run_member, [models[i] for i in self.who], given, draws=DRAWS)
 
-    def check(self, form: Variant, what: str) -> float:
+    def check(self, variant: Variant, task: str) -> float:
         """Run a task once and return its seconds. Raises AssertionError if a member differs beyond the budget."""
         begin = timer()
-        actual: Any = getattr(form, what)()
+        actual: Any = getattr(variant, task)()
         seconds: float = timer() - begin
         parts = (self._answer.values, self._answer.truth, self._answer.sample)
         stacked = (
             {name: self._of(each) for name, each in actual.items()} if isinstance(actual, Mapping) else self._of(actual)
         )
-        assert_members_close(stacked, LoopResult(*([tree[what] for tree in part] for part in parts)), what)
+        assert_members_close(stacked, LoopResult(*([tree[task] for tree in part] for part in parts)), task)
         return seconds
 
     def _of(self, each: PerMember) -> Tensor:

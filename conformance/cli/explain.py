@@ -9,16 +9,14 @@ from conformance.report.terminal import WIDTH
 from conformance.spec.coverage import asking_tests
 from conformance.spec.expectations import DEFAULT, load_expectations
 from conformance.spec.requirements import CHAPTERS, load_requirements
-from conformance.utils.suggestions import invalid_choice
+from conformance.utils.suggestions import did_you_mean
 
 
 def explain_lines(identifier: str) -> Iterator[str]:
     """Yield the description as text. Raises ValueError for an unknown requirement. Imports torch, for the faults."""
     requirements = load_requirements()
     if identifier not in requirements:
-        raise ValueError(
-            f"requirement: {invalid_choice(identifier, requirements)}{_chapter_hint(identifier, requirements)}"
-        )
+        raise ValueError(f"requirement: invalid choice {identifier!r}{_suggestion(identifier, requirements)}")
     asked = requirements[identifier]
     yield f"{identifier}   {asked.level}{', core' if asked.core else ''}"
     yield from _wrap("", asked.text)
@@ -37,7 +35,10 @@ def explain_lines(identifier: str) -> Iterator[str]:
     yield from _history_lines(identifier)
 
 
-def _chapter_hint(identifier: str, requirements: Collection[str]) -> str:
+def _suggestion(identifier: str, requirements: Collection[str]) -> str:
+    near = did_you_mean(identifier, requirements)
+    if near:
+        return near
     chapter = identifier.partition(".")[0]
     names = [each for each in requirements if each.partition(".")[0] == chapter]
     return f"; {chapter} has {', '.join(names)}" if names else f"; the chapters are {', '.join(CHAPTERS)}"

@@ -31,12 +31,12 @@ they run the whole suite. Tests are named as in the result file, e.g. tests/test
 
 exit codes of run:
   0  the verdict is positive
-  1  the verdict is negative: a requirement fails, or certification lacks one
+  1  the verdict is negative: a requirement fails, a test ended without an answer, or certify lacks a `must`
   2  the run was interrupted
   3  internal error of pytest
   4  a usage error
   5  no test was selected
-  8  the environment can't answer: no such device, or torch does not work
+  8  the environment can't answer: torch does not import, or the device does not work or failed during the run
 """
 
 

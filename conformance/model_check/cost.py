@@ -20,19 +20,19 @@ Calls = Mapping[str, Callable[[], Any]]
 
 
 def time_by_members(
-    what: Callable[[Subject], Calls], subject: Callable[[int], Subject], members: int
+    make_calls: Callable[[Subject], Calls], subject: Callable[[int], Subject], members: int
 ) -> list[dict[str, Any]]:
     """Time "loop" and "vmap" with the requested number of members, then with 1, 2, 5 and so on.
 
-    `what(subject(n))` returns both calls for `n` members. Return a row for each number that there is time for: the
-    median seconds, the quartiles, and the ratio of the loop's time to vmap's.
+    `make_calls(subject(n))` returns both calls for `n` members. Return a row for each number that there is time for:
+    the median seconds, the quartiles, and the ratio of the loop's time to vmap's.
     """
     begun = time.monotonic()
     rows: list[dict[str, Any]] = []
     for n in (members, *(size for size in SIZES if size != members)):
         if rows and time.monotonic() - begun > SPARE_SECONDS:
             break
-        taken = timing.in_turn(what(subject(n)))
+        taken = timing.in_turn(make_calls(subject(n)))
         ratio = taken["loop"].median / taken["vmap"].median
         rows.append({"members": n, "ratio": ratio} | {name: vars(each) for name, each in taken.items()})
     return sorted(rows, key=lambda row: row["members"])

@@ -25,59 +25,59 @@ def environment_line(facts: Mapping[str, Any], request: Request) -> str:
     return f"{'on':{NAME}}torch {facts['torch']}, {facts['device']}, {threads}, {request.implementation}"
 
 
-def member_lines(document: CheckReport) -> str:
+def member_lines(report: CheckReport) -> str:
     """Return the lines about the model and its members."""
-    facts, request = document.model, document.request
+    facts, request = report.model, report.request
     problem, equal = facts["problem"], facts["equal"]
     mode = "train" if facts["training"] else "eval"
     what = f"{facts['class']}, {facts['parameters']:,} parameters, {mode} mode; {request.members} members"
     if problem:
-        said = f"WRONG: {problem}"
+        text = f"WRONG: {problem}"
     elif not facts["tensors"]:
-        said = "no parameters and no buffers, so that members can't differ"
+        text = "no parameters and no buffers, so that members can't differ"
     elif equal:
-        said = f"differ, except in {_join_names(equal)} (varied for the checks, to detect members in a wrong order)"
+        text = f"differ, except in {_join_names(equal)} (varied for the checks, to detect members in a wrong order)"
     else:
-        said = "differ in every tensor"
-    return f"{'model':{NAME}}{what}\n{_line('members', said)}"
+        text = "differ in every tensor"
+    return f"{'model':{NAME}}{what}\n{_line('members', text)}"
 
 
-def answer_text(told: Mapping[str, Any], before: Mapping[str, Mapping[str, Any]]) -> str:
+def answer_text(result: Mapping[str, Any], before: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the text after the name of a step; `before` are the results that were shown already."""
-    if "rows" in told:
-        return _speed_text(told)
-    status = told["status"].upper() if told["status"] in LOUD else told["status"]
-    places = [f"{label} {told[key]}" for key, label in PLACES if told.get(key)]
-    first = [textwrap.shorten(line, LONG) for line in told["message"].strip().splitlines()[:1]]
-    alike = [name for name, other in before.items() if other == told] if first else []
+    if "rows" in result:
+        return _speed_text(result)
+    status = result["status"].upper() if result["status"] in LOUD else result["status"]
+    places = [f"{label} {result[key]}" for key, label in PLACES if result.get(key)]
+    first = [textwrap.shorten(line, LONG) for line in result["message"].strip().splitlines()[:1]]
+    alike = [name for name, other in before.items() if other == result] if first else []
     if alike:
         return f"{status} as {alike[0]}"
-    said = f"{status}: {first[0]}" if first else status
-    return "\n".join([_wrap(said), *(f"{'':{NAME}}  {place}" for place in places)])
+    text = f"{status}: {first[0]}" if first else status
+    return "\n".join([_wrap(text), *(f"{'':{NAME}}  {place}" for place in places)])
 
 
 PLACES = (("operation", "operation:"), ("module", "module:   "), ("source", "line:     "))
 
 
-def ending_lines(document: CheckReport) -> Iterator[str]:
+def ending_lines(report: CheckReport) -> Iterator[str]:
     """Yield slow operations, suggested fixes and the verdict."""
-    if document.slow:
-        yield _line("slow fallback", f"one member at a time: {', '.join(document.slow)}")
-    for row in document.remedies:
+    if report.slow:
+        yield _line("slow fallback", f"one member at a time: {', '.join(report.slow)}")
+    for row in report.remedies:
         yield _line("suggested fix", f"({_join_names(row['checks'])}) {row['advice']}")
-    yield f"VERDICT: {document.verdict[1]}"
+    yield f"VERDICT: {report.verdict[1]}"
 
 
-def _speed_text(told: Mapping[str, Any]) -> str:
-    rows, asked, crossing = told["rows"], told["asked"], told["crossing"]
-    ratio = asked["ratio"]
+def _speed_text(result: Mapping[str, Any]) -> str:
+    rows, requested, crossing = result["rows"], result["asked"], result["crossing"]
+    ratio = requested["ratio"]
     how = f"{ratio:.2g} times as fast as" if ratio > 1 else f"{1 / ratio:.2g} times as slow as"
     turn = f"faster from {crossing} members on" if crossing else "never faster"
     measured = f"measured with {_join_names([str(row['members']) for row in rows], len(rows))}"
-    peak = {name: _format_bytes(size) for name, size in told["peak"].items()}
+    peak = {name: _format_bytes(size) for name, size in result["peak"].items()}
     return _wrap(
-        f"vmap is {how} the loop with {asked['members']} members ({_format_timing(asked['vmap'])} against "
-        f"{_format_timing(asked['loop'])}); {turn}, {measured}; peak memory {peak['vmap']} against {peak['loop']}"
+        f"vmap is {how} the loop with {requested['members']} members ({_format_timing(requested['vmap'])} against "
+        f"{_format_timing(requested['loop'])}); {turn}, {measured}; peak memory {peak['vmap']} against {peak['loop']}"
     )
 
 
@@ -94,9 +94,9 @@ def _join_names(names: list[str], most: int = 4) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def _line(name: str, said: str) -> str:
-    return f"{name:{NAME}}{_wrap(said)}"
+def _line(name: str, text: str) -> str:
+    return f"{name:{NAME}}{_wrap(text)}"
 
 
-def _wrap(said: str) -> str:
-    return textwrap.fill(said, WIDTH - NAME, subsequent_indent=" " * (NAME + 2), break_long_words=False)
+def _wrap(text: str) -> str:
+    return textwrap.fill(text, WIDTH - NAME, subsequent_indent=" " * (NAME + 2), break_long_words=False)

@@ -114,10 +114,10 @@ class StepRunner:
             raise
         except Exception as error:  # noqa: BLE001 - copying and converting a model may raise any error
             return {"status": "not applicable", "message": f"can't copy the members: {type(error).__name__}: {error}"}
-        told: dict[str, Any] = {"status": found.status.value, "message": found.message, "slow": list(found.slow)}
+        result: dict[str, Any] = {"status": found.status.value, "message": found.message, "slow": list(found.slow)}
         if found.error is not None and found.status is not Outcome.WRONG:
-            told |= vars(locate_failure(found.error, lambda: check(self._subject(self.dtype))))
-        return told
+            result |= vars(locate_failure(found.error, lambda: check(self._subject(self.dtype))))
+        return result
 
     def measure(self, step: str) -> dict[str, Any]:
         """Time a call by loop and by vmap, and return the result."""

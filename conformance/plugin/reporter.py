@@ -40,7 +40,7 @@ class Reporter:
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         if self._known(nodeid):
-            self.journal.began(nodeid)
+            self.journal.record_start(nodeid)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         finding: Finding | None = getattr(report, "conformance", None)
@@ -53,7 +53,7 @@ class Reporter:
         if finding is not None and (earlier is None or finding.status is Status.FAILS):
             finding = self.findings[report.nodeid] = replace(finding, duration=round(report.duration, 4))
             if self._known(report.nodeid):
-                self.journal.found(report.nodeid, finding)
+                self.journal.record_finding(report.nodeid, finding)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_report_from_serializable(self, data: Any) -> Generator[None, Any, Any]:

@@ -24,11 +24,11 @@ class Journal:
         self.options = options
         self.file: IO[str] | None = None
 
-    def began(self, test: str) -> None:
+    def record_start(self, test: str) -> None:
         """Record that a test starts."""
         self._write({"began": test})
 
-    def found(self, test: str, finding: Finding) -> None:
+    def record_finding(self, test: str, finding: Finding) -> None:
         """Record the finding of a test."""
         self._write({"test": test, **asdict(finding)})
 

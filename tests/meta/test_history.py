@@ -156,7 +156,8 @@ def test_results_are_shown_on_a_page(arguments, page, title, releases, capsys):
         (["compare", "2.13"], "expected at least two results"),
         (["compare", "2.13", "none.json"], "none.json: No such file"),
         (["compare"], "required"),
-        (["explain", "forward.nonsense"], "requirement: invalid choice 'forward.nonsense'"),
+        (["explain", "forward.own_minibach"], "did you mean 'forward.own_minibatch'?"),
+        (["explain", "forward." + "q" * 50], "forward has forward.own_minibatch"),
         (["explain", "nonsense"], "the chapters are forward, stacking"),
     ],
 )

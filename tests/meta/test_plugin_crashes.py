@@ -65,9 +65,9 @@ def test_a_journal_says_what_failed_and_forgives_half_a_line(tmp_path):
     writer.end()
     assert list(tmp_path.iterdir()) == []
 
-    writer.began("a")
-    writer.found("a", Finding(Status.FAILS, "member 1"))
-    writer.began("b")
+    writer.record_start("a")
+    writer.record_finding("a", Finding(Status.FAILS, "member 1"))
+    writer.record_start("b")
     text = (tmp_path / "result.json.partial").read_text(encoding="utf-8")
     writer.end()
 
