@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from conformance.model_check import supervisor, terminal
 from conformance.model_check.options import Request, UsageError
-from conformance.model_check.result import MISTAKE, CheckReport
+from conformance.model_check.result import USAGE_ERROR, CheckReport
 
 DESCRIPTION = """\
 Check whether a model can be ensembled, whether the ensemble is right, and whether it is faster than a loop.
@@ -93,7 +93,7 @@ def main(arguments: Sequence[str]) -> int:
             report = _run_request(request)
     except UsageError as error:
         sys.stderr.write(f"ERROR: {error}\n")
-        return MISTAKE
+        return USAGE_ERROR
     if as_json:
         sys.stdout.write(json.dumps(report.data(), indent=1) + "\n")
     return report.verdict[0]

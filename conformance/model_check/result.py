@@ -10,7 +10,7 @@ from conformance.model_check.remedies import Remedy, load_remedies
 SCHEMA = 1
 FORWARD = "own_minibatch"
 COSTS = ("speed_forward", "speed_backward")
-RIGHT, WRONG, MISTAKE = 0, 1, 4
+RIGHT, WRONG, USAGE_ERROR = 0, 1, 4
 
 
 @dataclass
@@ -60,7 +60,7 @@ class CheckReport:
         wrong, refused = self.ended("wrong"), self.ended("refused", "refused unclearly")
         crashed = self.ended("crash")
         if plain["status"] == "not applicable":
-            return MISTAKE, f"NO ANSWER: {plain['message']}"
+            return USAGE_ERROR, f"NO ANSWER: {plain['message']}"
         if wrong:
             return WRONG, f"WRONG: {', '.join(wrong)}" + (f"; CRASHES: {', '.join(crashed)}" if crashed else "")
         if crashed:

@@ -1,4 +1,4 @@
-"""The supervisor of a check: a child process does the work, so that a crash or a hang is named and the rest goes on."""
+"""The supervisor of a check: a child process does the work, so that a crash or a hang does not end the check."""
 
 import os
 import re
