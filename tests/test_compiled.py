@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from conformance.cases import training_cases
-from conformance.cases.data import SAMPLES, draw_whole_numbers
+from conformance.cases.data import OWN_AND_SHARED, SAMPLES, draw_whole_numbers
 from conformance.cases.members import MEMBERS
 from conformance.implementations.ensemble import Ensemble
 from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same, refuses
@@ -17,7 +17,7 @@ aot_eager = pytest.mark.parametrize("backend", [AOT_EAGER], ids=str)
 
 @pytest.mark.requirement("compiled.call")
 @pytest.mark.parametrize("backend", [EAGER, AOT_EAGER], ids=str)
-@pytest.mark.parametrize("data", [0, None], ids=["own", "shared"])
+@pytest.mark.parametrize("data", **OWN_AND_SHARED)
 def test_a_compiled_ensemble_answers_as_the_loop(implementation, device, backend, data):
     lesson = SupervisedTask(training_cases.LINEAR, data, device)
     expected = lesson.loop(member_output)

@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional as F
 
 from conformance.cases import training_cases
-from conformance.cases.data import draw
+from conformance.cases.data import OWN_AND_SHARED, draw
 from conformance.cases.members import MEMBERS
 from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same, may_refuse, refuses
 from conformance.utils.torch_settings import Threads, deterministic, settings
@@ -21,7 +21,7 @@ from conformance.workloads.supervised import SupervisedTask, member_results
 
 @pytest.mark.requirement("determinism.deterministic_algorithms")
 @pytest.mark.parametrize("case", training_cases.ALL, ids=str)
-@pytest.mark.parametrize("data", [0, None], ids=["own", "shared"])
+@pytest.mark.parametrize("data", **OWN_AND_SHARED)
 def test_under_deterministic_algorithms_each_member_gets_what_the_loop_gets(implementation, device, case, data):
     lesson = SupervisedTask(case, data, device)
     expected = lesson.loop(member_results)

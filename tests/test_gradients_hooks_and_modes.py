@@ -8,18 +8,18 @@ import torch
 from torch.nn import functional as F
 
 from conformance.cases import training_cases
+from conformance.cases.data import OWN_AND_SHARED
 from conformance.cases.networks import LayerNormMLP
 from conformance.implementations.ensemble import Ensemble
 from conformance.numerics.assertions import assert_members_close, refuses
 from conformance.workloads.supervised import SupervisedTask, ensemble_gradients, member_gradients
 
-own_and_shared = pytest.mark.parametrize("data", [0, None], ids=["own", "shared"])
 each_case = pytest.mark.parametrize("case", training_cases.ALL, ids=str)
 
 
 @pytest.mark.requirement("gradients.saved_tensor_hooks")
 @each_case
-@own_and_shared
+@pytest.mark.parametrize("data", **OWN_AND_SHARED)
 def test_what_backward_needs_may_be_packed_and_unpacked(implementation, device, case, data):
     lesson = SupervisedTask(case, data, device)
     packed = []
@@ -45,7 +45,7 @@ def test_what_backward_needs_may_be_packed_and_unpacked(implementation, device, 
 
 @pytest.mark.requirement("gradients.anomaly_mode")
 @each_case
-@own_and_shared
+@pytest.mark.parametrize("data", **OWN_AND_SHARED)
 @pytest.mark.filterwarnings("ignore:Anomaly Detection has been enabled")
 def test_anomaly_mode_changes_no_gradient(implementation, device, case, data):
     lesson = SupervisedTask(case, data, device)
@@ -79,7 +79,7 @@ class HeadOnly(LayerNormMLP):
 
 
 @pytest.mark.requirement("gradients.no_grad")
-@own_and_shared
+@pytest.mark.parametrize("data", **OWN_AND_SHARED)
 def test_no_grad_inside_cuts_what_it_covers_and_nothing_else(implementation, device, data):
     lesson = SupervisedTask(replace(training_cases.LAYER_NORM, factory=HeadOnly), data, device)
     expected = lesson.loop(gradients_that_there_are)
@@ -98,7 +98,7 @@ def gradients_that_there_are(model, given):
 
 @pytest.mark.requirement("gradients.no_grad")
 @each_case
-@own_and_shared
+@pytest.mark.parametrize("data", **OWN_AND_SHARED)
 def test_no_grad_outside_records_nothing(implementation, device, case, data):
     lesson = SupervisedTask(case, data, device)
     expected = lesson.loop(value_without_gradient)
@@ -127,7 +127,7 @@ class Inferring(LayerNormMLP):
 
 
 @pytest.mark.requirement("gradients.inference_mode")
-@own_and_shared
+@pytest.mark.parametrize("data", **OWN_AND_SHARED)
 @pytest.mark.parametrize("where", ["inside", "outside"])
 def test_inference_mode_records_nothing(implementation, device, data, where):
     factory = Inferring if where == "inside" else LayerNormMLP
@@ -145,7 +145,7 @@ def test_inference_mode_records_nothing(implementation, device, data, where):
 
 
 @pytest.mark.requirement("gradients.exception")
-@own_and_shared
+@pytest.mark.parametrize("data", **OWN_AND_SHARED)
 def test_after_a_backward_that_fails_the_next_one_is_right(implementation, device, data):
     lesson = SupervisedTask(training_cases.LAYER_NORM, data, device)
     expected = lesson.loop(member_gradients)

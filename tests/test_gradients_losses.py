@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from conformance.cases import training_cases
-from conformance.cases.data import SAMPLES
+from conformance.cases.data import OWN_AND_SHARED, SAMPLES
 from conformance.cases.members import MEMBERS, members
 from conformance.implementations.ensemble import Ensemble
 from conformance.numerics.assertions import assert_members_close
@@ -13,8 +13,6 @@ from conformance.numerics.plain_loop import loop
 from conformance.reference.simple_cnn import SimpleCNN, small_cnn
 from conformance.utils.module_state import gradients_in
 from conformance.workloads.supervised import SupervisedTask, ensemble_gradients
-
-own_and_shared = pytest.mark.parametrize("data", [0, None], ids=["own", "shared"])
 
 # What each makes of outputs and classes. Two of the seven samples count for nothing where class 1 is ignored.
 LOSSES = {
@@ -29,7 +27,7 @@ LOSSES = {
 @pytest.mark.requirement("gradients.losses")
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
-@own_and_shared
+@pytest.mark.parametrize("data", **OWN_AND_SHARED)
 def test_losses_of_classes_and_values(implementation, device, data, name, reduction):
     lesson = SupervisedTask(training_cases.TIED, data, device)
     classes = torch.arange(MEMBERS * SAMPLES, device=device).reshape(MEMBERS, SAMPLES) ** 2 % 11

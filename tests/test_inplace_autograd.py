@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from conformance.cases.data import OWN_AND_SHARED
 from conformance.cases.members import members
 from conformance.cases.operations import inplace_ops
 from conformance.cases.operations.inplace_gradients import InplaceGradient
@@ -154,7 +155,7 @@ def test_parameters_that_require_gradients_are_not_written_to(implementation, de
 
 
 @pytest.mark.requirement("inplace.parameters")
-@pytest.mark.parametrize("data", [0, None], ids=["own", "shared"])
+@pytest.mark.parametrize("data", **OWN_AND_SHARED)
 def test_without_gradients_a_member_writes_to_its_slice(implementation, device, data):
     models = members(Writing, MEMBERS, device=device)
     ensemble = Ensemble(implementation, models)

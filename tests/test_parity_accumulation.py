@@ -4,14 +4,13 @@ import pytest
 import torch
 
 from conformance.cases import smooth_cases
+from conformance.cases.data import OWN_AND_SHARED
 from conformance.cases.members import MEMBERS
 from conformance.cases.numeric_settings import AUTOCASTS, LIBRARIES, NO_SETTING
 from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same
 from conformance.utils.torch_settings import Threads, deterministic
 from conformance.workloads import precision
 from conformance.workloads.precision import PrecisionRun, Setup
-
-own_and_shared = pytest.mark.parametrize("data", [0, None], ids=["own", "shared"])
 
 
 @pytest.mark.requirement("parity.accumulation")
@@ -24,7 +23,7 @@ own_and_shared = pytest.mark.parametrize("data", [0, None], ids=["own", "shared"
     ],
     ids=str,
 )
-@own_and_shared
+@pytest.mark.parametrize("data", **OWN_AND_SHARED)
 def test_long_sums_are_accumulated_as_in_the_loop(implementation, device, setup, data):
     exercise = PrecisionRun(setup, data, device)
     expected = exercise.loop(precision.output_under_setting)

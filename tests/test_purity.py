@@ -15,15 +15,12 @@ from conformance.cases.side_effects import LinearThenBody, NumpyFunction
 from conformance.implementations.ensemble import Ensemble
 from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same, refuses, unchanged
 from conformance.numerics.plain_loop import loop
+from conformance.workloads.forward import forward
 
 
 def bodies(**named):
     """Each of these is what a member's forward does with its hidden layer and its input."""
     return pytest.mark.parametrize("body", named.values(), ids=named)
-
-
-def forward(model, x):
-    return model(x)
 
 
 def assert_refused(implementation, device, body, word):

@@ -17,7 +17,7 @@ from conformance.cases.autograd_functions import (
     make_body,
     make_own_rule,
 )
-from conformance.cases.data import SAMPLES, draw
+from conformance.cases.data import OWN_AND_SHARED, SAMPLES, draw
 from conformance.cases.members import MEMBERS, members
 from conformance.cases.side_effects import LinearThenBody, make_minibatches, output_and_gradients, sum_of_squares
 from conformance.implementations.ensemble import Ensemble
@@ -25,7 +25,6 @@ from conformance.numerics.assertions import assert_distinct, assert_members_clos
 from conformance.numerics.plain_loop import loop
 from conformance.workloads.supervised import ensemble_gradients
 
-own_and_shared = pytest.mark.parametrize("data", [0, None], ids=["own", "shared"])
 named = {"ids": lambda function: function.__name__}
 
 
@@ -49,7 +48,7 @@ def assert_learns(implementation, models, data, device):
 
 
 @pytest.mark.requirement("purity.function_of_old_style")
-@own_and_shared
+@pytest.mark.parametrize("data", **OWN_AND_SHARED)
 def test_a_function_without_setup_context_is_refused(implementation, device, data):
     models = applying(make_body(OldStyle), device)
     ensemble = Ensemble(implementation, models)
@@ -59,7 +58,7 @@ def test_a_function_without_setup_context_is_refused(implementation, device, dat
 
 
 @pytest.mark.requirement("purity.function_without_rule")
-@own_and_shared
+@pytest.mark.parametrize("data", **OWN_AND_SHARED)
 @pytest.mark.parametrize("function", [WithoutRule, RuledAndGenerated], **named)
 def test_a_function_without_one_rule_is_refused(implementation, device, data, function):
     models = applying(make_body(function), device)
@@ -70,13 +69,13 @@ def test_a_function_without_one_rule_is_refused(implementation, device, data, fu
 
 
 @pytest.mark.requirement("purity.function_generated")
-@own_and_shared
+@pytest.mark.parametrize("data", **OWN_AND_SHARED)
 def test_a_function_with_a_generated_rule_learns_as_in_the_loop(implementation, device, data):
     assert_learns(implementation, applying(make_body(Generated), device), data, device)
 
 
 @pytest.mark.requirement("purity.function_generated")
-@own_and_shared
+@pytest.mark.parametrize("data", **OWN_AND_SHARED)
 def test_a_generated_rule_takes_several_inputs_and_what_is_no_tensor(implementation, device, data):
     models = applying(lambda h, x: torch.stack(ScaledProduct.apply(h, x.sum(1, keepdim=True), 3.0)), device)
 
@@ -98,7 +97,7 @@ def test_a_function_has_each_members_derivative_in_forward_mode(implementation, 
 
 
 @pytest.mark.requirement("purity.function_ruled")
-@own_and_shared
+@pytest.mark.parametrize("data", **OWN_AND_SHARED)
 def test_a_function_with_its_own_rule_learns_as_in_the_loop(implementation, device, data):
     assert_learns(implementation, applying(make_body(Ruled), device), data, device)
 
@@ -178,12 +177,12 @@ def test_a_rule_that_returns_another_number_of_members_is_refused(implementation
 
 
 @pytest.mark.requirement("purity.function_in_place")
-@own_and_shared
+@pytest.mark.parametrize("data", **OWN_AND_SHARED)
 def test_a_function_that_writes_to_its_input_learns_as_in_the_loop(implementation, device, data):
     assert_learns(implementation, applying(make_body(InplaceExp), device), data, device)
 
 
 @pytest.mark.requirement("purity.function_in_place_generated")
-@own_and_shared
+@pytest.mark.parametrize("data", **OWN_AND_SHARED)
 def test_a_function_that_writes_with_a_generated_rule_learns_as_in_the_loop(implementation, device, data):
     assert_learns(implementation, applying(make_body(InplaceDouble), device), data, device)

@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.utils.checkpoint
 
+from conformance.cases.data import OWN_AND_SHARED
 from conformance.cases.members import MEMBERS, members
 from conformance.cases.networks import LayerNormMLP
 from conformance.cases.side_effects import make_minibatches, output_and_gradients, sum_of_squares
@@ -13,8 +14,6 @@ from conformance.implementations.ensemble import Ensemble
 from conformance.numerics.assertions import assert_distinct, assert_members_close, refuses, unchanged
 from conformance.numerics.plain_loop import loop
 from conformance.workloads.supervised import ensemble_gradients
-
-own_and_shared = pytest.mark.parametrize("data", [0, None], ids=["own", "shared"])
 
 
 class Checkpointed(LayerNormMLP):
@@ -29,7 +28,7 @@ class Checkpointed(LayerNormMLP):
 
 
 @pytest.mark.requirement("purity.checkpoint")
-@own_and_shared
+@pytest.mark.parametrize("data", **OWN_AND_SHARED)
 def test_a_checkpoint_in_a_member_is_refused(implementation, device, data):
     models = members(partial(Checkpointed, False), MEMBERS, device=device, dtype=torch.float64)
     x, _ = make_minibatches(data, device)
@@ -40,7 +39,7 @@ def test_a_checkpoint_in_a_member_is_refused(implementation, device, data):
 
 
 @pytest.mark.requirement("purity.checkpoint_under_grad")
-@own_and_shared
+@pytest.mark.parametrize("data", **OWN_AND_SHARED)
 @pytest.mark.parametrize("use_reentrant", [True, False], ids=["reentrant", "not-reentrant"])
 def test_a_checkpoint_in_a_member_is_refused_under_grad(implementation, device, data, use_reentrant):
     models = members(partial(Checkpointed, use_reentrant), MEMBERS, device=device, dtype=torch.float64)
@@ -55,7 +54,7 @@ def test_a_checkpoint_in_a_member_is_refused_under_grad(implementation, device, 
 
 
 @pytest.mark.requirement("purity.checkpoint_reentrant")
-@own_and_shared
+@pytest.mark.parametrize("data", **OWN_AND_SHARED)
 @pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad")
 def test_a_reentrant_checkpoint_in_a_member_is_refused(implementation, device, data):
     models = members(partial(Checkpointed, True), MEMBERS, device=device, dtype=torch.float64)
@@ -66,7 +65,7 @@ def test_a_reentrant_checkpoint_in_a_member_is_refused(implementation, device, d
 
 
 @pytest.mark.requirement("purity.checkpoint_without_gradients")
-@own_and_shared
+@pytest.mark.parametrize("data", **OWN_AND_SHARED)
 def test_without_gradients_a_checkpoint_changes_nothing(implementation, device, data):
     models = members(partial(Checkpointed, False), MEMBERS, device=device, dtype=torch.float64)
     x, inputs = make_minibatches(data, device)
@@ -81,7 +80,7 @@ def test_without_gradients_a_checkpoint_changes_nothing(implementation, device, 
 
 
 @pytest.mark.requirement("purity.checkpoint_around")
-@own_and_shared
+@pytest.mark.parametrize("data", **OWN_AND_SHARED)
 @pytest.mark.parametrize("use_reentrant", [True, False], ids=["reentrant", "not-reentrant"])
 def test_a_checkpoint_around_the_ensemble_gives_the_gradients_of_the_loop(implementation, device, data, use_reentrant):
     models = members(LayerNormMLP, MEMBERS, device=device, dtype=torch.float64)

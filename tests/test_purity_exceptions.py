@@ -12,10 +12,7 @@ from conformance.implementations.ensemble import Ensemble
 from conformance.numerics.assertions import assert_members_close, assert_same, refuses, unchanged
 from conformance.numerics.plain_loop import loop
 from conformance.utils.torch_settings import settings
-
-
-def forward(model, x):
-    return model(x)
+from conformance.workloads.forward import forward
 
 
 class Stop(BaseException):

@@ -6,18 +6,15 @@ import pytest
 import torch
 from torch.nn.modules.module import register_module_forward_hook
 
-from conformance.cases.data import SAMPLES, draw
+from conformance.cases.data import OWN_AND_SHARED, SAMPLES, draw
 from conformance.cases.members import MEMBERS, members
 from conformance.cases.networks import LayerNormMLP
 from conformance.cases.side_effects import LinearThenBody, make_minibatches, output_and_gradients, sum_of_squares
 from conformance.implementations.ensemble import Ensemble
 from conformance.numerics.assertions import assert_distinct, assert_members_close, refuses, unchanged
 from conformance.numerics.plain_loop import loop
+from conformance.workloads.forward import forward
 from conformance.workloads.supervised import ensemble_gradients
-
-
-def forward(model, x):
-    return model(x)
 
 
 def gradients(model, x):
@@ -155,7 +152,7 @@ def test_a_hook_on_a_mapped_tensor_is_refused(implementation, device, ask):
 
 
 @pytest.mark.requirement("purity.tensor_hooks_under_grad")
-@pytest.mark.parametrize("data", [0, None], ids=["own", "shared"])
+@pytest.mark.parametrize("data", **OWN_AND_SHARED)
 def test_a_hook_on_a_tensor_under_grad_is_each_members(implementation, device, data):
     models = members(partial(LinearThenBody, hooked), MEMBERS, device=device, dtype=torch.float64)
     x, inputs = make_minibatches(data, device)

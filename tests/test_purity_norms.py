@@ -5,12 +5,13 @@ from functools import partial
 import pytest
 import torch
 
-from conformance.cases.data import SAMPLES, draw
+from conformance.cases.data import OWN_AND_SHARED, SAMPLES, draw
 from conformance.cases.members import MEMBERS, members
 from conformance.cases.side_effects import make_normalization
 from conformance.implementations.ensemble import Ensemble
 from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same, refuses, unchanged
 from conformance.numerics.plain_loop import loop
+from conformance.workloads.forward import forward
 
 SHAPES = {
     "BatchNorm1d": (3,),
@@ -107,7 +108,7 @@ def test_without_momentum_eval_mode_works(implementation, device, kind):
 
 @pytest.mark.requirement("purity.norms_of_shared_statistics")
 @batch_norms
-@pytest.mark.parametrize("data", [0, None], ids=["own", "shared"])
+@pytest.mark.parametrize("data", **OWN_AND_SHARED)
 def test_shared_statistics_are_not_written_in_training(implementation, device, kind, data):
     models, xs = made(kind, {}, device, train=True)
     ensemble = Ensemble(implementation, models)
@@ -136,7 +137,7 @@ def test_shared_statistics_serve_all_members_in_eval_mode(implementation, device
     models, xs = made(kind, {}, device, train=False)
     for model in models:
         model.load_state_dict({**model.state_dict(), **dict(models[2].named_buffers())})
-    expected = loop(lambda model, x: model(x), models, list(xs[:, 0]))
+    expected = loop(forward, models, list(xs[:, 0]))
     ensemble = Ensemble(implementation, models)
     shared = {name: tensor[2].clone() for name, tensor in ensemble.buffers.items()}
 

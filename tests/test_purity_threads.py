@@ -13,6 +13,7 @@ from conformance.cases.side_effects import PausingNet
 from conformance.implementations.ensemble import Ensemble
 from conformance.numerics.assertions import assert_members_close, unchanged
 from conformance.numerics.plain_loop import loop
+from conformance.workloads.forward import forward
 
 PATIENCE = 30  # seconds that a thread waits for another one: only a broken torch needs them
 
@@ -66,10 +67,6 @@ def meeting(gate, seed, device):
 
     factory = partial(PausingNet, meet)
     return members(factory, MEMBERS, seed=seed, device=device), draw(MEMBERS, SAMPLES, 3, seed=seed, device=device)
-
-
-def forward(model, x):
-    return model(x)
 
 
 WAYS = {

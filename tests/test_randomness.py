@@ -1,7 +1,6 @@
-"""Does every random operation draw as the mode of vmap says?"""
+"""Do random operations give all members one plain draw, or one stacked draw, as the mode of vmap says?"""
 
 import pytest
-import torch
 
 from conformance.cases.members import MEMBERS
 from conformance.cases.operations import random_ops
@@ -17,26 +16,22 @@ from conformance.cases.operations.random_op import (
     stack_values,
     was_accepted,
 )
-from conformance.numerics.assertions import DECISIVE, assert_distinct, assert_same, refuses
+from conformance.numerics.assertions import DECISIVE, assert_distinct, assert_same
 from conformance.report.tables import REFUSED, WRONG
-from conformance.utils.pytree import tree_map
 from conformance.utils.rng import restore, state
+from conformance.workloads.random_draws import TABLE, assert_plain_draw, assert_stacked_draws, draw_for_all
 
 each_draw = pytest.mark.parametrize("draw", random_ops.RANDOM_OPERATIONS, ids=str)
-each_operation = pytest.mark.parametrize("draw", [*random_ops.RANDOM_OPERATIONS, *random_ops.COMPOSITES], ids=str)
 each_composite = pytest.mark.parametrize("draw", random_ops.COMPOSITES, ids=str)
 each_attention = pytest.mark.parametrize("draw", random_ops.ATTENTION, ids=str)
 each_recurrent = pytest.mark.parametrize("draw", random_ops.RECURRENT, ids=str)
 both_modes = pytest.mark.parametrize("mode", ["same", "different"])
 own_and_shared = pytest.mark.parametrize("whose", [OWN, SHARED])
-CHUNK = 2  # the last chunk of five members is a short one
-
-TABLE = "random operations"
 ONE, STACKED = "one plain draw", "one stacked draw"
 
 
 def judged(outcome, draw, column, answer, record_property):
-    """Enter the cell of the table; whether there is an answer to judge. A refusal that nobody expects fails."""
+    """Record the table cell and return whether there is a value to judge. An unexpected refusal fails."""
     says = REFUSED if outcome.refusal else answer + " (member by member)" * outcome.slow
     fails = REFUSED if outcome.refusal else WRONG
     cell = {"table": TABLE, "row": draw.name, "column": column, "passes": says, "fails": fails}
@@ -44,72 +39,15 @@ def judged(outcome, draw, column, answer, record_property):
     return was_accepted(outcome, draw, column)
 
 
-def assert_nothing_drawn(implementation, device, record_property, draw, whose):
-    x = make_inputs(MEMBERS, device)
-    before = state(device)
-
-    outcome = attempt(lambda: draw_with_vmap(implementation, draw.one, x, whose, "error"))
-
-    says = REFUSED if outcome.refusal else "drawn"
-    cell = {"table": TABLE, "row": draw.name, "column": f"error, {whose}", "passes": says, "fails": says}
-    record_property("cell", cell)
-    with refuses(f"random|{draw.native}|autograd.Function"):
-        outcome.value_or_raise()
-    assert_same(state(device), before)
-
-
-@pytest.mark.requirement("randomness.error")
-@each_operation
-@own_and_shared
-def test_in_mode_error_a_random_operation_is_refused(implementation, device, record_property, draw, whose):
-    assert_nothing_drawn(implementation, device, record_property, draw, whose)
-
-
-@pytest.mark.requirement("randomness.recurrent")
-@each_recurrent
-@own_and_shared
-def test_in_mode_error_dropout_in_a_recurrent_network_is_refused(implementation, device, record_property, draw, whose):
-    assert_nothing_drawn(implementation, device, record_property, draw, whose)
-
-
-@pytest.mark.requirement("randomness.attention")
-@each_attention
-@own_and_shared
-def test_in_mode_error_dropout_in_attention_is_refused(implementation, device, record_property, draw, whose):
-    assert_nothing_drawn(implementation, device, record_property, draw, whose)
-
-
-def drawn_by_all(implementation, device, draw, x, whose, mode, **options):
-    """What came of a call, and where the generator stood before it and after it."""
-    start = state(device)
-    outcome = attempt(lambda: draw_with_vmap(implementation, draw.one, x, whose, mode, **options))
-    return outcome, start, state(device)
-
-
-def assert_plain(device, draw, xs, outcome, start, end):
-    """Every member got what it draws alone, and the generator moved once."""
-    assert_same(outcome.value_or_raise(), stack_values([draw_from_state(draw, own, start) for own in xs]))
-    assert_same(end, state(device))
-
-
-def assert_stacked(device, draw, batches, outcome, start, end):
-    """The members got the numbers of one draw for each batch in turn, all distinct, and the generator moved by them."""
-    restore(start)
-    expected = [draw.all(batch.clone()) for batch in batches]
-    assert_same(outcome.value_or_raise(), tree_map(lambda *each: torch.cat(each), *expected))
-    assert_same(end, state(device))
-    assert_distinct(*drawn_numbers(outcome.value))
-
-
 def assert_one_plain_draw(implementation, device, record_property, draw, whose):
-    """In mode same."""
+    """Assert that in mode same all members get one plain draw."""
     x = make_inputs(MEMBERS, device)
 
-    outcome, start, end = drawn_by_all(implementation, device, draw, x, whose, "same")
+    outcome, start, end = draw_for_all(implementation, device, draw, x, whose, "same")
 
     if judged(outcome, draw, f"same, {whose}", ONE, record_property):
         xs = member_inputs(x, whose)
-        assert_plain(device, draw, xs, outcome, start, end)
+        assert_plain_draw(device, draw, xs, outcome, start, end)
         assert_distinct(drawn_numbers(draw_from_state(draw, xs[-1], start)), drawn_numbers(draw.one(xs[-1])))
 
 
@@ -128,20 +66,20 @@ def test_in_mode_same_attention_drops_by_one_plain_draw(implementation, device, 
 
 
 def assert_one_stacked_draw(implementation, device, record_property, draw, whose):
-    """In mode different."""
+    """Assert that in mode different the members share one stacked draw."""
     x = make_inputs(MEMBERS, device)
 
-    outcome, start, end = drawn_by_all(implementation, device, draw, x, whose, "different")
+    outcome, start, end = draw_for_all(implementation, device, draw, x, whose, "different")
 
     if judged(outcome, draw, f"different, {whose}", STACKED, record_property):
-        assert_stacked(device, draw, [stack_values(member_inputs(x, whose))], outcome, start, end)
+        assert_stacked_draws(device, draw, [stack_values(member_inputs(x, whose))], outcome, start, end)
 
 
 def assert_one_or_distinct(implementation, device, record_property, draw, whose, mode):
-    """Twice the same under a seed, and by the mode one draw for all members, or one for each."""
+    """Assert equal results under one seed, and by the mode one draw for all members or one for each."""
     x = make_inputs(1, device).repeat(MEMBERS, 1, 1)
 
-    outcome, start, end = drawn_by_all(implementation, device, draw, x, whose, mode)
+    outcome, start, end = draw_for_all(implementation, device, draw, x, whose, mode)
 
     answer = "one draw" if mode == "same" else "distinct draws"
     if judged(outcome, draw, f"{mode}, {whose}", answer, record_property):
@@ -157,7 +95,7 @@ def assert_one_or_distinct(implementation, device, record_property, draw, whose,
 
 
 def assert_alike(values, other):
-    """The members have one value but for rounding, as against what sets it apart from that of another draw."""
+    """Assert that the members have one value but for rounding, small beside the difference of two draws."""
     values, other = values.double(), other.double()
     assert (values - values[:1]).abs().max() <= DECISIVE * (values - other).abs().max()
 
@@ -189,9 +127,9 @@ SOME = [
 def test_in_mode_different_any_number_of_members_shares_one_stacked_draw(implementation, device, draw, n):
     x = make_inputs(n, device)
 
-    outcome, start, end = drawn_by_all(implementation, device, draw, x, OWN, "different")
+    outcome, start, end = draw_for_all(implementation, device, draw, x, OWN, "different")
 
-    assert_stacked(device, draw, [x], outcome, start, end)
+    assert_stacked_draws(device, draw, [x], outcome, start, end)
 
 
 @pytest.mark.requirement("randomness.same")
@@ -200,9 +138,9 @@ def test_in_mode_different_any_number_of_members_shares_one_stacked_draw(impleme
 def test_in_mode_same_any_number_of_members_gets_one_plain_draw(implementation, device, draw, n):
     x = make_inputs(n, device)
 
-    outcome, start, end = drawn_by_all(implementation, device, draw, x, OWN, "same")
+    outcome, start, end = draw_for_all(implementation, device, draw, x, OWN, "same")
 
-    assert_plain(device, draw, x, outcome, start, end)
+    assert_plain_draw(device, draw, x, outcome, start, end)
 
 
 @pytest.mark.requirement("randomness.composites")
@@ -219,71 +157,3 @@ def test_what_draws_inside_gives_the_same_under_a_seed(implementation, device, r
 @both_modes
 def test_a_recurrent_network_drops_out_as_the_mode_says(implementation, device, record_property, draw, whose, mode):
     assert_one_or_distinct(implementation, device, record_property, draw, whose, mode)
-
-
-@pytest.mark.requirement("randomness.out")
-@pytest.mark.parametrize("draw", random_ops.WITH_OUT, ids=str)
-@own_and_shared
-@pytest.mark.parametrize("mode", ["error", "same", "different"])
-def test_a_random_operation_with_out_is_refused(implementation, device, draw, whose, mode):
-    x, before = make_inputs(MEMBERS, device), state(device)
-
-    outcome = attempt(lambda: draw_with_vmap(implementation, draw.one, x, whose, mode))
-
-    with refuses("random|out="):
-        outcome.value_or_raise()
-    assert_same(state(device), before)
-
-
-@pytest.mark.requirement("randomness.operations_covered")
-def test_every_random_operation_of_this_torch_is_covered(implementation, record_property):
-    missing = random_ops.uncovered()
-    for name in missing:
-        cell = {"table": TABLE, "row": name, "column": "error, own"}
-        record_property("cell", {**cell, "passes": "not covered", "fails": "not covered"})
-
-    assert not missing, f"not covered: {', '.join(missing)}"
-
-
-@pytest.mark.requirement("randomness.placed")
-@each_draw
-@both_modes
-def test_tensors_mapped_along_their_last_dimension_get_their_numbers(implementation, device, draw, mode):
-    x = make_inputs(MEMBERS, device)
-    placed = x.movedim(0, -1).contiguous()
-    start = state(device)
-
-    def call():
-        restore(start)
-        return implementation.vmap(draw.one, in_dims=-1, randomness=mode)(placed.clone())
-
-    outcome = attempt(call)
-
-    if was_accepted(outcome, draw, f"{mode}, {OWN}"):
-        assert_same(attempt(call).value, outcome.value)
-        if mode == "different":
-            assert_distinct(*drawn_numbers(outcome.value))
-        else:
-            assert_same(outcome.value, stack_values([draw_from_state(draw, own, start) for own in x]))
-
-
-@pytest.mark.requirement("randomness.chunks_same")
-@each_draw
-def test_in_chunks_all_members_get_the_one_plain_draw(implementation, device, draw):
-    x = make_inputs(MEMBERS, device)
-
-    outcome, start, end = drawn_by_all(implementation, device, draw, x, OWN, "same", chunk_size=CHUNK)
-
-    if was_accepted(outcome, draw, f"same, {OWN}"):
-        assert_plain(device, draw, x, outcome, start, end)
-
-
-@pytest.mark.requirement("randomness.chunks_different")
-@each_draw
-def test_each_chunk_gets_its_stacked_draw_in_turn(implementation, device, draw):
-    x = make_inputs(MEMBERS, device)
-
-    outcome, start, end = drawn_by_all(implementation, device, draw, x, OWN, "different", chunk_size=CHUNK)
-
-    if was_accepted(outcome, draw, f"different, {OWN}"):
-        assert_stacked(device, draw, x.split(CHUNK), outcome, start, end)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from conformance.cases.data import OWN_AND_SHARED
 from conformance.cases.dropout_cases import DROPOUTS, PARTIAL_DROPOUTS
 from conformance.cases.members import MEMBERS
 from conformance.implementations.ensemble import Ensemble
@@ -11,7 +12,6 @@ from conformance.utils.rng import restore, state
 
 each_dropout = pytest.mark.parametrize("dropout", DROPOUTS, ids=str)
 each_splitting = pytest.mark.parametrize("dropout", PARTIAL_DROPOUTS, ids=str)
-own_and_shared = pytest.mark.parametrize("data", [0, None], ids=["own", "shared"])
 each_mode = pytest.mark.parametrize("mode", ["same", "different"])
 
 
@@ -58,21 +58,21 @@ def assert_drops(implementation, device, dropout, data, mode):
 
 @pytest.mark.requirement("randomness.dropout_same")
 @each_dropout
-@own_and_shared
+@pytest.mark.parametrize("data", **OWN_AND_SHARED)
 def test_in_mode_same_every_member_drops_what_one_drops(implementation, device, dropout, data):
     assert_drops(implementation, device, dropout, data, "same")
 
 
 @pytest.mark.requirement("randomness.dropout_different")
 @each_dropout
-@own_and_shared
+@pytest.mark.parametrize("data", **OWN_AND_SHARED)
 def test_in_mode_different_members_drop_what_is_dropped_from_all_samples(implementation, device, dropout, data):
     assert_drops(implementation, device, dropout, data, "different")
 
 
 @pytest.mark.requirement("randomness.dropout_different")
 @each_splitting
-@own_and_shared
+@pytest.mark.parametrize("data", **OWN_AND_SHARED)
 def test_in_mode_different_no_two_members_and_samples_drop_alike(implementation, device, dropout, data):
     models, x = dropout.members(device), torch.ones_like(dropout.inputs(*[MEMBERS] * (data == 0), device=device))
 
@@ -86,7 +86,7 @@ def test_in_mode_different_no_two_members_and_samples_drop_alike(implementation,
 
 @pytest.mark.requirement("randomness.dropout_eval")
 @each_dropout
-@own_and_shared
+@pytest.mark.parametrize("data", **OWN_AND_SHARED)
 @pytest.mark.parametrize("mode", ["error", "same", "different"])
 def test_in_eval_mode_nothing_is_dropped_or_drawn(implementation, device, dropout, data, mode):
     models, x = dropout.members(device), dropout.inputs(*[MEMBERS] * (data == 0), device=device)

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from conformance.reference.functional_call import functional_call
 from conformance.utils.pytree import tree_map
 from conformance.workloads.supervised import loss
 
@@ -24,6 +25,11 @@ class Derivative:
 
     func: Callable[[Func, Tensors, Tensor], Any]
     backward: Callable[[Func, Tensors, Tensor], Any]
+
+
+def as_function(model: nn.Module) -> Callable[[Tensors, Tensor], Tensor]:
+    """Return a module as a function of its parameters and its input, computed without torch.func."""
+    return lambda params, x: functional_call(model, params, x)
 
 
 def make_tangents(at: Any) -> Any:
