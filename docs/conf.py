@@ -34,4 +34,5 @@ html_title = project
 html_static_path = ["_static"]
 html_css_files = ["custom.css"]
 html_copy_source = False
+html_show_copyright = False
 html_show_sphinx = False

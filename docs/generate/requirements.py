@@ -80,9 +80,8 @@ def _field(name: str, values: Sequence[str]) -> Iterator[str]:
     if len(values) == 1:
         yield f":{name}: {values[0]}"
     elif values:
-        first, *rest = values
-        yield f":{name}: - {first}"
-        yield from (f"  - {each}" for each in rest)
+        yield f":{name}:"
+        yield from (f"  - {each}" for each in values)
 
 
 @cache
