@@ -1,7 +1,25 @@
-"""Defects to inject, each naming the requirement that it breaks: what a suite can't see, it can't vouch for.
+"""Faults: defects to inject, each of which must turn the tests of one requirement red.
 
-``pytest --fault MembersReversed`` runs the suite on a faulty implementation; tests/meta/test_kill_matrix.py does so for
-every fault and checks which requirements go red.
+``pytest --fault MembersReversed`` runs the suite on a faulty implementation. tests/meta/test_kill_matrix.py does so for
+every fault and checks which requirements fail.
+
+To add a fault, write a class in the module of its chapter, or of its topic in the chapter. Its name and docstring say
+what the wrong build does, and `breaks` names the requirement::
+
+    class MembersReversed(Fault):
+        breaks = "stacking.order"
+
+        def combine(self, models):
+            return self.inner.combine(list(models)[::-1])
+
+Choose the base class by the place of the defect, and override its one method:
+
+- `base.fault`: `Fault` (anything), `StackFault` (the stacked state), `CallFault` (functional_call)
+- `base.vmap`: `DimFault` (in_dims), `InputFault`, `OutDimFault` (out_dims), `OutputFault`, `VmapFault` (a whole call)
+- `base.derivative`: `DerivativeFault` (gradients and tangents), `TransformFault` (grad, jvp ... inside vmap)
+- `base.patch`: `PatchedFault` (a function of torch), `PatchedInsideVmap` (the same inside vmap only)
+
+Then run ``pytest tests/meta/test_kill_matrix.py -k MembersReversed``. Modules and classes are found by themselves.
 """
 
 import pkgutil
@@ -29,7 +47,7 @@ FAULTS = MappingProxyType(
 
 
 def inject(name: str, implementation: Any) -> Fault:
-    """The implementation with that fault in it. Raises ValueError for a fault that does not exist."""
+    """Return the implementation with that fault. Raises ValueError for a fault that does not exist."""
     if name not in FAULTS:
         raise ValueError(f"--fault: {invalid_choice(name, FAULTS)}")
     return FAULTS[name](implementation)

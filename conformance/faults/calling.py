@@ -12,7 +12,7 @@ Combined = tuple[Callable[..., Any], Any, Any]
 
 
 class BuffersOfTheModule(CallFault):
-    """The module's own buffers are used, whatever is given."""
+    """The module's own buffers are used instead of the given ones."""
 
     breaks = "calling.given_state"
     also = (
@@ -54,7 +54,7 @@ class BuffersOfTheFirstMember(Fault):
 
 
 class FirstMemberIsTheBase(Fault):
-    """The combined function runs the first member itself, in whatever mode it is by then."""
+    """The combined function runs the first member itself, in the mode that it has at the call."""
 
     breaks = "calling.fmodel_after_changes"
 
@@ -96,7 +96,7 @@ class GradientsReachTheModule(CallFault):
 
 
 class MetaBaseMaterialises(CallFault):
-    """A base module on meta gets storage by being called."""
+    """A call gives a base module on meta storage."""
 
     breaks = "calling.meta_base"
 

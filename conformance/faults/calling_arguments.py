@@ -21,7 +21,7 @@ class KeywordsLost(Fault):
 
 
 class ListsAreSpread(CallFault):
-    """A list of arguments is spread as a tuple is."""
+    """A list of arguments is spread like a tuple."""
 
     breaks = "calling.args"
 
@@ -33,7 +33,7 @@ class ListsAreSpread(CallFault):
 
 
 class KeywordsLostBesideArguments(CallFault):
-    """Keyword arguments are dropped where there are positional ones."""
+    """Keyword arguments are dropped if there are positional ones."""
 
     breaks = "calling.kwargs"
 

@@ -9,7 +9,7 @@ from conformance.faults.base.fault import CallFault, as_dicts, one_dict
 
 
 class LastDictLost(CallFault):
-    """Of three dicts or more, the last is not looked at."""
+    """The last of three or more dicts is ignored."""
 
     breaks = "calling.several_dicts"
 
@@ -19,7 +19,7 @@ class LastDictLost(CallFault):
 
 
 class LastValueCounts(CallFault):
-    """Of a name in two dicts the last value is used."""
+    """The last value of a name in two dicts is used."""
 
     breaks = "calling.refuses_a_key_twice"
     also = ("calling.restored_after_refusal",)
@@ -44,7 +44,7 @@ class StrictWantsEveryTie(CallFault):
 
 
 class StrictIgnoresUnknownKeys(CallFault):
-    """strict=True does not mind names that the module has not."""
+    """strict=True accepts names that the module lacks."""
 
     breaks = "calling.strict_refuses_unknown_keys"
     also = ("calling.restored_after_refusal",)
@@ -56,7 +56,7 @@ class StrictIgnoresUnknownKeys(CallFault):
 
 
 class StrictFillsMissingKeys(CallFault):
-    """strict=True takes buffers that are missing from the module."""
+    """strict=True takes missing buffers from the module."""
 
     breaks = "calling.strict_refuses_missing_keys"
 
@@ -79,7 +79,7 @@ class TiesIgnored(CallFault):
 
 
 class TiesAlwaysKept(CallFault):
-    """tie_weights=False counts for nothing."""
+    """tie_weights=False is ignored."""
 
     breaks = "calling.tie_weights_off"
 
@@ -88,7 +88,7 @@ class TiesAlwaysKept(CallFault):
 
 
 class FirstTiedValueCounts(CallFault):
-    """Of different values for tied names the first is used."""
+    """The first of several different values for tied names is used."""
 
     breaks = "calling.refuses_different_tied_values"
 
@@ -101,7 +101,7 @@ class FirstTiedValueCounts(CallFault):
 
 
 class DeepNamesIgnored(CallFault):
-    """Names of three parts and more are not found."""
+    """Names of three or more parts are not found."""
 
     breaks = "calling.nested_modules"
 

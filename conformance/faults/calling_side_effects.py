@@ -11,7 +11,7 @@ from conformance.faults.base.fault import CallFault, as_dicts, as_tuple, one_dic
 
 
 class ModuleLeftInEvalMode(CallFault):
-    """The module is in eval mode afterwards."""
+    """A call leaves the module in eval mode."""
 
     breaks = "calling.module_restored"
     also = ("calling.buffer_updates",)
@@ -51,7 +51,7 @@ class StateStaysAfterAnException(CallFault):
 
 
 class StateStaysAfterARefusal(CallFault):
-    """When state is refused, what stood before the bad entry stays in the module."""
+    """After state is refused, the entries before the bad one stay in the module."""
 
     breaks = "calling.restored_after_refusal"
 
@@ -77,7 +77,7 @@ class BuffersAreCopied(CallFault):
 
 
 class DictIsCopied(CallFault):
-    """The call works on a copy of the dict, so that what forward replaces is lost."""
+    """The call works on a copy of the dict, so a buffer that forward replaces is lost."""
 
     breaks = "calling.reassigned_buffer"
 
@@ -87,7 +87,7 @@ class DictIsCopied(CallFault):
 
 
 class DictGainsTies(CallFault):
-    """The dict that was passed gets every tied name."""
+    """The dict that was passed gains every tied name."""
 
     breaks = "calling.dicts_unchanged"
 

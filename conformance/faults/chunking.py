@@ -12,7 +12,7 @@ from conformance.utils.pytree import leaves, tree_map
 
 
 class ChunkFault(Fault):
-    """A fault in chunks: `chunked` gets a whole call that has a chunk size, and how to run it as it should be."""
+    """A fault in chunks: override `chunked`, which gets a call with a chunk size and how to run it."""
 
     def vmap(
         self, func: Callable[..., Any], in_dims: Any = 0, out_dims: Any = 0, *options: Any, **more: Any
@@ -33,12 +33,12 @@ class ChunkFault(Fault):
 
 
 def along(dim: Any, leaf: Any, start: int, length: int) -> Any:
-    """One chunk of a leaf."""
+    """Return one chunk of a leaf."""
     return leaf if dim.value is None else leaf.narrow(dim.value, start, length)
 
 
 class LastShortChunkLost(ChunkFault):
-    """A last chunk that is shorter than the others is not run: its members are zero."""
+    """A last chunk that is shorter than the others is not run; its members are zero."""
 
     breaks = "chunking.any_size"
     also = ("chunking.*", "nesting.exception")
@@ -52,13 +52,13 @@ class LastShortChunkLost(ChunkFault):
 
 
 def zeroed(leaf: Tensor, dim: int, start: int) -> Tensor:
-    """The tensor with zeros from `start` on."""
+    """Return the tensor with zeros from `start` on."""
     kept = leaf.narrow(dim, 0, start)
     return torch.cat([kept, torch.zeros_like(leaf.narrow(dim, start, leaf.shape[dim] - start))], dim)
 
 
 class SharedInputsChunked(ChunkFault):
-    """Inputs under None are moved on by one with every call in chunks."""
+    """Inputs under None are moved on by one in every call in chunks."""
 
     breaks = "chunking.in_dims"
     also = ("chunking.*",)
@@ -69,12 +69,12 @@ class SharedInputsChunked(ChunkFault):
 
 
 def rolls(dim: Any, leaf: Any) -> bool:
-    """Is it a shared input with something to move?"""
+    """Return True for a shared input with at least two slices to move."""
     return dim.value is None and isinstance(leaf, Tensor) and leaf.ndim > 0 and leaf.shape[0] > 1
 
 
 class ChunksJoinedInFront(ChunkFault):
-    """Chunks are joined along the first dimension, wherever the members are."""
+    """Chunks are joined along the first dimension, even if the members are elsewhere."""
 
     breaks = "chunking.out_dims"
     also = ("chunking.none_outputs", "chunking.any")
@@ -108,7 +108,7 @@ class NoneOutputsOfChunksRefused(ChunkFault):
 
 
 class ConstantsOfTheFirstChunk(ChunkFault):
-    """What is not mapped is zero from the second chunk on."""
+    """An output that is not mapped is zero from the second chunk on."""
 
     breaks = "chunking.constants"
     also = ("chunking.bounds_the_work", "chunking.ensemble", "chunking.any")
@@ -123,7 +123,7 @@ class ConstantsOfTheFirstChunk(ChunkFault):
 
 
 class NoMembersInChunksRefused(ChunkFault):
-    """No members are refused in chunks."""
+    """An ensemble without members is refused in chunks."""
 
     breaks = "chunking.empty"
     judged_on = "reference"
@@ -134,7 +134,7 @@ class NoMembersInChunksRefused(ChunkFault):
 
 
 class ChunkSizeIgnored(ChunkFault):
-    """Everything is run at once, whatever the chunk size."""
+    """All members are run at once, at any chunk size."""
 
     breaks = "chunking.bounds_the_work"
     also = ("chunking.none_outputs", "chunking.empty", "errors.chunk_size_*")

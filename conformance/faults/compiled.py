@@ -1,4 +1,4 @@
-"""Faults for the chapter `compiled`: what torch.compile has compiled answers for the stack or the sizes of before."""
+"""Faults for the chapter `compiled`: compiled calls that keep an earlier stack or earlier sizes."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
@@ -16,7 +16,7 @@ Run = Callable[..., Any]
 
 
 class CompilerFault(Fault):
-    """A fault in what torch.compile gives: `called` gets it, what is kept of earlier calls, and the arguments.
+    """A fault in compiled functions: `called` gets the function, what is kept of earlier calls, and the arguments.
 
     `kept.args` and `kept.out` are of the first call that was answered, None until then; `kept.options` the compiler's.
     """
@@ -40,7 +40,7 @@ class CompilerFault(Fault):
 
 
 def is_call_of_stack(args: Any) -> bool:
-    """Of parameters, buffers and an input."""
+    """Return True for a call with parameters, buffers and an input."""
     return len(args) == 3 and isinstance(args[0], dict)
 
 
@@ -73,7 +73,7 @@ class FirstStackFoldedIn(CompilerFault):
 
 
 class HeldStackFoldedIn(CompilerFault):
-    """A compiled call keeps what the stack that it holds was at first."""
+    """A compiled call keeps the first values of a stack that the function holds."""
 
     breaks = "compiled.held"
 
@@ -83,7 +83,7 @@ class HeldStackFoldedIn(CompilerFault):
 
 
 class LastMemberWrongInAnotherSize(CompilerFault):
-    """What is compiled again for another size takes the last member for the first."""
+    """A call that is compiled again for another size gives the last member the first one's output."""
 
     breaks = "compiled.sizes"
     also = ("compiled.chunks",)
@@ -94,7 +94,7 @@ class LastMemberWrongInAnotherSize(CompilerFault):
 
 
 class LastChunkWrongWhenCompiled(Fault):
-    """In a compiled call the member that is left over by the chunks is taken for the first."""
+    """In a compiled call the member left over by the chunks gets the first one's output."""
 
     breaks = "compiled.chunks"
 
@@ -109,7 +109,7 @@ class LastChunkWrongWhenCompiled(Fault):
 
 
 class CompiledOutDimsIgnored(CompilerFault):
-    """What a compiled call returns in a dict has its first two dimensions exchanged."""
+    """The outputs of a compiled call in a dict have their first two dimensions exchanged."""
 
     breaks = "compiled.dims"
     also = ("compiled.grad",)
@@ -130,7 +130,7 @@ class FirstNumberFoldedIn(CompilerFault):
 
 
 class CompiledWritesGoToACopy(CompilerFault):
-    """What a compiled call writes it writes into a copy."""
+    """A compiled call writes to a copy."""
 
     breaks = "compiled.writes"
     also = ("compiled.buffers",)
@@ -140,7 +140,7 @@ class CompiledWritesGoToACopy(CompilerFault):
 
 
 class FirstAnswerInsteadOfARefusal(CompilerFault):
-    """What can't be computed is answered all the same."""
+    """A compiled call that has to be refused returns the first answer."""
 
     breaks = "compiled.exception"
     also = ("compiled.draws_refused",)
@@ -152,7 +152,7 @@ class FirstAnswerInsteadOfARefusal(CompilerFault):
 
 
 class SecondCallAfterABreakSkipped(CompilerFault):
-    """What can't be compiled whole is not run again."""
+    """A call that can't be compiled whole is not run a second time."""
 
     breaks = "compiled.break"
 

@@ -15,7 +15,7 @@ from conformance.faults.compiled import CompilerFault, Run, last_is_first, shape
 
 
 class ExportFault(CompilerFault):
-    """A fault in what torch.export gives: `called` gets the program's module."""
+    """A fault in exported programs: `called` gets the program's module."""
 
     def fault_active(self) -> AbstractContextManager[Any]:
         export = torch.export.export
@@ -28,7 +28,7 @@ class ExportFault(CompilerFault):
 
 
 class TraceFault(CompilerFault):
-    """A fault in what make_fx gives: `called` gets the trace."""
+    """A fault in traces of make_fx: `called` gets the trace."""
 
     def fault_active(self) -> AbstractContextManager[Any]:
         make_fx = proxy_tensor.make_fx
@@ -40,7 +40,7 @@ class TraceFault(CompilerFault):
 
 
 class FirstStackExported(ExportFault):
-    """An exported program has the first stack in it."""
+    """An exported program contains the first stack as constants."""
 
     breaks = "compiled.exported"
 
@@ -49,7 +49,7 @@ class FirstStackExported(ExportFault):
 
 
 class LastMemberWrongInAnotherExportedSize(ExportFault):
-    """An exported program takes the last member for the first in another size than it was exported with."""
+    """An exported program gives the last member the first one's output in any other size."""
 
     breaks = "compiled.exported_sizes"
 
@@ -59,7 +59,7 @@ class LastMemberWrongInAnotherExportedSize(ExportFault):
 
 
 class FirstStackTraced(TraceFault):
-    """A trace has the first stack in it."""
+    """A trace contains the first stack as constants."""
 
     breaks = "compiled.traced"
 
@@ -68,14 +68,14 @@ class FirstStackTraced(TraceFault):
 
 
 class LastMemberWrongInAnotherTracedSize(TraceFault):
-    """A trace takes the last member for the first in another size than it was traced with."""
+    """A trace gives the last member the first one's output in any other size."""
 
     breaks = "compiled.traced_sizes"
     called = LastMemberWrongInAnotherExportedSize.called
 
 
 class FirstStackInTracedGradients(TraceFault):
-    """A trace of gradients has the first stack in it."""
+    """A trace of gradients contains the first stack as constants."""
 
     breaks = "compiled.traced_gradients"
 
@@ -95,7 +95,7 @@ class MachineCodeReversed(Fault):
 
 
 class LegacyNotCompiled(PatchedFault):
-    """A legacy ensemble that has to be compiled whole is run as it is."""
+    """A legacy ensemble that has to be compiled whole is run uncompiled."""
 
     breaks = "compiled.legacy"
     judged_on = "functorch"

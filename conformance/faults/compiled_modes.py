@@ -1,4 +1,4 @@
-"""Faults for the chapter `compiled`: compiled calls that keep the modes, draws and gradients of before."""
+"""Faults for the chapter `compiled`: compiled calls that keep earlier modes, draws and gradients."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from conformance.utils.pytree import tree_map
 
 
 class FirstModeFoldedIn(CompilerFault):
-    """A compiled call keeps the mode that its module was in at first."""
+    """A compiled call keeps the mode that its module had in the first call."""
 
     breaks = "compiled.train"
     also = ("compiled.buffers", "compiled.state")
@@ -22,7 +22,7 @@ class FirstModeFoldedIn(CompilerFault):
 
 
 class RecordsAsTheFirst(CompilerFault):
-    """Where the first call recorded no gradients none does."""
+    """No call records gradients if the first one recorded none."""
 
     breaks = "compiled.recording"
 
@@ -43,7 +43,7 @@ class FirstAutocastFoldedIn(CompilerFault):
 
 
 class FirstDefaultDtypeFoldedIn(CompilerFault):
-    """What a compiled call makes of integers has the dtype that was the default at first."""
+    """A compiled call keeps the default dtype of the first call."""
 
     breaks = "compiled.default_dtype"
 
@@ -53,7 +53,7 @@ class FirstDefaultDtypeFoldedIn(CompilerFault):
 
 
 class OnlyFirstStackIsUpdated(CompilerFault):
-    """A compiled call updates the buffers of the first stack alone."""
+    """A compiled call updates the buffers of the first stack only."""
 
     breaks = "compiled.buffers"
 
@@ -75,7 +75,7 @@ class FirstDrawsFoldedIn(CompilerFault):
 
 
 class DrawsAcceptedWhenCompiled(Fault):
-    """In a compiled call the mode error is taken for different."""
+    """A compiled call treats mode error as mode different."""
 
     breaks = "compiled.draws_refused"
 
@@ -90,7 +90,7 @@ class DrawsAcceptedWhenCompiled(Fault):
 
 
 class FirstStackOnMetaFoldedIn(CompilerFault):
-    """A compiled call keeps the first state that it was called with, where the base holds none."""
+    """A compiled call with a base on meta keeps the first state that it was called with."""
 
     breaks = "compiled.meta_base"
 
@@ -100,7 +100,7 @@ class FirstStackOnMetaFoldedIn(CompilerFault):
 
 
 class FirstGradientAgain(CompilerFault):
-    """Backward through a compiled call passes on what it was given first."""
+    """Backward through a compiled call passes on the gradient of the first backward."""
 
     breaks = "compiled.gradients"
 
@@ -112,7 +112,7 @@ class FirstGradientAgain(CompilerFault):
 
 
 class LastMemberCutFromItsInput(CompilerFault):
-    """In a compiled call the last member is cut off from what all members share."""
+    """In a compiled call the shared input gets no gradient from the last member."""
 
     breaks = "compiled.input_gradients"
 
@@ -123,7 +123,7 @@ class LastMemberCutFromItsInput(CompilerFault):
 
 
 class FirstGradientFoldedIn(CompilerFault):
-    """A compiled call that takes gradients inside keeps those that it took first."""
+    """A compiled call that takes gradients inside returns those of the first call."""
 
     breaks = "compiled.grad"
 
@@ -132,7 +132,7 @@ class FirstGradientFoldedIn(CompilerFault):
 
 
 class OwnBackwardPassedOver(CompilerFault):
-    """A compiled call takes the derivative of a function in place of the backward that it was given."""
+    """A compiled call ignores the backward of a custom autograd function and differentiates its forward."""
 
     breaks = "compiled.own_backward"
     also = ("compiled.recording",)
@@ -146,7 +146,7 @@ class OwnBackwardPassedOver(CompilerFault):
 
 
 class FirstStepAgain(CompilerFault):
-    """A compiled loss is of the first step's minibatch."""
+    """A compiled loss uses the first step's minibatch."""
 
     breaks = "compiled.training"
 

@@ -1,4 +1,4 @@
-"""Faults for the chapter `determinism`: seeds, generators, and what is drawn from them."""
+"""Faults for the chapter `determinism`: seeds, generators and draws."""
 
 import itertools
 import os
@@ -16,7 +16,7 @@ from conformance.faults.base.patch import PatchedFault
 
 
 class SeedFault(PatchedFault):
-    """A fault in torch.manual_seed: `seeded` seeds."""
+    """A fault in torch.manual_seed: `seeded` replaces it."""
 
     owner = torch
     attribute = "manual_seed"
@@ -28,7 +28,7 @@ class SeedFault(PatchedFault):
 
 
 class SeedsAddUp(SeedFault):
-    """Each seeding leaves the generator one number further on than the one before."""
+    """Each seeding advances the generator by one number more than the one before."""
 
     breaks = "determinism.seeded_twice"
     also = (
@@ -50,7 +50,7 @@ class SeedsAddUp(SeedFault):
 
 
 class ThreadsSeedElsewhere(SeedFault):
-    """A seed is another one in another thread."""
+    """In another thread a seed is a different one."""
 
     breaks = "determinism.seeded_in_thread"
 
@@ -59,7 +59,7 @@ class ThreadsSeedElsewhere(SeedFault):
 
 
 class SeedBitLost(SeedFault):
-    """One bit of a seed does not count."""
+    """One bit of a seed is ignored."""
 
     breaks = "determinism.seeds_differ"
 
@@ -68,7 +68,7 @@ class SeedBitLost(SeedFault):
 
 
 class ReversedInOtherProcesses(Fault):
-    """The stack is in another order in another process, as if by the hash of a name."""
+    """In another process the stack is in another order, as if sorted by the hash of a name."""
 
     breaks = "determinism.seeded_in_process"
     judged_on = "reference"
@@ -92,7 +92,7 @@ class ManyMembersMove(StackFault):
 
 
 class GeneratorStays(Fault):
-    """fork_rng puts nothing back."""
+    """fork_rng restores nothing."""
 
     breaks = "determinism.fork_rng"
     also = ("determinism.fork_rng_vmap",)
@@ -102,7 +102,7 @@ class GeneratorStays(Fault):
 
 
 class VmapDrawsOnItsOwn(Fault):
-    """What vmap draws comes from a generator that nobody seeds."""
+    """vmap draws from a generator that is never seeded."""
 
     breaks = "determinism.fork_rng_vmap"
 
@@ -133,7 +133,7 @@ class PermutationsBackwards(PatchedFault):
 
 
 class OrthogonalMirrored(PatchedFault):
-    """orthogonal_ leaves signs as they come."""
+    """orthogonal_ returns matrices of the opposite sign."""
 
     breaks = "determinism.golden_inits"
     owner = nn.init
@@ -144,7 +144,7 @@ class OrthogonalMirrored(PatchedFault):
 
 
 class KaimingForgetsTheSlope(PatchedFault):
-    """kaiming_uniform_ takes what follows for a plain ReLU."""
+    """kaiming_uniform_ ignores the slope of a leaky ReLU."""
 
     breaks = "determinism.golden_modules"
     owner = nn.init

@@ -21,7 +21,7 @@ Run = Callable[..., Any]
 
 
 class Drift:
-    """One that makes every number it sees a little larger than it would have made the one before."""
+    """A factor that makes each number slightly larger than the one before."""
 
     def __init__(self) -> None:
         self.seen = itertools.count(1)
@@ -31,7 +31,7 @@ class Drift:
 
 
 class OutputsDrift(OutputFault):
-    """In float32 each output is a little larger than the one before."""
+    """In float32 each output is slightly larger than the one before."""
 
     breaks = "determinism.repeated_forward"
     also = ("determinism.repeated_*", "determinism.threads")
@@ -45,7 +45,7 @@ class OutputsDrift(OutputFault):
 
 
 class GradientsDrift(DerivativeFault):
-    """In float32 each gradient is a little larger than the one before."""
+    """In float32 each gradient is slightly larger than the one before."""
 
     breaks = "determinism.repeated_backward"
     also = ("determinism.repeated_grad", "determinism.repeated_training")
@@ -56,7 +56,7 @@ class GradientsDrift(DerivativeFault):
 
 
 class GradDrifts(TransformFault):
-    """In float32 what grad gives inside vmap is a little larger each time."""
+    """In float32 each result of grad inside vmap is slightly larger than the one before."""
 
     breaks = "determinism.repeated_grad"
     transform = "grad"
@@ -70,7 +70,7 @@ class GradDrifts(TransformFault):
 
 
 class LearningDrifts(OptimizerFault):
-    """In float32 each step of an optimizer goes a little further than the one before."""
+    """In float32 each step of an optimizer is slightly larger than the one before."""
 
     breaks = "determinism.repeated_training"
 
@@ -83,7 +83,7 @@ class LearningDrifts(OptimizerFault):
 
 
 class SecondThreadCountsTwice(OutputFault):
-    """With more than one thread everything is added up twice."""
+    """With more than one thread every result is doubled."""
 
     breaks = "determinism.threads"
 
@@ -102,7 +102,7 @@ class DeterministicIsCoarse(OutputFault):
 
 
 class DeterministicEndsAtVmap(VmapFault):
-    """Inside vmap any algorithm will do."""
+    """Inside vmap use_deterministic_algorithms is ignored."""
 
     breaks = "determinism.deterministic_refusals"
     also = ("determinism.deterministic_memory", "determinism.deterministic_warnings", "determinism.settings")
@@ -113,7 +113,7 @@ class DeterministicEndsAtVmap(VmapFault):
 
 
 class WarningsSwallowed(VmapFault):
-    """Nobody is warned of what happens inside vmap."""
+    """Warnings inside vmap are suppressed."""
 
     breaks = "determinism.deterministic_warnings"
 
@@ -124,7 +124,7 @@ class WarningsSwallowed(VmapFault):
 
 
 class MemoryNotFilled(VmapFault):
-    """Inside vmap memory holds what it held before."""
+    """Inside vmap uninitialized memory is not filled."""
 
     breaks = "determinism.deterministic_memory"
 
@@ -138,7 +138,7 @@ class MemoryNotFilled(VmapFault):
 
 
 class SettingsLostByException(VmapFault):
-    """After an exception any algorithm will do."""
+    """After an exception use_deterministic_algorithms is off."""
 
     breaks = "determinism.settings"
 
@@ -151,7 +151,7 @@ class SettingsLostByException(VmapFault):
 
 
 class FirstPlaceCountsMore(OutputFault):
-    """Whoever is in the first of five places gets a little more."""
+    """The member in the first of five places gets slightly larger outputs."""
 
     breaks = "determinism.place"
     also = (
@@ -169,7 +169,7 @@ class FirstPlaceCountsMore(OutputFault):
 
 
 class FewMembersAgree(OutputFault):
-    """Two or three members answer with their mean."""
+    """Each of two or three members returns their mean."""
 
     breaks = "determinism.number"
 
@@ -188,7 +188,7 @@ class OthersTimesZero(OutputFault):
 
 
 class ChunksMoveOn(ChunkFault):
-    """In chunks each member gets what the one before it should get."""
+    """In chunks each member gets the output of the one before it."""
 
     breaks = "determinism.chunks"
 
@@ -197,7 +197,7 @@ class ChunksMoveOn(ChunkFault):
 
 
 class CopiesShareMemory(Fault):
-    """One module N times is kept once, and expanded."""
+    """One module combined N times is stored once and expanded."""
 
     breaks = "determinism.copies_apart"
     also = ("determinism.copies_accepted",)

@@ -11,7 +11,7 @@ from conformance.numerics.assertions import REFUSALS
 
 
 class Accepting(Fault):
-    """Returns its first argument where a refusal with these words was due."""
+    """A bad argument is accepted: the call returns its first argument instead of the refusal with these words."""
 
     words: str = ""
 
@@ -37,7 +37,7 @@ class Accepting(Fault):
 
 
 class LeavingATrace(Accepting):
-    """Refuses as asked, and has done something before: `leave` sees the refusal and the arguments."""
+    """A refusal after a side effect: `leave` sees the refusal and the arguments."""
 
     def accept(self, call: Callable[..., Any], args: Sequence[Any], kwargs: Any) -> Any:
         try:
@@ -50,7 +50,7 @@ class LeavingATrace(Accepting):
 
 
 def accepting(breaks: str, words: str, *also: str) -> type[Fault]:
-    """A fault that accepts what is refused with these words, a regex."""
+    """Return a fault that accepts calls whose refusal matches these words, a regex."""
     return type(
         "Accepting", (Accepting,), {"breaks": breaks, "words": words, "also": also, "__doc__": Accepting.__doc__}
     )

@@ -10,7 +10,7 @@ from conformance.utils.pytree import tree_map
 
 
 class OwnMinibatchesShifted(Fault):
-    """Each member answers for its neighbour's minibatch."""
+    """Each member gets its neighbour's minibatch."""
 
     breaks = "forward.own_minibatch"
     also = (
@@ -32,7 +32,7 @@ class OwnMinibatchesShifted(Fault):
 
 
 class SharedMinibatchMapped(Fault):
-    """None counts as 0 when the shared minibatch has as many samples as there are members."""
+    """None is treated as 0 if the shared minibatch has as many samples as there are members."""
 
     breaks = "forward.shared_minibatch"
     also = ("forward.any_size",)
@@ -44,7 +44,7 @@ class SharedMinibatchMapped(Fault):
 
 
 class CombinedOncePerSet(Fault):
-    """The members' state is cached under the set of members, whatever their order and their state by now."""
+    """The stacked state is cached by the set of members, regardless of their order and later changes."""
 
     breaks = "forward.member_order"
     also = ("forward.isolation",)
@@ -70,7 +70,7 @@ class NanReachesAll(Fault):
 
 
 class NeighbourLeaks(Fault):
-    """A thousandth of the next member's output is in each member's."""
+    """Each member's output contains a thousandth of the next member's."""
 
     breaks = "forward.isolation"
     also = (
@@ -85,7 +85,7 @@ class NeighbourLeaks(Fault):
 
 
 class FirstCallRemembered(Fault):
-    """A mapped function goes on with the state of its first call."""
+    """A mapped function keeps the state of its first call."""
 
     breaks = "forward.state_of_the_call"
 
@@ -101,7 +101,7 @@ class FirstCallRemembered(Fault):
 
 
 class ParametersScaledAfterUse(Fault):
-    """The call leaves its parameters a little larger than they were."""
+    """The call leaves its parameters slightly larger than they were."""
 
     breaks = "forward.arguments_unchanged"
     also = (

@@ -47,7 +47,7 @@ class ExpandedReadsOn(Fault):
 
 
 class ChannelsLastMisread(Fault):
-    """Images in channels_last are taken for contiguous ones."""
+    """Images in channels_last are read as contiguous ones."""
 
     breaks = "forward.channels_last"
 

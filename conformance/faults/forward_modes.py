@@ -11,7 +11,7 @@ from conformance.utils.pytree import tree_map
 
 
 class AlwaysInTrainMode(Fault):
-    """The members run in train mode, whatever mode they are in."""
+    """The members always run in train mode."""
 
     breaks = "forward.eval_mode"
     also = (

@@ -19,7 +19,7 @@ class EleventhIsTenth(Fault):
 
 
 class OneMemberSqueezed(Fault):
-    """An ensemble of one returns its member's output without the dimension in front."""
+    """An ensemble of one returns its member's output without the leading dimension."""
 
     breaks = "forward.one_member"
     also = ("forward.any_size",)
@@ -39,7 +39,7 @@ class OneSampleSqueezed(Fault):
 
 
 class EmptyMinibatchPadded(Fault):
-    """A minibatch without samples is answered as if it had one."""
+    """A minibatch without samples gets one row of output."""
 
     breaks = "forward.empty_minibatch"
     also = ("forward.any_size",)

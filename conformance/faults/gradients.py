@@ -58,7 +58,7 @@ class NeighboursGradientLeaks(DerivativeFault):
 
 
 class GradientsDividedByMembers(DerivativeFault):
-    """The gradient of a sum over members is that of their mean."""
+    """The gradient of a sum over members is divided by their number."""
 
     breaks = "gradients.sum_and_mean"
     also = ("gradients.*",)
@@ -153,7 +153,7 @@ class ChunksLastMemberDetached(Fault):
 
 
 class Passage:
-    """One argument of vmap on its way in, mapped along `dim` with `size` members; `times` counts its gradients."""
+    """The passage of one argument into vmap, mapped along `dim` with `size` members; `times` counts its gradients."""
 
     def __init__(self, fault: "OutsideFault", dim: int | None, size: int) -> None:
         self.fault, self.dim, self.size, self.times = fault, dim, size, 0
@@ -164,7 +164,7 @@ class Passage:
 
 
 class OutsideFault(VmapFault):
-    """A fault in the gradients of vmap's arguments, outside of it: `gradient` sees each with its passage."""
+    """A fault in gradients of vmap's arguments: override `gradient`, which gets each with its passage."""
 
     def mapped(self, run: Run, func: Any, in_dims: Any, out_dims: Any, args: Any) -> Any:
         dims = spread(in_dims, args)
@@ -180,7 +180,7 @@ class OutsideFault(VmapFault):
 
 
 class MappedDimensionReversed(OutsideFault):
-    """Along another dimension than 0 the gradients come back in reverse order."""
+    """Gradients of an argument mapped along another dimension than 0 come back in reverse order."""
 
     breaks = "gradients.dims"
 
@@ -189,7 +189,7 @@ class MappedDimensionReversed(OutsideFault):
 
 
 class SharedInputsAveraged(OutsideFault):
-    """What all members share gets the mean of their gradients."""
+    """A shared input gets the mean of the members' gradients."""
 
     breaks = "gradients.shared_input"
     also = ("gradients.finite_differences",)
@@ -199,7 +199,7 @@ class SharedInputsAveraged(OutsideFault):
 
 
 class RetainedGraphUsedUp(OutsideFault):
-    """A retained graph gives zeros from the second time on."""
+    """A retained graph gives zeros from the second backward on."""
 
     breaks = "gradients.retain_graph"
     also = ("gradients.isolation", "gradients.double_backward", "gradients.finite_differences")
@@ -209,7 +209,7 @@ class RetainedGraphUsedUp(OutsideFault):
 
 
 class LossWeightsAveraged(VmapFault):
-    """Every member's loss counts with the mean of their weights."""
+    """Every member's loss is weighted with the mean of the weights."""
 
     breaks = "gradients.weights"
     also = ("gradients.isolation", "gradients.grad_of_vmap")

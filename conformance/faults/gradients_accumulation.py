@@ -1,4 +1,4 @@
-"""Faults for the chapter `gradients`: in what the stacked parameters and buffers keep of a backward."""
+"""Faults for the chapter `gradients`: gradients kept by stacked parameters and buffers."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -33,7 +33,7 @@ class AccumulationLost(LeafFault):
 
 
 class ZeroedGradientsReturn(LeafFault):
-    """What zero_grad removed is in the next gradient."""
+    """Gradients that zero_grad removed are part of the next gradient."""
 
     breaks = "gradients.zero_grad"
     also = ("gradients.isolation", "gradients.double_backward", "gradients.finite_differences")

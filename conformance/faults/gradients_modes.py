@@ -18,7 +18,7 @@ Run = Callable[..., Any]
 
 
 class UnpackedInReverse(Fault):
-    """What hooks unpack comes back with the members in reverse order."""
+    """Saved-tensor hooks unpack the members in reverse order."""
 
     breaks = "gradients.saved_tensor_hooks"
 
@@ -46,7 +46,7 @@ class LastMemberCutInAnomalyMode(VmapFault):
 
 
 class NoGradForgotten(VmapFault):
-    """Gradients are recorded although no_grad is around."""
+    """Gradients are recorded in spite of a surrounding no_grad."""
 
     breaks = "gradients.no_grad"
 
@@ -86,7 +86,7 @@ class CutAfterException(VmapFault):
 
 
 class IgnoredTargetsCount(Fault):
-    """Inside vmap the mean of cross_entropy is over all targets, those that are ignored among them."""
+    """Inside vmap the mean of cross_entropy includes ignored targets."""
 
     breaks = "gradients.losses"
 

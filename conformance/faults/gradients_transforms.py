@@ -35,7 +35,7 @@ class PlainJvpWithoutTangent(Fault):
 
 
 class GradAndValueExchanged(TransformFault):
-    """grad_and_value inside vmap gives the loss of another sample count: half of it."""
+    """grad_and_value inside vmap returns half of the loss."""
 
     breaks = "gradients.grad_and_value"
     transform = "grad_and_value"
@@ -46,7 +46,7 @@ class GradAndValueExchanged(TransformFault):
 
 
 class VjpOfOnes(TransformFault):
-    """vjp inside vmap pulls back ones, whatever it is given."""
+    """vjp inside vmap pulls back ones instead of the given cotangent."""
 
     breaks = "gradients.vjp"
     transform = "vjp"
@@ -124,7 +124,7 @@ class SamplesGradientsAveraged(VmapFault):
 
 
 class LastMemberCutInsideTransforms(VmapFault):
-    """A vmap inside of another transform cuts its last member off."""
+    """A vmap inside of another transform cuts off the last member's gradient."""
 
     breaks = "gradients.grad_of_vmap"
 
@@ -135,7 +135,7 @@ class LastMemberCutInsideTransforms(VmapFault):
 
 
 class DualsLoseTangents(VmapFault):
-    """Dual tensors come out without their tangents."""
+    """Dual tensors lose their tangents."""
 
     breaks = "gradients.forward_mode"
     also = ("gradients.grad_of_vmap", "gradients.finite_differences")

@@ -14,7 +14,7 @@ TRANSFORM = ("in_dims.*", "out_dims.*", "chunking.*", "nesting.*")
 
 
 class BuffersInFront(VmapFault):
-    """Stacked buffers are mapped over their first dimension, whatever in_dims says of them."""
+    """Stacked buffers are mapped over their first dimension, regardless of in_dims."""
 
     breaks = "in_dims.ensemble"
     also = ("in_dims.any", "out_dims.any", "chunking.any", "errors.any")
@@ -26,7 +26,7 @@ class BuffersInFront(VmapFault):
 
 
 class ThirdIsSecond(DimFault):
-    """The third dimension is taken for the second."""
+    """An in_dim of 2 is read as 1."""
 
     breaks = "in_dims.position"
     also = TRANSFORM
@@ -36,7 +36,7 @@ class ThirdIsSecond(DimFault):
 
 
 class NegativeOffByOne(DimFault):
-    """The last dimension is taken for the one before it."""
+    """An in_dim of -1 is read as -2."""
 
     breaks = "in_dims.negative"
     also = TRANSFORM
@@ -57,7 +57,7 @@ class NoneIsZeroWhereItFits(DimFault):
 
 
 class BroadcastEndsAtLists(VmapFault):
-    """An entry of in_dims that stands over a container does not count for the lists within."""
+    """An entry of in_dims for a container does not apply to lists within it."""
 
     breaks = "in_dims.broadcast"
     also = ("in_dims.any", "out_dims.any", "chunking.any", "errors.*")
@@ -74,7 +74,7 @@ class BroadcastEndsAtLists(VmapFault):
 
 
 class ListsInFront(VmapFault):
-    """Entries in a list count as 0."""
+    """Entries in a list are read as 0."""
 
     breaks = "in_dims.nested"
     also = ("in_dims.same_tensor", "in_dims.size_from_any", "in_dims.any", "out_dims.any", "chunking.any", "errors.any")
@@ -89,7 +89,7 @@ class ListsInFront(VmapFault):
 
 
 class DictsByPosition(VmapFault):
-    """in_dims for a dict are matched in the order in which the keys stand."""
+    """in_dims for a dict are matched by the position of the keys."""
 
     breaks = "in_dims.dict_by_key"
     judged_on = "reference"
@@ -113,7 +113,7 @@ class NumbersBecomeTensors(InputFault):
 
 
 class ContainersHaveNoSize(VmapFault):
-    """Only tensors that are passed directly say how many members there are."""
+    """The number of members is taken only from tensors that are passed directly."""
 
     breaks = "in_dims.size_from_any"
     also = ("in_dims.*", "out_dims.*", "chunking.*", "stacking.*", "errors.*")
@@ -127,7 +127,7 @@ class ContainersHaveNoSize(VmapFault):
 
 
 class OneTensorOneDimension(VmapFault):
-    """A tensor that is passed twice is mapped over the first of its dimensions both times."""
+    """A tensor that is passed twice is mapped over the first of its two dimensions both times."""
 
     breaks = "in_dims.same_tensor"
 
@@ -174,7 +174,7 @@ class NoMembersRefused(VmapFault):
 
 
 class NoScalarsRefused(VmapFault):
-    """A call on scalars without members fails."""
+    """A call without members on scalars is refused."""
 
     breaks = "in_dims.empty_scalars"
     also = ("in_dims.any", "out_dims.any")
@@ -187,7 +187,7 @@ class NoScalarsRefused(VmapFault):
 
 
 class ComplexInputsConjugated(InputFault):
-    """Complex inputs lose the sign of what is not real, and their ones."""
+    """Complex inputs are multiplied by the imaginary unit."""
 
     breaks = "in_dims.any"
     also = ("out_dims.any", "chunking.any", "errors.any")

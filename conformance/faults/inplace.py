@@ -1,4 +1,4 @@
-"""Faults for the chapter `inplace`: writes that are lost, reach somebody else, or are accepted where they can't be."""
+"""Faults for the chapter `inplace`: writes that are lost, reach another tensor, or are wrongly accepted."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -22,7 +22,7 @@ def copies(tree: Any) -> Any:
 
 
 class CallerSeesNoWrites(VmapFault):
-    """The function works on copies of what it is given."""
+    """The function works on copies of its arguments."""
 
     breaks = "inplace.mapped"
     also = ("inplace.*",)
@@ -32,7 +32,7 @@ class CallerSeesNoWrites(VmapFault):
 
 
 class LastMemberNotWritten(VmapFault):
-    """What is written to the last member is taken back, for the caller."""
+    """Writes to the last member are undone in the caller's tensor."""
 
     breaks = "inplace.mapped"
     also = ("inplace.*",)
@@ -50,7 +50,7 @@ class LastMemberNotWritten(VmapFault):
 
 
 class ScatteredMemoryNotWritten(InputFault):
-    """Of a tensor that does not lie in one piece, and is mapped along its last dimension, a copy is written to."""
+    """Writes to a non-contiguous tensor that is mapped along its last dimension go to a copy."""
 
     breaks = "inplace.placed"
 
@@ -59,7 +59,7 @@ class ScatteredMemoryNotWritten(InputFault):
 
 
 class NumberBehindSliceDoubled(PatchedInsideVmap):
-    """Inside vmap what is assigned at an index behind a slice is doubled."""
+    """Inside vmap an assignment at an index behind a slice is doubled."""
 
     breaks = "inplace.index_behind_slice"
     also = ("inplace.mapped",)
@@ -73,7 +73,7 @@ class NumberBehindSliceDoubled(PatchedInsideVmap):
 
 
 class UnmappedTakesWrites(Accepting):
-    """A write of a mapped value to what is not mapped is accepted in silence."""
+    """A write of a mapped value to an unmapped tensor is silently accepted."""
 
     breaks = "inplace.unmapped"
     also = ("inplace.made_inside_unmapped", "inplace.nested", "inplace.out")
@@ -81,7 +81,7 @@ class UnmappedTakesWrites(Accepting):
 
 
 class RefusedWriteWritesOneMember(LeavingATrace):
-    """A write that is refused has already been made for one member."""
+    """A refused write has already been made for one member."""
 
     breaks = "inplace.unmapped"
     also = ("inplace.out", "inplace.nested", "inplace.leaves", "inplace.expanded")
@@ -92,7 +92,7 @@ class RefusedWriteWritesOneMember(LeavingATrace):
 
 
 class OutIgnored(Accepting):
-    """A function that is given out= leaves it as it is, in silence."""
+    """A function silently ignores out=."""
 
     breaks = "inplace.out"
     also = ("inplace.mapped", "inplace.placed")
@@ -100,7 +100,7 @@ class OutIgnored(Accepting):
 
 
 class RefusedOutIsWritten(LeavingATrace):
-    """A refused out= holds ones afterwards."""
+    """A refused out= is filled with ones."""
 
     breaks = "inplace.out"
 
@@ -110,7 +110,7 @@ class RefusedOutIsWritten(LeavingATrace):
 
 
 class WriteNobodyKnows(Fault):
-    """In this torch there is an in-place method that nobody has looked at."""
+    """In this torch there is an in-place method that the suite does not cover."""
 
     breaks = "inplace.operations_covered"
 
@@ -119,7 +119,7 @@ class WriteNobodyKnows(Fault):
 
 
 class OutNobodyCanCall(Fault):
-    """In this torch there is a function with out= that nobody knows how to call."""
+    """In this torch there is a function with out= that the suite can't call."""
 
     breaks = "inplace.out_covered"
 

@@ -1,4 +1,4 @@
-"""Faults for the chapter `inplace`: in views, in memory that is shared, at other levels, and in what autograd knows."""
+"""Faults for the chapter `inplace`: writes to views and shared memory, and writes unknown to autograd."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +29,7 @@ class TransposeInPlaceForgotten(PatchedInsideVmap):
 
 
 class NarrowCopies(PatchedInsideVmap):
-    """Inside vmap narrow gives a copy."""
+    """Inside vmap narrow returns a copy."""
 
     breaks = "inplace.views"
     owner = torch.Tensor
@@ -40,7 +40,7 @@ class NarrowCopies(PatchedInsideVmap):
 
 
 class PickedElementIsACopy(PatchedInsideVmap):
-    """Inside vmap an element that is picked by a tensor is a copy."""
+    """Inside vmap an element selected by a tensor is a copy."""
 
     breaks = "inplace.view_by_index"
     also = ("inplace.views",)
@@ -94,14 +94,14 @@ def shared(a: Tensor, b: Tensor) -> bool:
 
 
 class OneMemoryTakesWrites(Accepting):
-    """A write to members that are one memory is accepted in silence."""
+    """A write to members that share one memory is silently accepted."""
 
     breaks = "inplace.expanded"
     words = "single memory location"
 
 
 class ChunksWriteToCopies(Fault):
-    """In chunks the function works on copies of what it is given."""
+    """In chunks the function works on copies of its arguments."""
 
     breaks = "inplace.chunks"
     also = ("inplace.versions", "inplace.unmapped_once")
@@ -112,7 +112,7 @@ class ChunksWriteToCopies(Fault):
 
 
 class InnerWritesToCopies(VmapFault):
-    """Where vmap is in vmap, the inner function works on copies of what it is given."""
+    """In nested vmaps the inner function works on copies of its arguments."""
 
     breaks = "inplace.nested"
 
@@ -121,7 +121,7 @@ class InnerWritesToCopies(VmapFault):
 
 
 class WritesNotCounted(VmapFault):
-    """A write by vmap is unknown to autograd."""
+    """Writes inside vmap do not advance the version that autograd checks."""
 
     breaks = "inplace.versions"
     also = ("inplace.gradients",)
@@ -144,7 +144,7 @@ class LastWriteCutOff(OutputFault):
 
 
 class LeavesTakeWrites(VmapFault):
-    """Parameters are written to as if no gradients were asked for."""
+    """Writes to parameters are accepted as if they required no gradients."""
 
     breaks = "inplace.leaves"
 

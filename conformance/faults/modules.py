@@ -1,4 +1,4 @@
-"""Faults for the chapter `modules`: in one module of many, or in what only many modules together show."""
+"""Faults for the chapter `modules`: defects in one kind of module, or in one check of all modules."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -33,7 +33,7 @@ class GroupsExchanged(PatchedInsideVmap):
 
 
 class SharedIndicesOfTheLast(PatchedInsideVmap):
-    """Members that share their indices count them from the end."""
+    """Shared indices count from the end."""
 
     breaks = "modules.shared_minibatch"
     shown_by = "mbedding"
@@ -45,7 +45,7 @@ class SharedIndicesOfTheLast(PatchedInsideVmap):
 
 
 class BilinearGradientOff(PatchedInsideVmap):
-    """The gradient of a bilinear layer is off by a thousandth, and its value right."""
+    """The gradient of a bilinear layer is off by a thousandth; its value is right."""
 
     breaks = "modules.backward"
     shown_by = "Bilinear"
@@ -59,7 +59,7 @@ class BilinearGradientOff(PatchedInsideVmap):
 
 
 class GradOfModulesOff(TransformFault):
-    """torch.func.grad inside vmap is off by a thousandth where there is more to differentiate in than parameters."""
+    """torch.func.grad inside vmap is off by a thousandth if there is more than parameters to differentiate."""
 
     breaks = "modules.grad"
     shown_by = "Linear"
@@ -70,7 +70,7 @@ class GradOfModulesOff(TransformFault):
 
 
 class JvpOfModulesOff(TransformFault):
-    """torch.func.jvp inside vmap is off by a thousandth where a module has several outputs."""
+    """torch.func.jvp inside vmap is off by a thousandth if a module has several outputs."""
 
     breaks = "modules.forward_mode"
     shown_by = "LSTM"
@@ -82,14 +82,14 @@ class JvpOfModulesOff(TransformFault):
 
 
 class SamplesOfModulesAveraged(SamplesGradientsAveraged):
-    """Each sample's gradient is the mean over the samples, whatever the module."""
+    """Each sample's gradient is the mean over the samples, in any module."""
 
     breaks = "modules.per_sample"
     shown_by = "Linear"
 
 
 class InstanceStatisticsKept(PatchedInsideVmap):
-    """InstanceNorm uses the statistics that it tracks, and does not update them."""
+    """InstanceNorm uses its running statistics and does not update them."""
 
     breaks = "modules.buffers"
     shown_by = "InstanceNorm"
@@ -113,7 +113,7 @@ class ModulesDrawAlike(Fault):
 
 
 class FailuresAreWrittenDown(Fault):
-    """A call that fails leaves a note in the first member."""
+    """A call that fails changes the first member."""
 
     breaks = "modules.restored"
     shown_by = "Norm"
@@ -151,7 +151,7 @@ def _first_number(model: nn.Module) -> float:
 
 
 class LoneMemberOff(Fault):
-    """What an ensemble of one answers is off by a thousandth."""
+    """The output of an ensemble of one is off by a thousandth."""
 
     breaks = "modules.single"
     shown_by = "Norm"
@@ -161,7 +161,7 @@ class LoneMemberOff(Fault):
 
 
 class TrainModeIsForgotten(Fault):
-    """The module that runs the members is in eval mode, whatever mode they are in."""
+    """The module that runs the members is always in eval mode."""
 
     breaks = "modules.modes"
     shown_by = "Norm"
@@ -178,7 +178,7 @@ class TrainModeIsForgotten(Fault):
 
 
 class NanSpreads(Fault):
-    """A NaN in what one member gives is in what all give."""
+    """A NaN in one member's output spreads to all outputs."""
 
     breaks = "modules.isolation"
     shown_by = "Norm"
@@ -188,7 +188,7 @@ class NanSpreads(Fault):
 
 
 class ClassesWrapAround(PatchedInsideVmap):
-    """A class that does not exist counts from the first again."""
+    """A class index out of range wraps around."""
 
     breaks = "modules.out_of_range"
     shown_by = "CrossEntropy"
@@ -201,7 +201,7 @@ class ClassesWrapAround(PatchedInsideVmap):
 
 
 class MetaBuffersAreZero(CallFault):
-    """A base on meta has zeros for buffers, whatever it is given."""
+    """A base on meta uses zeros instead of the given buffers."""
 
     breaks = "modules.meta_base"
     shown_by = "Norm"
@@ -215,7 +215,7 @@ class MetaBuffersAreZero(CallFault):
 
 
 class ClassNobodyKnows(Fault):
-    """In this torch there is a module that nobody has looked at."""
+    """In this torch there is a module that the suite does not cover."""
 
     breaks = "modules.covered"
 
@@ -224,7 +224,7 @@ class ClassNobodyKnows(Fault):
 
 
 class FunctionNobodyKnows(Fault):
-    """In this torch there is a function of torch.nn.functional that nobody has looked at."""
+    """In this torch there is a function of torch.nn.functional that the suite does not cover."""
 
     breaks = "modules.functions_covered"
 

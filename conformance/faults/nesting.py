@@ -14,13 +14,13 @@ Run = Callable[..., Any]
 
 
 def transform_of(func: Any) -> str:
-    """The transform of torch.func that made this function, or an empty string."""
+    """Return the name of the torch.func transform that made this function, or an empty string."""
     code = getattr(func, "__code__", None)
     return code.co_qualname.partition(".")[0] if code is not None else ""
 
 
 class SamplesReversedWithin(VmapFault):
-    """Inside of members, samples come out in reverse order."""
+    """In a vmap over samples inside of one over members, samples come out in reverse order."""
 
     breaks = "nesting.samples_of_members"
     also = ("nesting.per_sample_gradients",)
@@ -32,7 +32,7 @@ class SamplesReversedWithin(VmapFault):
 
 
 class MembersReversedWithin(VmapFault):
-    """Inside of samples, members come out in reverse order."""
+    """In a vmap over members inside of one over samples, members come out in reverse order."""
 
     breaks = "nesting.members_of_samples"
 
@@ -42,7 +42,7 @@ class MembersReversedWithin(VmapFault):
 
 
 class InnerNegativeOffByOne(VmapFault):
-    """Inside of another level a negative in_dim counts the outer level's dimension too."""
+    """In an inner vmap a negative in_dim counts the outer level's dimension too."""
 
     breaks = "nesting.dims_per_level"
     also = ("nesting.any",)
@@ -52,7 +52,7 @@ class InnerNegativeOffByOne(VmapFault):
 
 
 class InnerOutDimIgnored(VmapFault):
-    """Inside of another level outputs are stacked in front."""
+    """In an inner vmap outputs are stacked in front."""
 
     breaks = "nesting.closure"
     also = ("nesting.dims_per_level", "nesting.three_levels", "nesting.any")
@@ -74,7 +74,7 @@ class PerSampleGradientsAveraged(VmapFault):
 
 
 class RowsOfTheGridShared(VmapFault):
-    """Every row of a grid has the scale of the first member in it."""
+    """Every row of a grid has the scale of its first member."""
 
     breaks = "nesting.grid"
 
@@ -105,7 +105,7 @@ class GradientsScaledByMembers(VmapFault):
 
 
 class TangentsDropped(VmapFault):
-    """The tangent of a pair of value and tangent is zero."""
+    """The tangent of a dual tensor is zero."""
 
     breaks = "nesting.jvp"
 
@@ -156,7 +156,7 @@ class LevelLeftOpen(VmapFault):
 
 
 class InnerScalarsNegated(VmapFault):
-    """Inside of another level, scalars of two arguments come out with the wrong sign."""
+    """In an inner vmap, scalars of two arguments come out with the wrong sign."""
 
     breaks = "nesting.any"
 

@@ -12,7 +12,7 @@ from conformance.utils.pytree import leaves, tree_map
 
 
 class OutputsThirdIsSecond(OutDimFault):
-    """The third place is taken for the second."""
+    """An out_dim of 2 is read as 1."""
 
     breaks = "out_dims.position"
     also = TRANSFORM
@@ -22,7 +22,7 @@ class OutputsThirdIsSecond(OutDimFault):
 
 
 class OutputsNegativeOffByOne(OutDimFault):
-    """A negative place counts on the output without its mapped dimension."""
+    """A negative out_dim counts on the output without its mapped dimension."""
 
     breaks = "out_dims.negative"
     also = TRANSFORM
@@ -43,7 +43,7 @@ class OutDimsExchanged(VmapFault):
 
 
 class OutDimForTheFirstOnly(VmapFault):
-    """An int that stands over several outputs counts for the first; the others are stacked in front."""
+    """An int for several outputs applies to the first; the others are stacked in front."""
 
     breaks = "out_dims.broadcast"
     also = ("out_dims.any", "chunking.any")
@@ -57,7 +57,7 @@ class OutDimForTheFirstOnly(VmapFault):
 
 
 class DictOutputsInFront(VmapFault):
-    """out_dims in a dict count as 0."""
+    """out_dims in a dict are read as 0."""
 
     breaks = "out_dims.nested"
     also = ("out_dims.any", "chunking.any")
@@ -69,7 +69,7 @@ class DictOutputsInFront(VmapFault):
 
 
 class DictOutputsByPosition(VmapFault):
-    """out_dims for a dict are matched in the order in which the keys stand."""
+    """out_dims for a dict are matched by the position of the keys."""
 
     breaks = "out_dims.dict_by_key"
     also = ("out_dims.any", "chunking.any")
@@ -83,7 +83,7 @@ class DictOutputsByPosition(VmapFault):
 
 
 class NoneOutputsRepeated(VmapFault):
-    """A tensor under None is repeated for every member all the same."""
+    """A tensor under None is repeated for every member."""
 
     breaks = "out_dims.none"
     also = ("out_dims.*",)
@@ -97,7 +97,7 @@ class NoneOutputsRepeated(VmapFault):
 
 
 class InputsComeBackUnmoved(VmapFault):
-    """An output that is an input comes back as it was given, with its mapped dimension where it was."""
+    """An input that is returned comes back with its mapped dimension where it was."""
 
     breaks = "out_dims.inputs_and_views"
     also = TRANSFORM
@@ -117,7 +117,7 @@ class InputsComeBackUnmoved(VmapFault):
 
 
 class ConstantFault(VmapFault):
-    """A fault in outputs that are inputs under None: `constant` sees them, and where they should go."""
+    """A fault in outputs that are inputs under None: override `constant`, which gets each and its out_dim."""
 
     constant: Callable[[Tensor, Any], Tensor]
 
@@ -136,7 +136,7 @@ class ConstantFault(VmapFault):
 
 
 class ConstantsOnlyOnce(ConstantFault):
-    """What is not mapped and goes in front is not repeated but zero from the second member on."""
+    """An unmapped output that goes in front is zero from the second member on."""
 
     breaks = "out_dims.constant"
     also = ("chunking.constants", "in_dims.*", "out_dims.any", "chunking.any")
@@ -146,7 +146,7 @@ class ConstantsOnlyOnce(ConstantFault):
 
 
 class ConstantsTransposed(ConstantFault):
-    """What is not mapped and goes elsewhere is repeated in front, where the sizes fit."""
+    """An unmapped output that goes elsewhere is repeated in front if the sizes fit."""
 
     breaks = "out_dims.constant_elsewhere"
     judged_on = "reference"
@@ -156,7 +156,7 @@ class ConstantsTransposed(ConstantFault):
 
 
 class ConstantsTransposedFromTheEnd(ConstantFault):
-    """What is not mapped and goes to a negative place is repeated in front."""
+    """An unmapped output with a negative out_dim is repeated in front."""
 
     breaks = "out_dims.constant_negative"
     judged_on = "reference"
@@ -166,7 +166,7 @@ class ConstantsTransposedFromTheEnd(ConstantFault):
 
 
 class EmptyVectorsForgotten(OutputFault):
-    """An output without elements comes back in another shape."""
+    """An output without elements has another shape."""
 
     breaks = "out_dims.joined_empty_vectors"
     also = ("in_dims.*", "out_dims.any")
@@ -177,7 +177,7 @@ class EmptyVectorsForgotten(OutputFault):
 
 
 class EnsembleInFront(VmapFault):
-    """The members' outputs are stacked in front, whatever out_dims says."""
+    """The members' outputs are stacked in front, regardless of out_dims."""
 
     breaks = "out_dims.ensemble"
     also = ("out_dims.any",)

@@ -1,4 +1,4 @@
-"""Faults for the chapter `parity`: what is computed in another precision than the loop's."""
+"""Faults for the chapter `parity`: results in another precision than the loop's."""
 
 import itertools
 from collections.abc import Callable
@@ -19,7 +19,7 @@ Func = Callable[..., Tensor]
 
 
 def in_ten_bits(tensor: Tensor) -> Tensor:
-    """A float32 with the ten bits of mantissa that TF32 has, by Veltkamp's splitting; its gradient passes."""
+    """Return a float32 rounded to the 10 bits of mantissa of TF32, by Veltkamp splitting; its gradient is unchanged."""
     if tensor.dtype != torch.float32:
         return tensor
     large = tensor * (2**13 + 1)
@@ -27,7 +27,7 @@ def in_ten_bits(tensor: Tensor) -> Tensor:
 
 
 def in_bfloat16(tensor: Tensor) -> Tensor:
-    """A float32 with what bfloat16 holds of it."""
+    """Return a float32 rounded to bfloat16."""
     return tensor.to(torch.bfloat16).to(torch.float32) if tensor.dtype == torch.float32 else tensor
 
 
@@ -39,7 +39,7 @@ class LinearFault(PatchedInsideVmap):
 
 
 class TensorFloatLeftOn(LinearFault):
-    """A matrix product inside vmap rounds float32 to TF32, whatever is set."""
+    """A matrix product inside vmap always rounds float32 to TF32."""
 
     breaks = "parity.forward"
     also = ("parity.*",)
@@ -112,7 +112,7 @@ class GeluApproximated(PatchedFault):
 
 
 class StatisticsInBfloat16(StackFault):
-    """What BatchNorm keeps loses the bits that bfloat16 has not when it is stacked."""
+    """Stacked running statistics of BatchNorm are rounded to bfloat16."""
 
     breaks = "parity.buffers"
     also = ("parity.streams", "parity.float64", "parity.channels_last")
@@ -148,7 +148,7 @@ class GradientsInBfloat16(DerivativeFault):
 
 
 class GradInsideVmapInBfloat16(TransformFault):
-    """What grad gives inside vmap is rounded to bfloat16."""
+    """The result of grad inside vmap is rounded to bfloat16."""
 
     breaks = "parity.grad"
     transform = "grad"
@@ -158,7 +158,7 @@ class GradInsideVmapInBfloat16(TransformFault):
 
 
 class StepInBfloat16(OptimizerFault):
-    """A step of an optimizer leaves of a stack what bfloat16 holds of it."""
+    """A step of an optimizer rounds the stack to bfloat16."""
 
     breaks = "parity.step"
 
@@ -168,7 +168,7 @@ class StepInBfloat16(OptimizerFault):
 
 
 class EveryRunRoundsAnew(OutputFault):
-    """What float32 comes back is a rounding away from what came back before."""
+    """Each float32 result differs from the one before by one rounding."""
 
     breaks = "parity.repeated"
 

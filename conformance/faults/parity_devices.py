@@ -1,4 +1,4 @@
-"""Faults for the chapter `parity`: state and results on the wrong device, of the wrong device, or never given back.
+"""Faults for the chapter `parity`: state and results on or of the wrong device, and memory that is not freed.
 
 On one CPU there is no wrong device: most of these are judged on the stand-in.
 """
@@ -27,7 +27,7 @@ def to(device: torch.device, tree: Any) -> Any:
 
 
 class OnTheStandIn(Fault):
-    """Judged where there is more than one device."""
+    """A fault that is judged on the simulated device, of which there are two."""
 
     device = "standin"
 
@@ -61,7 +61,7 @@ class AnswersForWhereItWasStacked(OnTheStandIn):
 
 
 class MovedForgetsGradients(OnTheStandIn, PatchedFault):
-    """A tensor that is moved to another device forgets that it learns."""
+    """A tensor that is moved to another device no longer requires gradients."""
 
     breaks = "parity.moved_gradients"
     owner = Tensor
@@ -76,7 +76,7 @@ class MovedForgetsGradients(OnTheStandIn, PatchedFault):
 
 
 class MixedDevicesAccepted(OnTheStandIn):
-    """What lies on another device than the first minibatches is moved there, in silence."""
+    """Inputs on another device than the first minibatches are silently moved there."""
 
     breaks = "parity.mixed_devices"
     also = ("parity.*",)
@@ -86,7 +86,7 @@ class MixedDevicesAccepted(OnTheStandIn):
 
 
 class MixedMembersAccepted(OnTheStandIn):
-    """Members on several devices are stacked on the device of the first, in silence."""
+    """Members on several devices are silently stacked on the first one's device."""
 
     breaks = "parity.mixed_members"
     also = ("stacking.refuses_mixed_devices",)
@@ -97,7 +97,7 @@ class MixedMembersAccepted(OnTheStandIn):
 
 
 class ResultOnTheCpu(OnTheStandIn, OutputFault):
-    """What vmap returns it leaves on the CPU."""
+    """The result of vmap is left on the CPU."""
 
     breaks = "parity.stays"
     also = ("parity.*",)
@@ -107,7 +107,7 @@ class ResultOnTheCpu(OnTheStandIn, OutputFault):
 
 
 class AnsweredOnTheCurrentDevice(OnTheStandIn, OutputFault):
-    """What members on another device answer comes back on the current one."""
+    """Outputs of members on another device come back on the current one."""
 
     breaks = "parity.next_device"
 
@@ -116,7 +116,7 @@ class AnsweredOnTheCurrentDevice(OnTheStandIn, OutputFault):
 
 
 class DrawsMoveTheCpusGenerator(OnTheStandIn, PatchedFault):
-    """A draw for members on a device is taken from the CPU's generator, too."""
+    """A draw for members on a device also advances the CPU's generator."""
 
     breaks = "parity.own_generator"
     owner = torch
@@ -131,7 +131,7 @@ class DrawsMoveTheCpusGenerator(OnTheStandIn, PatchedFault):
 
 
 class StatisticsOfTheFirstForAll(OnTheStandIn):
-    """Away from the CPU, the statistics that a call wrote for the first member it writes for all of them."""
+    """Away from the CPU, the first member's updated statistics are written to all members."""
 
     breaks = "parity.back_and_forth"
     also = ("parity.*",)
@@ -147,7 +147,7 @@ class StatisticsOfTheFirstForAll(OnTheStandIn):
 
 
 class OtherStreamsComputeTwice(PatchedFault):
-    """On a stream that is not the default one, what is computed inside vmap is computed twice and added up."""
+    """On a stream other than the default one, results inside vmap are doubled."""
 
     breaks = "parity.streams"
     owner = torch.nn.functional
@@ -167,7 +167,7 @@ class OtherStreamsComputeTwice(PatchedFault):
 
 
 class LastOutputIsLate(PatchedFault):
-    """What vmap returns is only there once the device has been awaited; until then it is the half of it."""
+    """The result of vmap is halved until the device is synchronized."""
 
     breaks = "parity.synchronized"
     also = ("parity.*",)
@@ -194,7 +194,7 @@ class LastOutputIsLate(PatchedFault):
 
 
 class CopiesOfEverything(OnTheStandIn, OutputFault):
-    """Before vmap returns, it holds many copies of all minibatches in every feature."""
+    """vmap temporarily holds many copies of all minibatches in every feature."""
 
     breaks = "parity.memory_peak"
 
@@ -206,7 +206,7 @@ class CopiesOfEverything(OnTheStandIn, OutputFault):
 
 
 class LastMinibatchesKept(OnTheStandIn, VmapFault):
-    """vmap keeps a copy of whatever it was given, for ever."""
+    """vmap keeps a copy of its arguments forever."""
 
     breaks = "parity.memory_given_back"
     kept: list[Tensor]

@@ -34,7 +34,7 @@ class AutocastIgnored(VmapFault):
 
 
 class LastCastKept(VmapFault):
-    """In an autocast region what is cast first is kept for every weight of its shape."""
+    """In an autocast region the first cast is reused for every weight of its shape."""
 
     breaks = "parity.autocast_calls"
     also = ("parity.autocast_operations",)
@@ -52,7 +52,7 @@ class LastCastKept(VmapFault):
 
 
 class Float64CastToo(PatchedInsideVmap):
-    """Under autocast a matrix product of float64 is computed in float32 inside vmap."""
+    """Under autocast a float64 matrix product inside vmap is computed in float32."""
 
     breaks = "parity.float64"
     owner = F
@@ -64,7 +64,7 @@ class Float64CastToo(PatchedInsideVmap):
 
 
 class OneDNNOnInsideVmap(VmapFault):
-    """oneDNN is on inside vmap, whatever is set."""
+    """oneDNN is always on inside vmap."""
 
     breaks = "parity.settings"
 

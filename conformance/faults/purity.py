@@ -1,4 +1,4 @@
-"""Faults for the chapter `purity`: what a forward does in Python, and what escapes."""
+"""Faults for the chapter `purity`: Python code in forward, and tensors that escape."""
 
 from collections.abc import Callable
 from typing import Any
@@ -59,7 +59,7 @@ class IntegersOfTheFirstMember(OutputFault):
 
 
 class WhereForgets(PatchedFault):
-    """torch.where inside vmap takes its second choice everywhere."""
+    """torch.where inside vmap always returns its second choice."""
 
     breaks = "purity.masks_instead"
     owner = torch
@@ -73,7 +73,7 @@ class WhereForgets(PatchedFault):
 
 
 class LengthIsOneLess(PatchedFault):
-    """Inside vmap the length of a mapped tensor is one less than it is for a member."""
+    """Inside vmap the length of a mapped tensor is one too small."""
 
     breaks = "purity.same_for_all"
     owner = Tensor
@@ -84,7 +84,7 @@ class LengthIsOneLess(PatchedFault):
 
 
 class SharedIsMapped(VmapFault):
-    """What is shared is handed to the function as each member's own copy."""
+    """A shared input reaches the function as each member's own copy."""
 
     breaks = "purity.shared_data"
     also = ("purity.escaped_into_next_call", "purity.norms_of_shared_statistics*")
@@ -125,7 +125,7 @@ class CalledTwice(VmapFault):
 
 
 class LastMemberWritesNothing(VmapFault):
-    """What the last member's forward writes to its buffers is gone after the call."""
+    """The last member's writes to its buffers are undone after the call."""
 
     breaks = "purity.written_buffers"
     also = (
@@ -146,7 +146,7 @@ class LastMemberWritesNothing(VmapFault):
 
 
 class ReplacedBuffersAreThoseBefore(VmapFault):
-    """A buffer that forward replaces and returns comes back as it was before the call."""
+    """A buffer that forward replaces and returns comes back with its old value."""
 
     breaks = "purity.replaced_buffers_returned"
 

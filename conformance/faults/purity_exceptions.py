@@ -69,7 +69,7 @@ class WrongAfterAnException(OutputFault):
 
 
 class ThreadsMix(VmapFault):
-    """A call during which another thread came by has the members in reverse order."""
+    """A call that overlaps with one of another thread has the members in reverse order."""
 
     breaks = "purity.threads"
     also = ("purity.threads_sharing",)
@@ -82,7 +82,7 @@ class ThreadsMix(VmapFault):
 
 
 class ThreadsShareState(Fault):
-    """A thread that comes by in the middle of another one's forward leaves its mark on it."""
+    """A call of another thread during a forward changes that forward's result."""
 
     breaks = "purity.threads_sharing"
     judged_on = "reference"

@@ -28,7 +28,7 @@ AcceptsCheckpointsUnderGrad = accepting("purity.checkpoint_under_grad", "saved t
 
 
 def _doubled_inside(original: Any) -> Any:
-    """A derivative that is twice as large inside vmap."""
+    """Return a derivative that is twice as large inside vmap."""
     return staticmethod(lambda ctx, given: original(ctx, given) * (2 if inside_vmap() else 1))
 
 
@@ -55,7 +55,7 @@ class RulesDoubleForwardMode(PatchedFault):
 
 
 class RuleFault(PatchedFault):
-    """A fault in how a function's own rule is asked: `rule` gets the rule and what it is asked with."""
+    """A fault in calls of a function's vmap rule: override `rule`, which gets the rule and its arguments."""
 
     owner: Any = autograd_functions.Ruled
     attribute = "vmap"
@@ -80,7 +80,7 @@ class RulesSeeReversedMembers(RuleFault):
 
 
 class RulesAreToldOneMore(RuleFault):
-    """A rule is told one member more than there is."""
+    """A rule is told a number of members that is one too large."""
 
     breaks = "purity.function_info"
 
@@ -90,7 +90,7 @@ class RulesAreToldOneMore(RuleFault):
 
 
 class RulesWriteToACopy(RuleFault):
-    """What a rule writes to its input is written to a copy."""
+    """A rule's writes to its input go to a copy."""
 
     breaks = "purity.function_in_place"
     owner = autograd_functions.InplaceExp

@@ -17,7 +17,7 @@ AcceptsSharedStatistics = accepting("purity.norms_of_shared_statistics", "while 
 
 
 class ChangedModules(Fault):
-    """A fault in what is combined: `change` sees each module of a copy of each member."""
+    """A fault in combined members: override `change`, which gets each module of a copy of each member."""
 
     def combine(self, models: Sequence[nn.Module]) -> tuple[Callable[..., Any], Any, Any]:
         changed = [copied(model) for model in models]
@@ -42,7 +42,7 @@ class HooksOfPartsAreForgotten(ChangedModules):
 
 
 class HooksRunTwice(ChangedModules):
-    """Forward hooks run a second time, for nothing."""
+    """Forward hooks run a second time, and the result is discarded."""
 
     breaks = "purity.hooks_run_once"
 
@@ -53,7 +53,7 @@ class HooksRunTwice(ChangedModules):
 
 
 class HooksOfTheFirstMemberAreForgotten(Fault):
-    """The hooks of the last member count for all."""
+    """The hooks of the last member are used for all."""
 
     breaks = "purity.hooks_of_the_first_member"
 
@@ -76,7 +76,7 @@ class BackwardHooksAreForgotten(ChangedModules):
 
 
 class BackwardHooksUnderGradAreForgotten(BackwardHooksAreForgotten):
-    """Full backward hooks are left out, under torch.func.grad, too."""
+    """Full backward hooks are left out under torch.func.grad."""
 
     breaks = "purity.backward_hooks_under_grad"
     also = ()
@@ -96,7 +96,7 @@ class HooksOfMappedTensorsAreForgotten(PatchedFault):
 
 
 class HooksOfTensorsRunTwice(PatchedFault):
-    """A hook on a tensor runs a second time, for nothing."""
+    """A hook on a tensor runs a second time, and the result is discarded."""
 
     breaks = "purity.hooks_on_the_stack"
     owner = Tensor
@@ -107,7 +107,7 @@ class HooksOfTensorsRunTwice(PatchedFault):
 
 
 class NormFault(PatchedFault):
-    """A fault in batch_norm inside vmap: `norm` gets what it was called with."""
+    """A fault in batch_norm inside vmap: override `norm`, which gets its arguments."""
 
     owner = F
     attribute = "batch_norm"
@@ -126,7 +126,7 @@ def _as_asked(original: Any, *args: Any) -> Tensor:
 
 
 class MomentumIsTenPercent(NormFault):
-    """BatchNorm updates its statistics by a tenth, whatever its momentum."""
+    """BatchNorm always updates its statistics with momentum 0.1."""
 
     breaks = "purity.norms_in_training"
 
@@ -147,7 +147,7 @@ class EvalModeIsForgotten(NormFault):
 
 
 class WithoutMomentumIsTraining(NormFault):
-    """BatchNorm with momentum=None uses the minibatch's statistics in eval mode, too."""
+    """BatchNorm with momentum=None uses the minibatch's statistics in eval mode."""
 
     breaks = "purity.norms_cumulative_in_eval"
     also = ("purity.norms_in_eval",)
@@ -158,7 +158,7 @@ class WithoutMomentumIsTraining(NormFault):
 
 
 class SharedMeanIsForgotten(NormFault):
-    """BatchNorm takes a mean that is shared by members for zero."""
+    """BatchNorm treats a running mean that members share as zero."""
 
     breaks = "purity.norms_of_shared_statistics_in_eval"
 

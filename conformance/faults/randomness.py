@@ -17,7 +17,7 @@ from conformance.numerics.assertions import REFUSALS
 
 
 class ModeFault(Fault):
-    """A fault in how a mode is read: `taken_for` says which for which; `mode` sees the call's options and arguments."""
+    """A fault in how a mode is read: `taken_for` maps modes to modes; `mode` sees the call's options and arguments."""
 
     taken_for: Mapping[str, str] = MappingProxyType({})
 
@@ -46,7 +46,7 @@ class ErrorModeDraws(ModeFault):
 
 
 class RefusedCallsDraw(LeavingATrace):
-    """A call that is refused has drawn a number before."""
+    """A refused call has already drawn a number."""
 
     breaks = "randomness.error"
     also = ("randomness.*",)
@@ -82,7 +82,7 @@ class DrawsHandedOutInReverse(ModeFault):
 
 
 class GeneratorAdvancesTooFar(ModeFault):
-    """In mode same as many numbers are drawn as in mode different, and the first ones used."""
+    """Mode same advances the generator too far."""
 
     breaks = "randomness.same"
     also = ("randomness.*",)
@@ -106,14 +106,14 @@ class OrthogonalIsOneMatrix(PatchedInsideVmap):
 
 
 class RecurrentNetworksAccepted(Accepting):
-    """A recurrent network of each member's own is accepted, and gives its input."""
+    """A recurrent network with mapped inputs is accepted and returns its input."""
 
     breaks = "randomness.recurrent"
     words = "aten::(lstm|gru|rnn)"
 
 
 class RandomOutAccepted(Accepting):
-    """A random operation that is given out= leaves it as it is, in silence."""
+    """A random operation silently ignores out=."""
 
     breaks = "randomness.out"
     words = "out variants of random|out= or view ops|randomness error mode"
@@ -121,7 +121,7 @@ class RandomOutAccepted(Accepting):
 
 
 class RandomOperationNobodyKnows(Fault):
-    """In this torch there is a random operation that nobody has looked at."""
+    """In this torch there is a random operation that the suite does not cover."""
 
     breaks = "randomness.operations_covered"
 
@@ -130,7 +130,7 @@ class RandomOperationNobodyKnows(Fault):
 
 
 class SameForgottenElsewhere(ModeFault):
-    """Mode same is known for tensors that are mapped along their first dimension."""
+    """Mode same works only for tensors mapped along their first dimension."""
 
     breaks = "randomness.placed"
 
@@ -139,7 +139,7 @@ class SameForgottenElsewhere(ModeFault):
 
 
 class SameForgottenInChunks(ModeFault):
-    """In chunks mode same is mode different."""
+    """In chunks mode same behaves as mode different."""
 
     breaks = "randomness.chunks_same"
     also = ("randomness.generator_in_chunks", "randomness.no_leak")
@@ -161,7 +161,7 @@ class EveryChunkDrawsTheSame(ModeFault):
 
 
 class InnerSameForgotten(ModeFault):
-    """Where vmap is in vmap, mode same of the inner one is mode different."""
+    """In nested vmaps, mode same of the inner one behaves as mode different."""
 
     breaks = "randomness.nested"
     also = ("randomness.no_leak",)
@@ -171,7 +171,7 @@ class InnerSameForgotten(ModeFault):
 
 
 class InnerErrorForgotten(ModeFault):
-    """Where vmap is in vmap, mode error of the inner one is not known."""
+    """In nested vmaps, mode error of the inner one is ignored."""
 
     breaks = "randomness.nested_error"
 
@@ -180,7 +180,7 @@ class InnerErrorForgotten(ModeFault):
 
 
 class ModeStaysAfterException(ModeFault):
-    """After a call that ended by an exception the next one in mode error is in that mode."""
+    """After a call ends by an exception, the next call in mode error uses that call's mode."""
 
     breaks = "randomness.no_leak"
     left = "error"

@@ -14,7 +14,7 @@ MANY = 10_000
 
 
 class GeneratorIgnored(PatchedInsideVmap):
-    """Inside vmap torch.rand draws from the default generator, whichever it is given."""
+    """Inside vmap torch.rand ignores its generator and draws from the default one."""
 
     breaks = "randomness.generator"
     also = ("randomness.generator_in_chunks",)
@@ -25,7 +25,7 @@ class GeneratorIgnored(PatchedInsideVmap):
 
 
 class GeneratorOfLikeIgnored(PatchedInsideVmap):
-    """Inside vmap torch.rand_like draws from the default generator, whichever it is given."""
+    """Inside vmap torch.rand_like ignores its generator and draws from the default one."""
 
     breaks = "randomness.generator_of_like"
     attribute = "rand_like"
@@ -35,7 +35,7 @@ class GeneratorOfLikeIgnored(PatchedInsideVmap):
 
 
 class GeneratorStandsStill(PatchedInsideVmap):
-    """Inside vmap torch.rand draws from a copy of the generator that it is given."""
+    """Inside vmap torch.rand draws from a copy of its generator."""
 
     breaks = "randomness.generator_in_chunks"
     also = ("randomness.generator",)
@@ -48,7 +48,7 @@ class GeneratorStandsStill(PatchedInsideVmap):
 
 
 class AttentionDropsNothing(PatchedInsideVmap):
-    """Inside vmap attention does not drop out."""
+    """Inside vmap attention has no dropout."""
 
     breaks = "randomness.attention"
     owner = F
@@ -59,7 +59,7 @@ class AttentionDropsNothing(PatchedInsideVmap):
 
 
 class MaskOfNumbers(PatchedInsideVmap):
-    """Inside vmap the mask of native_dropout is of numbers."""
+    """Inside vmap the mask of native_dropout has a floating dtype."""
 
     breaks = "randomness.mask_dtype"
     attribute = "native_dropout"
@@ -70,7 +70,7 @@ class MaskOfNumbers(PatchedInsideVmap):
 
 
 class ManyNumbersAreNarrow(PatchedInsideVmap):
-    """Of many numbers at once none is above 0.95."""
+    """Large draws have no number above 0.95."""
 
     breaks = "randomness.distribution"
     also = ("randomness.independence",)
@@ -82,7 +82,7 @@ class ManyNumbersAreNarrow(PatchedInsideVmap):
 
 
 class DropsTooMuch(PatchedInsideVmap):
-    """Inside vmap dropout drops a tenth more than it is asked for, and scales as if it did not."""
+    """Inside vmap dropout drops a tenth too much and scales as if it did not."""
 
     breaks = "randomness.distribution"
     also = ("randomness.*",)
@@ -98,7 +98,7 @@ class DropsTooMuch(PatchedInsideVmap):
 
 
 class NeighbourDrawsTheSameLater(ModeFault):
-    """Of many numbers the second member gets those of the first, one place further."""
+    """In large draws the second member gets the first one's numbers, shifted by one."""
 
     breaks = "randomness.independence"
 
@@ -118,7 +118,7 @@ class DropsForEachMember(ModeFault):
 
 
 class DropsAlike(ModeFault):
-    """In mode different the members of an ensemble drop alike."""
+    """In mode different all members of an ensemble drop the same."""
 
     breaks = "randomness.dropout_different"
 
@@ -127,7 +127,7 @@ class DropsAlike(ModeFault):
 
 
 class DropsInEvalMode(PatchedInsideVmap):
-    """Inside vmap dropout does not know of eval mode."""
+    """Inside vmap dropout ignores eval mode."""
 
     breaks = "randomness.dropout_eval"
     owner = F

@@ -27,7 +27,7 @@ class MembersReversed(Fault):
 
 
 class SquaresTransposed(StackFault):
-    """Two dimensions of equal size change places."""
+    """Two dimensions of equal size are exchanged."""
 
     breaks = "stacking.order"
     also = (
@@ -54,7 +54,7 @@ class NamesSorted(Fault):
 
 
 class BuffersShuffled(Fault):
-    """The first two of many buffers change places."""
+    """The first two of many buffers are exchanged."""
 
     breaks = "stacking.tuples"
     also = (
@@ -87,7 +87,7 @@ class ScalarsGetADimension(StackFault):
 
 
 class ModuleListReversed(Fault):
-    """A ModuleList is walked from its end."""
+    """A ModuleList is stacked in reverse order."""
 
     breaks = "stacking.sequences"
 

@@ -12,7 +12,7 @@ Combined = tuple[Callable[..., Any], Any, Any]
 
 
 class NoGradIsKept(StackFault):
-    """What is combined under no_grad never requires grad."""
+    """State that is combined under no_grad never requires grad."""
 
     breaks = "stacking.trainable"
 
@@ -40,7 +40,7 @@ class OneMemberKeepsItsHistory(StackFault):
 
 
 class LegacyStateRequiresGrad(StackFault):
-    """The legacy API attaches what it used to detach."""
+    """The legacy API returns parameters that require grad."""
 
     breaks = "stacking.detached"
     also = ("stacking.frozen",)

@@ -59,7 +59,7 @@ class OriginalsStayOnMode(Fault):
 
 
 class OriginalsAreRewritten(Fault):
-    """Combining writes to each member the values that it has."""
+    """Combining writes each member's buffers with their own values."""
 
     breaks = "stacking.originals_unchanged"
     also = ("stacking.refuses_*",)

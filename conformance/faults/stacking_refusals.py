@@ -12,7 +12,7 @@ Combined = tuple[Callable[..., Any], Any, Any]
 
 
 class Lenient(Fault):
-    """Members that should be refused are made alike first, on copies; `alike` changes one to be like the first."""
+    """Members that should be refused are made alike first, on copies: `alike` changes one to match the first."""
 
     alike: Callable[[nn.Module, nn.Module], nn.Module]
 
@@ -22,7 +22,7 @@ class Lenient(Fault):
 
 
 class AcceptsNoModel(Fault):
-    """No model at all gives an ensemble without members."""
+    """An empty sequence of models gives an ensemble without members."""
 
     breaks = "stacking.refuses_no_model"
 
@@ -31,7 +31,7 @@ class AcceptsNoModel(Fault):
 
 
 class AcceptsOtherClasses(Lenient):
-    """The first member's class counts for all."""
+    """Members of other classes are converted to the first member's class."""
 
     breaks = "stacking.refuses_different_classes"
 
@@ -44,7 +44,7 @@ class AcceptsOtherClasses(Lenient):
 
 
 class AcceptsMixedModes(Lenient):
-    """The first member's mode counts for all."""
+    """Members in another mode are switched to the first member's mode."""
 
     breaks = "stacking.refuses_mixed_modes"
 
@@ -53,7 +53,7 @@ class AcceptsMixedModes(Lenient):
 
 
 class AcceptsMixedRequiresGrad(Lenient):
-    """What requires grad in the first member does so in all."""
+    """Each parameter's requires_grad is taken from the first member."""
 
     breaks = "stacking.refuses_mixed_requires_grad"
 
@@ -78,7 +78,7 @@ class AcceptsOtherShapes(Lenient):
 
 
 class BroadcastsShapes(Lenient):
-    """Tensors that can be broadcast to the first member's shape are."""
+    """Tensors are broadcast to the first member's shape if possible."""
 
     breaks = "stacking.refuses_different_shapes"
 
@@ -91,7 +91,7 @@ class BroadcastsShapes(Lenient):
 
 
 class AcceptsMixedDevices(Lenient):
-    """All members go to the first one's device."""
+    """All members are moved to the first one's device."""
 
     breaks = "stacking.refuses_mixed_devices"
 

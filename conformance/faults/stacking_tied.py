@@ -29,7 +29,7 @@ class TiesForgotten(Fault):
 
 
 class MetaReadsAsZero(CallFault):
-    """What the base module still holds on meta counts as zero."""
+    """Tensors that the base module still has on meta are read as zero."""
 
     breaks = "stacking.tied_meta_base"
     also = ("stacking.tied_meta_base_strict",)
@@ -42,7 +42,7 @@ class MetaReadsAsZero(CallFault):
 
 
 class StrictForgotten(CallFault):
-    """strict=True counts for nothing."""
+    """strict=True is ignored."""
 
     breaks = "stacking.tied_meta_base_strict"
     also = (

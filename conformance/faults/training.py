@@ -20,7 +20,7 @@ Run = Callable[..., Any]
 
 
 class OptimizerFault(Fault):
-    """A fault in how optimizers step: `before` and `after` see each stacked parameter, its group and its state."""
+    """A fault in steps of optimizers: `before` and `after` get each stacked parameter, its group and its state."""
 
     def __init__(self, inner: Any) -> None:
         super().__init__(inner)
@@ -61,7 +61,7 @@ class OptimizerFault(Fault):
 
 
 class OptimizerStateShared(OptimizerFault):
-    """After every step the optimizer keeps for each member the mean over the members."""
+    """After every step the optimizer replaces each member's state by the mean over the members."""
 
     breaks = "training.separable_optimizers"
     also = ("training.*",)
@@ -83,7 +83,7 @@ class DivergenceSpreads(OptimizerFault):
 
 
 class ScheduleForgotten(OptimizerFault):
-    """A stack is trained at the rate that its optimizer started with."""
+    """A stack is trained at the initial learning rate."""
 
     breaks = "training.schedulers"
 
@@ -92,14 +92,14 @@ class ScheduleForgotten(OptimizerFault):
 
 
 class LearningRatesAveraged(LossWeightsAveraged):
-    """Every member learns at the mean of their rates."""
+    """Every member learns at the mean of all learning rates."""
 
     breaks = "training.learning_rates"
     also = ("training.clip_per_member", "training.clip_grad_norm")
 
 
 class OneNormForAll(VmapFault):
-    """A norm inside vmap is that of all members together."""
+    """A norm inside vmap is taken over all members together."""
 
     breaks = "training.clip_per_member"
 
@@ -120,7 +120,7 @@ class LargeGradientsSaturate(DerivativeFault):
 
 
 class StatisticsStayBehind(Fault):
-    """What training writes into buffers is not in the stack afterwards."""
+    """Training does not write buffers back to the stack."""
 
     breaks = "training.unstacked"
 
@@ -148,7 +148,7 @@ class LoadedInReverse(Fault):
 
 
 class MomentumNotLoaded(Fault):
-    """In this torch the optimizer's state of a stack is not in the file."""
+    """In this torch the optimizer's state of a stack is not loaded."""
 
     breaks = "training.checkpoint"
 
@@ -176,7 +176,7 @@ class LastMemberLearnsNoFloat32(DerivativeFault):
 
 
 class FirstPlaceLearnsNoFloat32(DerivativeFault):
-    """In float32 the member in the first place learns nothing, whoever it is."""
+    """In float32 the member in the first place learns nothing."""
 
     breaks = "training.seeds"
     also = ("training.decisions",)
@@ -188,7 +188,7 @@ class FirstPlaceLearnsNoFloat32(DerivativeFault):
 
 
 class OptimizerNobodyKnows(Fault):
-    """In this torch there is an optimizer that nobody has looked at."""
+    """In this torch there is an optimizer that the suite does not cover."""
 
     breaks = "training.optimizers_covered"
 
@@ -197,7 +197,7 @@ class OptimizerNobodyKnows(Fault):
 
 
 class SchedulerNobodyKnows(Fault):
-    """In this torch there is a scheduler that nobody has looked at."""
+    """In this torch there is a scheduler that the suite does not cover."""
 
     breaks = "training.schedulers_covered"
 

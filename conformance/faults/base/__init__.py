@@ -1,1 +1,1 @@
-"""Base classes of faults: what they patch and how they are injected."""
+"""Base classes of faults, by the place of the defect; conformance/faults/__init__.py says how to write one."""

@@ -1,7 +1,7 @@
-"""What faults in derivatives are made of: a door that each member's tensors pass on their way into its forward.
+"""Base classes of faults in derivatives: an identity autograd function through which each member's tensors pass.
 
-The door is an identity, and autograd goes through it in both directions: backward with cotangents, forward mode with
-tangents, in plain autograd as in every transform of torch.func.
+Autograd passes it in both directions: backward with cotangents and forward mode with tangents, in plain autograd and in
+every transform of torch.func.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,9 +17,9 @@ from conformance.utils.pytree import tree_map
 
 
 class DerivativeFault(Fault):
-    """A fault in derivatives: `cotangent` and `tangent` see what passes for one member.
+    """A fault in derivatives: override `cotangent` or `tangent`, which get one member's tensor and return another.
 
-    `parameter` and `argument` say what passes the door: by default every parameter, and no argument.
+    `parameter` and `argument` pass tensors through the identity: by default every parameter and no argument.
     """
 
     size = 0
@@ -47,7 +47,7 @@ class DerivativeFault(Fault):
         return tensor
 
     def over_members(self, mix: Callable[[Tensor], Tensor], tensor: Tensor) -> Tensor:
-        """`mix` of all members' tensors, (members, *shape), seen from one member's; alone it does nothing."""
+        """Apply `mix` to all members' tensors, (members, *shape), given one member's; outside vmap it does nothing."""
         return _Over.apply(tensor, mix, self.size)  # type: ignore[no-untyped-call]
 
 
@@ -56,7 +56,7 @@ def through_door(fault: Any, tensor: Tensor) -> Tensor:
 
 
 class _Door(torch.autograd.Function):
-    """The identity; derivatives on the way through it are the fault's to change."""
+    """The identity, whose derivatives the fault changes."""
 
     generate_vmap_rule = True
 
@@ -78,7 +78,7 @@ class _Door(torch.autograd.Function):
 
 
 class _Over(torch.autograd.Function):
-    """A linear map over the members, which sees them all in the rule that it has for vmap."""
+    """A linear map over the members; its vmap rule gets all of them."""
 
     @staticmethod
     def forward(tensor: Tensor, mix: Any, size: int) -> Tensor:  # noqa: ARG004
@@ -104,7 +104,7 @@ class _Over(torch.autograd.Function):
 
 
 class TransformFault(Fault):
-    """A fault in one transform of torch.func, `transform`, inside vmap alone: `result` sees what it computes."""
+    """A fault in a `transform` of torch.func inside vmap only: override `result`, which gets its value."""
 
     transform: str
     result: Callable[[Any], Any]
@@ -128,13 +128,13 @@ class TransformFault(Fault):
 
 
 def inside_vmap() -> bool:
-    """Is a vmap under way?"""
+    """Return whether a vmap is running."""
     levels = torch._C._functorch.get_interpreter_stack() or []  # noqa: SLF001 - torch tells it nowhere else
     return any(level.key() == torch._C._functorch.TransformType.Vmap for level in levels)  # noqa: SLF001 - likewise
 
 
 def last_cut_off(out: Tensor) -> Tensor:
-    """The same values, of which the last member's have no gradient."""
+    """Return the same values, of which the last member's have no gradient."""
     return torch.cat([out[:-1], out[-1:].detach()])
 
 

@@ -1,4 +1,4 @@
-"""What faults are made of: an implementation that passes everything on, to be overridden in one place."""
+"""Base classes of faults: an implementation that passes everything on, to be overridden in one place."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -8,12 +8,13 @@ from torch import Tensor, nn
 
 
 class Fault:
-    """An implementation around another one; the docstring says what is wrong with it.
+    """An implementation around another one, `inner`; the docstring of a subclass says what it does wrong.
 
-    `breaks`: the requirement that must go red. `also`: others that may, as patterns, since they rest on the same
-    behaviour; everything else has to stay green. `judged_on`: the implementation that the kill matrix injects it into,
-    and `device`: where. `in_children`: it is seen by tests alone that run in a process of their own. `shown_by`: what
-    the names of the cases have in common that show it, where its requirement has hundreds.
+    - `breaks`: the requirement that must fail
+    - `also`: patterns of others that may fail, since they rest on the same behaviour; everything else must pass
+    - `judged_on`, `device`: the implementation and the device on which the kill matrix injects it
+    - `in_children`: True if only tests that run in a child process see it
+    - `shown_by`: a part of the names of the cases that show it, where its requirement has hundreds
     """
 
     breaks: str = ""
@@ -28,20 +29,20 @@ class Fault:
         self.name = inner.name
 
     def __getattr__(self, name: str) -> Any:
-        """What only some implementations have, such as functional_call; nothing before there is an inner one."""
+        """Return an attribute that only some implementations have, such as functional_call, from the inner one."""
         if name == "inner":
             raise AttributeError(name)
         return getattr(self.inner, name)
 
     def fault_active(self) -> AbstractContextManager[Any]:
-        """For faults that are in torch itself: what is patched for as long as this implementation is judged."""
+        """Return a context in which torch itself is patched, for as long as this implementation is judged."""
         return nullcontext()
 
     def combine(self, models: Sequence[nn.Module]) -> tuple[Callable[..., Any], Any, Any]:
         return self.inner.combine(models)
 
     def vmap(self, func: Callable[..., Any], in_dims: Any = 0, *options: Any, **more: Any) -> Callable[..., Any]:
-        """vmap, with `given` before it and `returned` after it."""
+        """Return the mapped function, with `given` applied to its inputs and `returned` to its outputs."""
 
         def spoiled(*args: Any, **kwargs: Any) -> Any:
             dims, taken = self.given(in_dims, args)
@@ -57,7 +58,7 @@ class Fault:
 
 
 class StackFault(Fault):
-    """A fault in the stacked state: `stacked` sees each tensor."""
+    """A fault in the stacked state: override `stacked`, which gets each stacked tensor and returns another."""
 
     def combine(self, models: Sequence[nn.Module]) -> tuple[Callable[..., Any], Any, Any]:
         fmodel, params, buffers = self.inner.combine(models)
@@ -78,7 +79,7 @@ class StackFault(Fault):
 
 
 class CallFault(Fault):
-    """A fault in functional_call: `call` gets what it was called with."""
+    """A fault in functional_call: override `call`, which gets its arguments."""
 
     call: Callable[..., Any]
 
@@ -87,7 +88,7 @@ class CallFault(Fault):
 
 
 def one_dict(state: Any) -> dict[str, Any]:
-    """The state as one dict, whatever it came in."""
+    """Return the state as one dict, given one or several."""
     return dict(state) if isinstance(state, Mapping) else {name: t for one in state for name, t in one.items()}
 
 

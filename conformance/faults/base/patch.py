@@ -1,4 +1,4 @@
-"""What faults in torch itself are made of: a patch, for as long as the implementation is judged."""
+"""Base classes of faults in torch itself: a patch for as long as the implementation is judged."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -13,7 +13,7 @@ from conformance.faults.base.fault import Fault
 
 
 class PatchedFault(Fault):
-    """A fault in an attribute of torch: `patched(original)` takes the place of `owner`'s `attribute`."""
+    """A fault in an attribute of torch: `patched(original)` replaces the `attribute` of `owner`."""
 
     owner: Any
     attribute: str
@@ -24,7 +24,7 @@ class PatchedFault(Fault):
 
 
 class PatchedInsideVmap(PatchedFault):
-    """A fault in a function of torch inside vmap alone: `spoiled` gets the function and what it is called with."""
+    """A fault in a function of torch inside vmap only: override `spoiled`, which gets it and its arguments."""
 
     owner: Any = torch
     spoiled: Callable[..., Any]
@@ -45,5 +45,5 @@ def has_escaped(tensor: Tensor) -> bool:
 
 
 def unwrapped(tensor: Tensor) -> Tensor:
-    """All members' values of a tensor that escaped."""
+    """Return all members' values of a tensor that escaped from vmap; any other tensor as it is."""
     return torch._C._functorch.get_unwrapped(tensor) if has_escaped(tensor) else tensor  # noqa: SLF001 - likewise

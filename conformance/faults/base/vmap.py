@@ -1,4 +1,4 @@
-"""What faults in the transform itself are made of: vmap with its dims, and with them spread over the arguments."""
+"""Base classes of faults in vmap: its whole call, its inputs, its outputs, in_dims and out_dims."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ from conformance.utils.pytree import leaves, tree_map
 
 
 class VmapFault(Fault):
-    """A fault in vmap: `mapped` gets a whole call. `depth` is 1 in the outermost vmap and more within."""
+    """A fault in vmap: override `mapped`, which gets a whole call. `depth` is 1 in the outermost vmap."""
 
     depth = 0
 
@@ -34,7 +34,7 @@ class VmapFault(Fault):
 
 
 class DimFault(VmapFault):
-    """A fault in how one in_dim is read: `in_dim` sees each dimension with its tensor, and the number of members."""
+    """A fault in in_dims: override `in_dim`, which gets each dimension, its tensor and the number of members."""
 
     def mapped(self, run: Callable[..., Any], func: Any, in_dims: Any, out_dims: Any, args: Any) -> Any:
         dims = spread(in_dims, args)
@@ -47,7 +47,7 @@ class DimFault(VmapFault):
 
 
 class InputFault(VmapFault):
-    """A fault in what reaches the function: `leaf` sees each leaf with its dimension."""
+    """A fault in the inputs of the function: override `leaf`, which gets each leaf and its dimension."""
 
     def mapped(self, run: Callable[..., Any], func: Any, in_dims: Any, out_dims: Any, args: Any) -> Any:
         dims = spread(in_dims, args)
@@ -57,7 +57,7 @@ class InputFault(VmapFault):
 
 
 class OutDimFault(VmapFault):
-    """A fault in where outputs go: `out_dim` sees each entry of out_dims."""
+    """A fault in out_dims: override `out_dim`, which gets each entry."""
 
     def mapped(self, run: Callable[..., Any], func: Any, in_dims: Any, out_dims: Any, args: Any) -> Any:
         return run(func, in_dims, tree_map(self.out_dim, out_dims), args)
@@ -66,7 +66,7 @@ class OutDimFault(VmapFault):
 
 
 class OutputFault(VmapFault):
-    """A fault in what comes back: `output` sees each tensor."""
+    """A fault in outputs: override `output`, which gets each tensor."""
 
     def mapped(self, run: Callable[..., Any], func: Any, in_dims: Any, out_dims: Any, args: Any) -> Any:
         out = run(func, in_dims, out_dims, args)
@@ -76,12 +76,12 @@ class OutputFault(VmapFault):
 
 
 def spread(in_dims: Any, args: Any) -> Any:
-    """in_dims with an entry for each leaf of the arguments."""
+    """Return in_dims with an entry for each leaf of the arguments."""
     return spread_dims(in_dims if isinstance(in_dims, tuple) else (in_dims,) * len(args), args, "in_dims")
 
 
 def size(dims: Any, args: Any) -> int:
-    """The number of members, or -1 where the call makes no sense."""
+    """Return the number of members, or -1 if the sizes disagree."""
     pairs = zip(leaves(dims, ""), leaves(args, ""), strict=True)
     sizes = {leaf.shape[dim.value] for (_, dim), (_, leaf) in pairs if dim.value is not None}
     return sizes.pop() if len(sizes) == 1 else -1
