@@ -66,11 +66,9 @@ def test_every_option_that_it_names_exists(run_suite):
 
 @pytest.mark.parametrize("page", ["README.md", "docs/guides/own-model.md"])
 def test_the_example_of_ones_own_tests_runs(run_suite, tmp_path, page):
-    example = WRITTEN[page].partition("from conformance.testing import")[2].partition("        check()\n")
-    if page != "README.md":
-        example = WRITTEN[page].partition("from conformance.testing import")[2].partition("    check()\n")
     indent = "    " if page == "README.md" else ""
-    source = f"{indent}import torch\n{indent}from conformance.testing import{example[0]}{example[1]}"
+    start, end = f"{indent}import torch\n", f"{indent}    check()\n"
+    source = start + WRITTEN[page].partition(start)[2].partition(end)[0] + end
     name = f"test_example_of_{len(page)}.py"  # a module of one name is imported once
     (tmp_path / name).write_text(textwrap.dedent(source), encoding="utf-8")
 
