@@ -47,83 +47,35 @@ def test_the_transforms_of_a_plain_module_are_what_backward_gives(implementation
     assert_members_close(tree_map(lambda *leaf: torch.stack(leaf), *each), expected, "result")
 
 
-def assert_each_member_has_its_own(name, implementation, device, case, data):
-    """Assert that the derivative inside vmap gives each member what it gives the plain module."""
-    derivative = DERIVATIVES[name].func
+@each_pure_case
+@pytest.mark.parametrize("data", **OWN_AND_SHARED)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("grad", marks=pytest.mark.requirement("gradients.grad")),
+        pytest.param("grad_and_value", marks=pytest.mark.requirement("gradients.grad_and_value")),
+        pytest.param("vjp", marks=pytest.mark.requirement("gradients.vjp")),
+        pytest.param("jvp", marks=pytest.mark.requirement("gradients.jvp")),
+        pytest.param("jacrev", marks=pytest.mark.requirement("gradients.jacrev")),
+        pytest.param("jacfwd", marks=pytest.mark.requirement("gradients.jacfwd")),
+        pytest.param("hessian", marks=pytest.mark.requirement("gradients.hessian")),
+        pytest.param("forward_over_reverse", marks=pytest.mark.requirement("gradients.forward_over_reverse")),
+        pytest.param("reverse_over_forward", marks=pytest.mark.requirement("gradients.reverse_over_forward")),
+    ],
+)
+def test_a_transform_inside_vmap_gives_each_member_its_own(implementation, device, case, data, name):
+    transform = DERIVATIVES[name].func
     lesson = SupervisedTask(case, data, device)
-    expected = lesson.loop(of_module(derivative))
+    expected = lesson.loop(of_module(transform))
     ensemble = Ensemble(implementation, lesson.models)
 
     def of_member(params, buffers, x, target):
-        return derivative(*differentiable(lambda p, x: ensemble.member(p, buffers, x), params, x), target)
+        return transform(*differentiable(lambda p, x: ensemble.member(p, buffers, x), params, x), target)
 
     actual = ensemble.map(of_member, lesson.x, lesson.target, data=data)
 
     assert_distinct(*max((leaf for _, leaf in leaves(actual, "")), key=torch.Tensor.numel))
     assert_members_close(actual, expected, "result")
-
-
-@pytest.mark.requirement("gradients.grad")
-@each_pure_case
-@pytest.mark.parametrize("data", **OWN_AND_SHARED)
-def test_grad_inside_vmap(implementation, device, case, data):
-    assert_each_member_has_its_own("grad", implementation, device, case, data)
-
-
-@pytest.mark.requirement("gradients.grad_and_value")
-@each_pure_case
-@pytest.mark.parametrize("data", **OWN_AND_SHARED)
-def test_grad_and_value_inside_vmap(implementation, device, case, data):
-    assert_each_member_has_its_own("grad_and_value", implementation, device, case, data)
-
-
-@pytest.mark.requirement("gradients.vjp")
-@each_pure_case
-@pytest.mark.parametrize("data", **OWN_AND_SHARED)
-def test_vjp_inside_vmap(implementation, device, case, data):
-    assert_each_member_has_its_own("vjp", implementation, device, case, data)
-
-
-@pytest.mark.requirement("gradients.jvp")
-@each_pure_case
-@pytest.mark.parametrize("data", **OWN_AND_SHARED)
-def test_jvp_inside_vmap(implementation, device, case, data):
-    assert_each_member_has_its_own("jvp", implementation, device, case, data)
-
-
-@pytest.mark.requirement("gradients.jacrev")
-@each_pure_case
-@pytest.mark.parametrize("data", **OWN_AND_SHARED)
-def test_jacrev_inside_vmap(implementation, device, case, data):
-    assert_each_member_has_its_own("jacrev", implementation, device, case, data)
-
-
-@pytest.mark.requirement("gradients.jacfwd")
-@each_pure_case
-@pytest.mark.parametrize("data", **OWN_AND_SHARED)
-def test_jacfwd_inside_vmap(implementation, device, case, data):
-    assert_each_member_has_its_own("jacfwd", implementation, device, case, data)
-
-
-@pytest.mark.requirement("gradients.hessian")
-@each_pure_case
-@pytest.mark.parametrize("data", **OWN_AND_SHARED)
-def test_hessian_inside_vmap(implementation, device, case, data):
-    assert_each_member_has_its_own("hessian", implementation, device, case, data)
-
-
-@pytest.mark.requirement("gradients.forward_over_reverse")
-@each_pure_case
-@pytest.mark.parametrize("data", **OWN_AND_SHARED)
-def test_jvp_of_grad_inside_vmap(implementation, device, case, data):
-    assert_each_member_has_its_own("forward_over_reverse", implementation, device, case, data)
-
-
-@pytest.mark.requirement("gradients.reverse_over_forward")
-@each_pure_case
-@pytest.mark.parametrize("data", **OWN_AND_SHARED)
-def test_grad_of_jvp_inside_vmap(implementation, device, case, data):
-    assert_each_member_has_its_own("reverse_over_forward", implementation, device, case, data)
 
 
 @pytest.mark.requirement("gradients.per_sample")

@@ -15,7 +15,10 @@ from conformance.spec.requirements import CHAPTERS
 
 @cache
 def asking_tests(folder: Path = SUITE) -> Mapping[str, tuple[str, ...]]:
-    """Requirement id to the tests that carry its mark, as ``test_forward.py::test_name``."""
+    """Return the tests of each requirement, as ``test_forward.py::test_name``.
+
+    Their mark is on the test, or on one of its parameters: ``pytest.param(..., marks=pytest.mark.requirement(ID))``.
+    """
     found: dict[str, tuple[str, ...]] = {}
     for chapter in CHAPTERS:
         for path in chapter_files(chapter, folder):
@@ -32,9 +35,16 @@ def chapter_files(chapter: str, folder: Path = SUITE) -> list[Path]:
 def _marks(path: Path) -> Iterator[tuple[str, str]]:
     for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(function, ast.FunctionDef):
-            for decorator in function.decorator_list:
-                if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.requirement":
-                    yield ast.literal_eval(decorator.args[0]), f"{path.name}::{function.name}"
+            asked = (_requirement(node) for decorator in function.decorator_list for node in ast.walk(decorator))
+            for identifier in dict.fromkeys(each for each in asked if each is not None):
+                yield identifier, f"{path.name}::{function.name}"
+
+
+def _requirement(node: ast.AST) -> str | None:
+    """Return the id if the node is a requirement's mark, of a test or of one of its parameters."""
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.requirement":
+        return str(ast.literal_eval(node.args[0]))
+    return None
 
 
 def coverage_problem(requirements: Mapping[str, object], folder: Path = SUITE) -> str | None:

@@ -105,6 +105,22 @@ def test_it(implementation, n):
 """
 
 
+# One test for two requirements: each parameter has a mark.
+MARKED_PARAMETERS = """
+@pytest.mark.parametrize(
+    "n",
+    [
+        pytest.param(1, marks=pytest.mark.requirement("{0}.works")),
+        pytest.param(2, marks=pytest.mark.requirement("{0}.works")),
+        pytest.param(3, marks=[pytest.mark.slow, pytest.mark.requirement("{0}.flies")]),
+        4,
+    ],
+)
+def test_each(implementation, n):
+    assert n
+"""
+
+
 @pytest.fixture
 def tests(tmp_path):
     """A suite with one test a chapter, and a helper without a mark."""
@@ -118,6 +134,15 @@ def test_the_suite_is_read_without_being_run(folder, tests):
     assert asking_tests(tests)["forward.works"] == ("test_forward.py::test_it",)
     assert coverage_problem(load_requirements(folder), tests) is None
     assert coverage_problem(load_requirements()) is None
+
+
+def test_marks_on_parameters_count_for_their_test(folder, tests):
+    (tests / "test_forward.py").write_text(MARKED_PARAMETERS.format("forward"), encoding="utf-8")
+
+    found = asking_tests(tests)
+
+    assert found["forward.works"] == found["forward.flies"] == ("test_forward.py::test_each",)
+    assert "unknown requirement 'forward.flies'" in coverage_problem(load_requirements(folder), tests)
 
 
 @pytest.mark.parametrize(
