@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from conformance.faults.base.fault import CallFault, Fault, as_dicts, one_dict, requires_grad
+from conformance.faults.base.fault import CallFault, Fault, merge_dicts, requires_grad, to_dicts
 
 Combined = tuple[Callable[..., Any], Any, Any]
 
@@ -29,7 +29,7 @@ class BuffersOfTheModule(CallFault):
 
     def call(self, module: nn.Module, state: Any, args: Any, kwargs: Any, options: dict[str, Any]) -> Any:
         buffers = {name for name, tensor in module.named_buffers() if tensor.is_floating_point() and not tensor.is_meta}
-        given = [{name: one[name] for name in one if name not in buffers} for one in as_dicts(state)]
+        given = [{name: one[name] for name in one if name not in buffers} for one in to_dicts(state)]
         return self.inner.functional_call(module, given, args, kwargs, **options)
 
 
@@ -73,7 +73,7 @@ class GivenStateDetached(CallFault):
     breaks = "calling.gradient"
 
     def call(self, module: nn.Module, state: Any, args: Any, kwargs: Any, options: dict[str, Any]) -> Any:
-        detached = {name: t.detach() if isinstance(t, torch.Tensor) else t for name, t in one_dict(state).items()}
+        detached = {name: t.detach() if isinstance(t, torch.Tensor) else t for name, t in merge_dicts(state).items()}
         result = self.inner.functional_call(
             module, detached if requires_grad(state) else state, args, kwargs, **options
         )
@@ -87,7 +87,7 @@ class GradientsReachTheModule(CallFault):
 
     def call(self, module: nn.Module, state: Any, args: Any, kwargs: Any, options: dict[str, Any]) -> Any:
         for name, parameter in module.named_parameters():
-            given = one_dict(state).get(name)
+            given = merge_dicts(state).get(name)
             if isinstance(given, torch.Tensor) and given.requires_grad and given.is_leaf:
                 given.register_hook(  # type: ignore[no-untyped-call]
                     lambda grad, parameter=parameter: setattr(parameter, "grad", grad.clone())

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-from conformance.faults.base.fault import CallFault, as_dicts, one_dict
+from conformance.faults.base.fault import CallFault, merge_dicts, to_dicts
 
 
 class LastDictLost(CallFault):
@@ -25,9 +25,9 @@ class LastValueCounts(CallFault):
     also = ("calling.restored_after_refusal",)
 
     def call(self, module: nn.Module, state: Any, args: Any, kwargs: Any, options: dict[str, Any]) -> Any:
-        dicts = as_dicts(state)
-        twice = sum(map(len, dicts)) > len(one_dict(state))
-        return self.inner.functional_call(module, one_dict(state) if twice else state, args, kwargs, **options)
+        dicts = to_dicts(state)
+        twice = sum(map(len, dicts)) > len(merge_dicts(state))
+        return self.inner.functional_call(module, merge_dicts(state) if twice else state, args, kwargs, **options)
 
 
 class StrictWantsEveryTie(CallFault):
@@ -37,7 +37,7 @@ class StrictWantsEveryTie(CallFault):
 
     def call(self, module: nn.Module, state: Any, args: Any, kwargs: Any, options: dict[str, Any]) -> Any:
         names = {name for name, _ in module.named_parameters(remove_duplicate=False)}
-        missing = names - one_dict(state).keys()
+        missing = names - merge_dicts(state).keys()
         if options.get("strict") and missing:
             raise RuntimeError(f"Missing key(s): {sorted(missing)}")
         return self.inner.functional_call(module, state, args, kwargs, **options)
@@ -51,7 +51,7 @@ class StrictIgnoresUnknownKeys(CallFault):
 
     def call(self, module: nn.Module, state: Any, args: Any, kwargs: Any, options: dict[str, Any]) -> Any:
         names = {name for name, _ in [*module.named_parameters(), *module.named_buffers()]}
-        known = {name: tensor for name, tensor in one_dict(state).items() if name in names}
+        known = {name: tensor for name, tensor in merge_dicts(state).items() if name in names}
         return self.inner.functional_call(module, known if options.get("strict") else state, args, kwargs, **options)
 
 
@@ -61,7 +61,7 @@ class StrictFillsMissingKeys(CallFault):
     breaks = "calling.strict_refuses_missing_keys"
 
     def call(self, module: nn.Module, state: Any, args: Any, kwargs: Any, options: dict[str, Any]) -> Any:
-        filled = {**dict(module.named_buffers()), **one_dict(state)}
+        filled = {**dict(module.named_buffers()), **merge_dicts(state)}
         return self.inner.functional_call(module, filled if options.get("strict") else state, args, kwargs, **options)
 
 
@@ -95,8 +95,8 @@ class FirstTiedValueCounts(CallFault):
     def call(self, module: nn.Module, state: Any, args: Any, kwargs: Any, options: dict[str, Any]) -> Any:
         names = {name for name, _ in module.named_parameters()}
         tied = {name for name, _ in module.named_parameters(remove_duplicate=False)} - names
-        both = options.get("tie_weights", True) and tied and tied | names <= one_dict(state).keys()
-        kept = {name: tensor for name, tensor in one_dict(state).items() if name not in tied}
+        both = options.get("tie_weights", True) and tied and tied | names <= merge_dicts(state).keys()
+        kept = {name: tensor for name, tensor in merge_dicts(state).items() if name not in tied}
         return self.inner.functional_call(module, kept if both else state, args, kwargs, **options)
 
 
@@ -107,7 +107,7 @@ class DeepNamesIgnored(CallFault):
 
     def call(self, module: nn.Module, state: Any, args: Any, kwargs: Any, options: dict[str, Any]) -> Any:
         shallow = [
-            {name: t for name, t in one.items() if name.count(".") < 2 or "such" in name} for one in as_dicts(state)
+            {name: t for name, t in one.items() if name.count(".") < 2 or "such" in name} for one in to_dicts(state)
         ]
         deep = any(name.count(".") > 1 for name, _ in module.named_parameters())
         return self.inner.functional_call(module, shallow if deep else state, args, kwargs, **options)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from conformance.faults.base.fault import CallFault, as_dicts, as_tuple, one_dict
+from conformance.faults.base.fault import CallFault, merge_dicts, to_dicts, to_tuple
 
 
 class ModuleLeftInEvalMode(CallFault):
@@ -46,7 +46,7 @@ class StateStaysAfterAnException(CallFault):
         try:
             return self.inner.functional_call(module, state, args, kwargs, **options)
         except (ArithmeticError, KeyboardInterrupt):
-            module.load_state_dict(one_dict(state), strict=False)
+            module.load_state_dict(merge_dicts(state), strict=False)
             raise
 
 
@@ -59,7 +59,7 @@ class StateStaysAfterARefusal(CallFault):
         try:
             return self.inner.functional_call(module, state, args, kwargs, **options)
         except TypeError:
-            before = takewhile(lambda entry: isinstance(entry[1], torch.Tensor), one_dict(state).items())
+            before = takewhile(lambda entry: isinstance(entry[1], torch.Tensor), merge_dicts(state).items())
             module.load_state_dict(dict(before), strict=False)
             raise
 
@@ -71,8 +71,8 @@ class BuffersAreCopied(CallFault):
 
     def call(self, module: nn.Module, state: Any, args: Any, kwargs: Any, options: dict[str, Any]) -> Any:
         names = {name for name, _ in module.named_buffers()}
-        copies = [{n: t.clone() if n in names and t.ndim else t for n, t in one.items()} for one in as_dicts(state)]
-        updating = module.training and not any(isinstance(arg, BaseException) for arg in as_tuple(args))
+        copies = [{n: t.clone() if n in names and t.ndim else t for n, t in one.items()} for one in to_dicts(state)]
+        updating = module.training and not any(isinstance(arg, BaseException) for arg in to_tuple(args))
         return self.inner.functional_call(module, copies if updating else state, args, kwargs, **options)
 
 

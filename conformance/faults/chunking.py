@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from conformance.faults.base.fault import Fault
-from conformance.faults.base.vmap import size, spread
+from conformance.faults.base.vmap import size, spread_in_dims
 from conformance.utils.pytree import leaves, tree_map
 
 
@@ -32,7 +32,7 @@ class ChunkFault(Fault):
     chunked: Callable[..., Any]
 
 
-def along(dim: Any, leaf: Any, start: int, length: int) -> Any:
+def take_chunk(dim: Any, leaf: Any, start: int, length: int) -> Any:
     """Return one chunk of a leaf."""
     return leaf if dim.value is None else leaf.narrow(dim.value, start, length)
 
@@ -44,14 +44,14 @@ class LastShortChunkLost(ChunkFault):
     also = ("chunking.*", "nesting.exception")
 
     def chunked(self, run: Any, in_dims: Any, out_dims: Any, args: Any, chunk_size: int) -> Any:
-        n = size(spread(in_dims, args), args)
+        n = size(spread_in_dims(in_dims, args), args)
         out, short = run(*args), n % chunk_size if n > chunk_size else 0
         if not short or not isinstance(out_dims, int):
             return out
-        return tree_map(lambda leaf: zeroed(leaf, out_dims, n - short), out)
+        return tree_map(lambda leaf: zero_from(leaf, out_dims, n - short), out)
 
 
-def zeroed(leaf: Tensor, dim: int, start: int) -> Tensor:
+def zero_from(leaf: Tensor, dim: int, start: int) -> Tensor:
     """Return the tensor with zeros from `start` on."""
     kept = leaf.narrow(dim, 0, start)
     return torch.cat([kept, torch.zeros_like(leaf.narrow(dim, start, leaf.shape[dim] - start))], dim)
@@ -64,7 +64,7 @@ class SharedInputsChunked(ChunkFault):
     also = ("chunking.*",)
 
     def chunked(self, run: Any, in_dims: Any, out_dims: Any, args: Any, chunk_size: int) -> Any:  # noqa: ARG002
-        dims = spread(in_dims, args)
+        dims = spread_in_dims(in_dims, args)
         return run(*tree_map(lambda dim, leaf: leaf.roll(1, 0) if rolls(dim, leaf) else leaf, dims, args))
 
 
@@ -80,14 +80,14 @@ class ChunksJoinedInFront(ChunkFault):
     also = ("chunking.none_outputs", "chunking.any")
 
     def chunked(self, run: Any, in_dims: Any, out_dims: Any, args: Any, chunk_size: int) -> Any:
-        dims = spread(in_dims, args)
+        dims = spread_in_dims(in_dims, args)
         n = size(dims, args)
         if out_dims == 0 or n <= chunk_size:
             return run(*args)
         starts = range(0, n, chunk_size)
         pieces = [
             run(
-                *tree_map(lambda dim, leaf, i=i: along(dim, leaf, i, min(chunk_size, n - i)), dims, args),
+                *tree_map(lambda dim, leaf, i=i: take_chunk(dim, leaf, i, min(chunk_size, n - i)), dims, args),
                 chunk_size=None,
             )
             for i in starts
@@ -116,10 +116,10 @@ class ConstantsOfTheFirstChunk(ChunkFault):
     def chunked(self, run: Any, in_dims: Any, out_dims: Any, args: Any, chunk_size: int) -> Any:
         out = run(*args)
         whole = run(*args, chunk_size=None)
-        if out_dims != 0 or size(spread(in_dims, args), args) <= chunk_size:
+        if out_dims != 0 or size(spread_in_dims(in_dims, args), args) <= chunk_size:
             return out
         # A constant is expanded over the members where nothing was joined.
-        return tree_map(lambda leaf, one: zeroed(leaf, 0, chunk_size) if one.stride(0) == 0 else leaf, out, whole)
+        return tree_map(lambda leaf, one: zero_from(leaf, 0, chunk_size) if one.stride(0) == 0 else leaf, out, whole)
 
 
 class NoMembersInChunksRefused(ChunkFault):
@@ -129,7 +129,7 @@ class NoMembersInChunksRefused(ChunkFault):
     judged_on = "reference"
 
     def chunked(self, run: Any, in_dims: Any, out_dims: Any, args: Any, chunk_size: int) -> Any:  # noqa: ARG002
-        assert size(spread(in_dims, args), args) > 0, "arg_spec must not be None"
+        assert size(spread_in_dims(in_dims, args), args) > 0, "arg_spec must not be None"
         return run(*args)
 
 

@@ -48,7 +48,7 @@ def shapes(args: Any) -> list[torch.Size]:
     return [leaf.shape for _, leaf in leaves(args, "") if isinstance(leaf, Tensor)]
 
 
-def last_is_first(out: Tensor) -> Tensor:
+def replace_last_by_first(out: Tensor) -> Tensor:
     return torch.cat([out[:-1], out[:1] + 1])
 
 
@@ -90,7 +90,7 @@ class LastMemberWrongInAnotherSize(CompilerFault):
 
     def called(self, compiled: Run, kept: Any, *args: Any) -> Any:
         out = compiled(*args)
-        return last_is_first(out) if kept.args and shapes(args) != shapes(kept.args) else out
+        return replace_last_by_first(out) if kept.args and shapes(args) != shapes(kept.args) else out
 
 
 class LastChunkWrongWhenCompiled(Fault):
@@ -103,7 +103,7 @@ class LastChunkWrongWhenCompiled(Fault):
 
         def call(*args: Any) -> Any:
             out = mapped(*args)
-            return last_is_first(out) if chunk_size and torch.compiler.is_compiling() else out
+            return replace_last_by_first(out) if chunk_size and torch.compiler.is_compiling() else out
 
         return call
 

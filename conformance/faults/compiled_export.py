@@ -11,7 +11,7 @@ from torch.fx.experimental import proxy_tensor
 
 from conformance.faults.base.fault import Fault
 from conformance.faults.base.patch import PatchedFault
-from conformance.faults.compiled import CompilerFault, Run, last_is_first, shapes
+from conformance.faults.compiled import CompilerFault, Run, replace_last_by_first, shapes
 
 
 class ExportFault(CompilerFault):
@@ -55,7 +55,7 @@ class LastMemberWrongInAnotherExportedSize(ExportFault):
 
     def called(self, compiled: Run, kept: Any, *args: Any) -> Any:
         out = compiled(*args)
-        return last_is_first(out) if kept.args and shapes(args) != shapes(kept.args) else out
+        return replace_last_by_first(out) if kept.args and shapes(args) != shapes(kept.args) else out
 
 
 class FirstStackTraced(TraceFault):

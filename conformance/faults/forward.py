@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-from conformance.faults.base.fault import Fault, number_of_members
+from conformance.faults.base.fault import Fault, count_members
 from conformance.utils.pytree import tree_map
 
 
@@ -38,7 +38,7 @@ class SharedMinibatchMapped(Fault):
     also = ("forward.any_size",)
 
     def given(self, in_dims: Any, args: Any) -> tuple[Any, Any]:
-        if in_dims != 0 and in_dims[-1] is None and args[-1].shape[0] == number_of_members(args):
+        if in_dims != 0 and in_dims[-1] is None and args[-1].shape[0] == count_members(args):
             return (*in_dims[:-1], 0), (*args[:-1], args[-1].unsqueeze(1))
         return in_dims, args
 

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from conformance.faults.base.fault import Fault, number_of_members
+from conformance.faults.base.fault import Fault, count_members
 from conformance.utils.pytree import tree_map
 
 
@@ -25,7 +25,7 @@ class OneMemberSqueezed(Fault):
     also = ("forward.any_size",)
 
     def returned(self, out: Any, args: Any) -> Any:
-        return tree_map(lambda leaf: leaf.squeeze(0), out) if number_of_members(args) == 1 else out
+        return tree_map(lambda leaf: leaf.squeeze(0), out) if count_members(args) == 1 else out
 
 
 class OneSampleSqueezed(Fault):

@@ -8,9 +8,9 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
-from conformance.faults.base.derivative import DerivativeFault, last_cut_off, through_door
+from conformance.faults.base.derivative import DerivativeFault, detach_last_member, through_door
 from conformance.faults.base.fault import Fault
-from conformance.faults.base.vmap import VmapFault, size, spread
+from conformance.faults.base.vmap import VmapFault, size, spread_in_dims
 from conformance.utils.pytree import tree_map
 
 Run = Callable[..., Any]
@@ -147,7 +147,7 @@ class ChunksLastMemberDetached(Fault):
 
         def cut(*args: Any) -> Any:
             out = mapped(*args)
-            return last_cut_off(out)
+            return detach_last_member(out)
 
         return cut
 
@@ -167,7 +167,7 @@ class OutsideFault(VmapFault):
     """A fault in gradients of vmap's arguments: override `gradient`, which gets each with its passage."""
 
     def mapped(self, run: Run, func: Any, in_dims: Any, out_dims: Any, args: Any) -> Any:
-        dims = spread(in_dims, args)
+        dims = spread_in_dims(in_dims, args)
         n = size(dims, args)
 
         def enter(dim: Any, leaf: Any) -> Any:

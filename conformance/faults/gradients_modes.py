@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from conformance.cases.members import MEMBERS
-from conformance.faults.base.derivative import inside_vmap, last_cut_off
+from conformance.faults.base.derivative import detach_last_member, inside_vmap
 from conformance.faults.base.fault import Fault
 from conformance.faults.base.vmap import VmapFault
 
@@ -42,7 +42,7 @@ class LastMemberCutInAnomalyMode(VmapFault):
 
     def mapped(self, run: Run, func: Any, in_dims: Any, out_dims: Any, args: Any) -> Any:
         out = run(func, in_dims, out_dims, args)
-        return last_cut_off(out) if torch.is_anomaly_enabled() else out
+        return detach_last_member(out) if torch.is_anomaly_enabled() else out
 
 
 class NoGradForgotten(VmapFault):
@@ -81,7 +81,7 @@ class CutAfterException(VmapFault):
             raise
         if self.failed:
             self.failed = False
-            return last_cut_off(out)
+            return detach_last_member(out)
         return out
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from conformance.faults.base.derivative import DerivativeFault, TransformFault, last_cut_off, scaled
+from conformance.faults.base.derivative import DerivativeFault, TransformFault, detach_last_member, scale
 from conformance.faults.base.fault import Fault
 from conformance.faults.base.vmap import VmapFault
 from conformance.utils.pytree import tree_map
@@ -29,7 +29,7 @@ class PlainJvpWithoutTangent(Fault):
 
         def dropping(*args: Any, **kwargs: Any) -> Any:
             value, tangent = jvp(*args, **kwargs)[:2]
-            return value, scaled(tangent, 0.0)
+            return value, scale(tangent, 0.0)
 
         return patch.object(torch.func, "jvp", dropping)
 
@@ -63,7 +63,7 @@ class JacrevOff(TransformFault):
     transform = "jacrev"
 
     def result(self, found: Any) -> Any:
-        return scaled(found, OFF)
+        return scale(found, OFF)
 
 
 class JacfwdOff(TransformFault):
@@ -73,7 +73,7 @@ class JacfwdOff(TransformFault):
     transform = "jacfwd"
 
     def result(self, found: Any) -> Any:
-        return scaled(found, OFF)
+        return scale(found, OFF)
 
 
 class HessianWithoutMixedBlocks(TransformFault):
@@ -97,7 +97,7 @@ class JvpOfGradOff(TransformFault):
 
     def result(self, found: Any) -> Any:
         value, tangent = found
-        return value, scaled(tangent, OFF) if isinstance(tangent, dict) else tangent
+        return value, scale(tangent, OFF) if isinstance(tangent, dict) else tangent
 
 
 class GradOfJvpOff(TransformFault):
@@ -131,7 +131,7 @@ class LastMemberCutInsideTransforms(VmapFault):
     def mapped(self, run: Run, func: Any, in_dims: Any, out_dims: Any, args: Any) -> Any:
         inside = torch._C._functorch.peek_interpreter_stack() is not None  # noqa: SLF001 - torch tells it nowhere else
         out = run(func, in_dims, out_dims, args)
-        return last_cut_off(out) if inside and self.depth == 1 else out
+        return detach_last_member(out) if inside and self.depth == 1 else out
 
 
 class DualsLoseTangents(VmapFault):

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from conformance.faults.base.vmap import DimFault, InputFault, VmapFault, size, spread
+from conformance.faults.base.vmap import DimFault, InputFault, VmapFault, size, spread_in_dims
 from conformance.utils.pytree import children, leaves, rebuild
 
 # Whatever maps over other dimensions than the first, or over less than everything, rests on these.
@@ -168,7 +168,7 @@ class NoMembersRefused(VmapFault):
 
     def mapped(self, run: Callable[..., Any], func: Any, in_dims: Any, out_dims: Any, args: Any) -> Any:
         found = [leaf for _, leaf in leaves(args, "") if isinstance(leaf, Tensor)]
-        if found and any(tensor.ndim > 1 for tensor in found) and size(spread(in_dims, args), args) == 0:
+        if found and any(tensor.ndim > 1 for tensor in found) and size(spread_in_dims(in_dims, args), args) == 0:
             raise ValueError("no members")
         return run(func, in_dims, out_dims, args)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from conformance.faults.base.fault import Fault
 from conformance.faults.base.patch import PatchedInsideVmap
-from conformance.faults.base.vmap import InputFault, VmapFault, spread
+from conformance.faults.base.vmap import InputFault, VmapFault, spread_in_dims
 from conformance.faults.errors import Accepting, LeavingATrace
 from conformance.utils.pytree import leaves, tree_map
 
@@ -38,7 +38,7 @@ class LastMemberNotWritten(VmapFault):
     also = ("inplace.*",)
 
     def mapped(self, run: Run, func: Any, in_dims: Any, out_dims: Any, args: Any) -> Any:
-        first = next(iter(leaves(spread(in_dims, args), "")))[1].value
+        first = next(iter(leaves(spread_in_dims(in_dims, args), "")))[1].value
         if first is None or not isinstance(args[0], Tensor):
             return run(func, in_dims, out_dims, args)
         kept = args[0].select(first, -1).clone()

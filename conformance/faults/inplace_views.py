@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from conformance.faults.base.derivative import inside_vmap, last_cut_off
+from conformance.faults.base.derivative import detach_last_member, inside_vmap
 from conformance.faults.base.fault import Fault
 from conformance.faults.base.patch import PatchedInsideVmap
 from conformance.faults.base.vmap import OutputFault, VmapFault
@@ -140,7 +140,7 @@ class LastWriteCutOff(OutputFault):
     breaks = "inplace.gradients"
 
     def output(self, out: Tensor) -> Tensor:
-        return last_cut_off(out) if out.requires_grad else out
+        return detach_last_member(out) if out.requires_grad else out
 
 
 class LeavesTakeWrites(VmapFault):

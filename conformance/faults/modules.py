@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from conformance.faults.base.derivative import TransformFault, scaled
-from conformance.faults.base.fault import CallFault, Fault, one_dict
+from conformance.faults.base.derivative import TransformFault, scale
+from conformance.faults.base.fault import CallFault, Fault, merge_dicts
 from conformance.faults.base.patch import PatchedInsideVmap, is_mapped
 from conformance.faults.gradients_transforms import SamplesGradientsAveraged
 from conformance.utils.pytree import is_inexact, tree_map
@@ -66,7 +66,7 @@ class GradOfModulesOff(TransformFault):
     transform = "grad"
 
     def result(self, found: Any) -> Any:
-        return scaled(found, OFF) if isinstance(found, tuple) else found
+        return scale(found, OFF) if isinstance(found, tuple) else found
 
 
 class JvpOfModulesOff(TransformFault):
@@ -78,7 +78,7 @@ class JvpOfModulesOff(TransformFault):
 
     def result(self, found: Any) -> Any:
         value, tangent = found
-        return value, scaled(tangent, OFF) if len(tangent) > 1 else tangent
+        return value, scale(tangent, OFF) if len(tangent) > 1 else tangent
 
 
 class SamplesOfModulesAveraged(SamplesGradientsAveraged):
@@ -207,7 +207,7 @@ class MetaBuffersAreZero(CallFault):
     shown_by = "Norm"
 
     def call(self, module: nn.Module, state: Any, args: Any, kwargs: Any, options: Any) -> Any:
-        given = one_dict(state)
+        given = merge_dicts(state)
         on_meta = any(parameter.is_meta for parameter in module.parameters())
         own = [name for name, _ in module.named_buffers() if on_meta and name in given]
         zeros = {name: torch.zeros_like(given[name]) for name in own}

@@ -18,7 +18,7 @@ from conformance.utils.pytree import tree_map
 Func = Callable[..., Tensor]
 
 
-def in_ten_bits(tensor: Tensor) -> Tensor:
+def round_to_tf32(tensor: Tensor) -> Tensor:
     """Return a float32 rounded to the 10 bits of mantissa of TF32, by Veltkamp splitting; its gradient is unchanged."""
     if tensor.dtype != torch.float32:
         return tensor
@@ -26,7 +26,7 @@ def in_ten_bits(tensor: Tensor) -> Tensor:
     return large - (large - tensor)
 
 
-def in_bfloat16(tensor: Tensor) -> Tensor:
+def round_to_bfloat16(tensor: Tensor) -> Tensor:
     """Return a float32 rounded to bfloat16."""
     return tensor.to(torch.bfloat16).to(torch.float32) if tensor.dtype == torch.float32 else tensor
 
@@ -45,7 +45,7 @@ class TensorFloatLeftOn(LinearFault):
     also = ("parity.*",)
 
     def spoiled(self, linear: Func, x: Tensor, weight: Tensor, *bias: Any) -> Tensor:
-        return linear(in_ten_bits(x), in_ten_bits(weight), *bias)
+        return linear(round_to_tf32(x), round_to_tf32(weight), *bias)
 
 
 class CoarseWithoutOneDNN(LinearFault):
@@ -57,7 +57,7 @@ class CoarseWithoutOneDNN(LinearFault):
     def spoiled(self, linear: Func, x: Tensor, weight: Tensor, *bias: Any) -> Tensor:
         if torch.backends.mkldnn.enabled:
             return linear(x, weight, *bias)
-        return linear(in_ten_bits(x), in_ten_bits(weight), *bias)
+        return linear(round_to_tf32(x), round_to_tf32(weight), *bias)
 
 
 class Float64InFloat32(LinearFault):
@@ -92,7 +92,7 @@ class SecondThreadCoarse(LinearFault):
     def spoiled(self, linear: Func, x: Tensor, weight: Tensor, *bias: Any) -> Tensor:
         if torch.get_num_threads() == 1:
             return linear(x, weight, *bias)
-        return linear(in_ten_bits(x), in_ten_bits(weight), *bias)
+        return linear(round_to_tf32(x), round_to_tf32(weight), *bias)
 
 
 class GeluApproximated(PatchedFault):
@@ -144,7 +144,7 @@ class GradientsInBfloat16(DerivativeFault):
     also = ("parity.streams", "parity.grad", "parity.step", "parity.threads", "parity.channels_last")
 
     def cotangent(self, tensor: Tensor) -> Tensor:
-        return in_bfloat16(tensor)
+        return round_to_bfloat16(tensor)
 
 
 class GradInsideVmapInBfloat16(TransformFault):
@@ -154,7 +154,7 @@ class GradInsideVmapInBfloat16(TransformFault):
     transform = "grad"
 
     def result(self, found: Any) -> Any:
-        return tree_map(in_bfloat16, found)
+        return tree_map(round_to_bfloat16, found)
 
 
 class StepInBfloat16(OptimizerFault):
@@ -164,7 +164,7 @@ class StepInBfloat16(OptimizerFault):
 
     def after(self, tensor: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:  # noqa: ARG002
         with torch.no_grad():
-            tensor.copy_(in_bfloat16(tensor))
+            tensor.copy_(round_to_bfloat16(tensor))
 
 
 class EveryRunRoundsAnew(OutputFault):

@@ -15,7 +15,7 @@ from conformance.utils.torch_settings import AUTOCAST, flagged
 Run = Callable[..., Any]
 
 
-def autocasting() -> bool:
+def is_autocasting() -> bool:
     return any(ask() is True for ask in AUTOCAST)
 
 
@@ -44,7 +44,7 @@ class LastCastKept(VmapFault):
         self.kept: dict[torch.Size, Tensor] = {}
 
     def mapped(self, run: Run, func: Any, in_dims: Any, out_dims: Any, args: Any) -> Any:
-        if not autocasting():
+        if not is_autocasting():
             self.kept.clear()
         elif len(args) == 2 and self.depth == 1:
             args = (args[0], self.kept.setdefault(args[1].shape, args[1]))
@@ -60,7 +60,7 @@ class Float64CastToo(PatchedInsideVmap):
 
     def spoiled(self, linear: Callable[..., Tensor], x: Tensor, *more: Any) -> Tensor:
         found = linear(x, *more)
-        return found.float().double() if autocasting() and x.dtype == torch.float64 else found
+        return found.float().double() if is_autocasting() and x.dtype == torch.float64 else found
 
 
 class OneDNNOnInsideVmap(VmapFault):

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from conformance.faults.base.derivative import inside_vmap
-from conformance.faults.base.patch import PatchedFault, has_escaped, is_mapped, unwrapped
-from conformance.faults.base.vmap import OutputFault, VmapFault, size, spread
+from conformance.faults.base.patch import PatchedFault, has_escaped, is_mapped, unwrap
+from conformance.faults.base.vmap import OutputFault, VmapFault, size, spread_in_dims
 from conformance.faults.errors import accepting
 from conformance.numerics.assertions import REFUSALS
 from conformance.utils.pytree import tree_map
@@ -90,7 +90,7 @@ class SharedIsMapped(VmapFault):
     also = ("purity.escaped_into_next_call", "purity.norms_of_shared_statistics*")
 
     def mapped(self, run: Run, func: Any, in_dims: Any, out_dims: Any, args: Any) -> Any:
-        dims = spread(in_dims, args)
+        dims = spread_in_dims(in_dims, args)
         n = size(dims, args)
         everyones = tree_map(
             lambda dim, leaf: leaf if dim.value is not None else leaf.expand(n, *leaf.shape), dims, args
@@ -186,7 +186,7 @@ class EscapedTensorsHaveASum(PatchedFault):
     attribute = "sum"
 
     def patched(self, original: Any) -> Any:
-        return lambda tensor, *args, **options: original(unwrapped(tensor), *args, **options)
+        return lambda tensor, *args, **options: original(unwrap(tensor), *args, **options)
 
 
 class EscapedTensorsDetach(PatchedFault):
@@ -198,4 +198,4 @@ class EscapedTensorsDetach(PatchedFault):
     attribute = "detach"
 
     def patched(self, original: Any) -> Any:
-        return lambda tensor: original(unwrapped(tensor))
+        return lambda tensor: original(unwrap(tensor))

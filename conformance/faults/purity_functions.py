@@ -8,7 +8,7 @@ import torch.utils.checkpoint
 from torch import Tensor
 
 from conformance.cases import autograd_functions
-from conformance.faults.base.derivative import inside_vmap, last_cut_off
+from conformance.faults.base.derivative import detach_last_member, inside_vmap
 from conformance.faults.base.patch import PatchedFault
 from conformance.faults.errors import accepting
 
@@ -121,6 +121,6 @@ class CheckpointsCutTheLastMember(PatchedFault):
     def patched(self, original: Any) -> Any:
         def checkpoint(*args: Any, **options: Any) -> Any:
             out = original(*args, **options)
-            return out if inside_vmap() else last_cut_off(out)
+            return out if inside_vmap() else detach_last_member(out)
 
         return checkpoint

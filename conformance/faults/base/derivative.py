@@ -133,10 +133,10 @@ def inside_vmap() -> bool:
     return any(level.key() == torch._C._functorch.TransformType.Vmap for level in levels)  # noqa: SLF001 - likewise
 
 
-def last_cut_off(out: Tensor) -> Tensor:
+def detach_last_member(out: Tensor) -> Tensor:
     """Return the same values, of which the last member's have no gradient."""
     return torch.cat([out[:-1], out[-1:].detach()])
 
 
-def scaled(tree: Any, factor: float) -> Any:
+def scale(tree: Any, factor: float) -> Any:
     return tree_map(lambda leaf: leaf * factor, tree)

@@ -87,24 +87,24 @@ class CallFault(Fault):
         return self.call(module, state, args, kwargs, options)
 
 
-def one_dict(state: Any) -> dict[str, Any]:
+def merge_dicts(state: Any) -> dict[str, Any]:
     """Return the state as one dict, given one or several."""
     return dict(state) if isinstance(state, Mapping) else {name: t for one in state for name, t in one.items()}
 
 
-def as_dicts(state: Any) -> list[Any]:
+def to_dicts(state: Any) -> list[Any]:
     return [state] if isinstance(state, Mapping) else list(state)
 
 
-def as_tuple(args: Any) -> tuple[Any, ...]:
+def to_tuple(args: Any) -> tuple[Any, ...]:
     return args if isinstance(args, tuple) else (args,)
 
 
 def requires_grad(state: Any) -> bool:
-    return any(getattr(tensor, "requires_grad", False) for tensor in one_dict(state).values())
+    return any(getattr(tensor, "requires_grad", False) for tensor in merge_dicts(state).values())
 
 
-def number_of_members(args: Any) -> int:
+def count_members(args: Any) -> int:
     """Return the number of members in a call of the ensemble."""
     params = args[0].values() if isinstance(args[0], dict) else args[0]
     return next(iter(params)).shape[0]

@@ -44,6 +44,6 @@ def has_escaped(tensor: Tensor) -> bool:
     return is_mapped(tensor) and not inside_vmap()
 
 
-def unwrapped(tensor: Tensor) -> Tensor:
+def unwrap(tensor: Tensor) -> Tensor:
     """Return all members' values of a tensor that escaped from vmap; any other tensor as it is."""
     return torch._C._functorch.get_unwrapped(tensor) if has_escaped(tensor) else tensor  # noqa: SLF001 - likewise

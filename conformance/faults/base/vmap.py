@@ -37,7 +37,7 @@ class DimFault(VmapFault):
     """A fault in in_dims: override `in_dim`, which gets each dimension, its tensor and the number of members."""
 
     def mapped(self, run: Callable[..., Any], func: Any, in_dims: Any, out_dims: Any, args: Any) -> Any:
-        dims = spread(in_dims, args)
+        dims = spread_in_dims(in_dims, args)
         n = size(dims, args)
         changed = tree_map(lambda dim, leaf: self.in_dim(dim.value, leaf, n), dims, args)
         asked = tree_map(lambda dim: dim.value, dims)
@@ -50,7 +50,7 @@ class InputFault(VmapFault):
     """A fault in the inputs of the function: override `leaf`, which gets each leaf and its dimension."""
 
     def mapped(self, run: Callable[..., Any], func: Any, in_dims: Any, out_dims: Any, args: Any) -> Any:
-        dims = spread(in_dims, args)
+        dims = spread_in_dims(in_dims, args)
         return run(func, in_dims, out_dims, tree_map(lambda dim, leaf: self.leaf(leaf, dim.value), dims, args))
 
     leaf: Callable[[Any, int | None], Any]
@@ -75,7 +75,7 @@ class OutputFault(VmapFault):
     output: Callable[[Tensor], Tensor]
 
 
-def spread(in_dims: Any, args: Any) -> Any:
+def spread_in_dims(in_dims: Any, args: Any) -> Any:
     """Return in_dims with an entry for each leaf of the arguments."""
     return spread_dims(in_dims if isinstance(in_dims, tuple) else (in_dims,) * len(args), args, "in_dims")
 
