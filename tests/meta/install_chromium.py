@@ -1,4 +1,4 @@
-"""Install Chromium for the tests of the HTML page, where a package manager of Debian's kind is at hand."""
+"""Installation of Chromium for the tests of the HTML page, on Debian."""
 
 import os
 import shutil
@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-# Ubuntu's package of that name only installs a snap, which fails in containers; the last line of main tells so.
+# Debian's. Ubuntu has Chromium as a snap only: there apt-get fails, and main returns its message.
 PACKAGE = "chromium"
 
 
