@@ -1,4 +1,4 @@
-"""Does an ensemble that torch.compile has compiled answer as the loop does, whatever stack and size came before?"""
+"""Does a compiled ensemble give the loop's results, whichever stacks and sizes came before?"""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Is an ensemble that was exported, traced or turned into machine code still the ensemble of whoever calls it?"""
+"""Does an exported, traced or ahead-of-time compiled ensemble compute with the state of each call?"""
 
 import pytest
 import torch
@@ -17,7 +17,7 @@ from conformance.workloads.supervised import loss, make_two_tasks, member_gradie
 
 
 class Program(nn.Module):
-    """What is exported: a call of `func` and no state."""
+    """A module without state that calls `func`, for export."""
 
     def __init__(self, func):
         super().__init__()

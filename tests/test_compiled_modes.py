@@ -1,4 +1,4 @@
-"""Does a compiled ensemble notice what else has changed since it was compiled: modes, draws, what is recorded?"""
+"""Does a compiled ensemble follow modes, dtypes and random draws that change after compilation?"""
 
 import pytest
 import torch

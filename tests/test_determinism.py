@@ -23,7 +23,7 @@ each_case = pytest.mark.parametrize("case", CASES, ids=["SimpleCNN", "NormNet", 
 
 @pytest.fixture(autouse=True)
 def _generator_put_back():
-    """Tests of this file draw, and seed, as they like."""
+    """Restore the random state after each test of this file."""
     with torch.random.fork_rng(devices=[]):
         yield
 
@@ -183,7 +183,7 @@ def test_fork_rng_puts_the_generator_back_after_vmap_drew(implementation, random
 
 
 def assert_golden(implementation, device, name):
-    """What members from `SEEDS` start with is what NumPy computes."""
+    """Assert that members made from `SEEDS` start with the values that NumPy computes."""
     models = [golden_seeds.make_with_manual_seed(golden_seeds.GOLDEN[name], 1, seed)[0].to(device) for seed in SEEDS]
 
     stacked = stack_state(implementation, models)

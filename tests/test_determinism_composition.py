@@ -1,4 +1,4 @@
-"""Does a member's answer hang on its place, on who else is there, or on how many?"""
+"""Does a member's result depend on its position, on the other members, or on their number?"""
 
 import math
 
@@ -99,7 +99,7 @@ each_kind_of_copy = pytest.mark.parametrize("kind", COPIES)
 
 
 def lesson_of_copies(case, data, device, kind):
-    """A lesson in which all members are one, and that one."""
+    """Return a task whose members are all copies of one model, and the model."""
     lesson = SupervisedTask(case, data, device)
     model = lesson.models[2]
     lesson.models = [COPIES[kind](model) for _ in range(MEMBERS)]

@@ -1,4 +1,4 @@
-"""Does the same call give the same again, with one thread and with two?"""
+"""Does the same call give the same result again, with one thread and with two?"""
 
 import pytest
 import torch
@@ -26,7 +26,7 @@ TWO_THREADS = (
 
 
 def runs_of(cases):
-    """Each case with one thread, and with two what there is of `TWO_THREADS`."""
+    """Return each case with one thread, and the cases of `TWO_THREADS` with two."""
     one = [
         pytest.param(case, SAMPLES, data, Threads(1), id=f"{case}-{name}-1-thread")
         for case in cases
@@ -42,7 +42,7 @@ def runs_of(cases):
 
 
 def assert_repeated(run):
-    """`run()` gives bitwise the same again, also if its tensors come to lie elsewhere in memory."""
+    """Assert that `run()` gives bitwise the same again, also with its tensors elsewhere in memory."""
     first = run()
     _elsewhere = [torch.empty(17 * i + 1) for i in range(20)]
     assert_same(run(), first, "result")

@@ -1,4 +1,4 @@
-"""Do deterministic algorithms, and other settings of the caller, hold inside an ensemble?"""
+"""Do deterministic algorithms and the caller's other settings apply inside an ensemble?"""
 
 import math
 import re
@@ -91,14 +91,14 @@ def test_what_is_not_deterministic_warns_by_name_under_warn_only(implementation,
 
 @dataclass(frozen=True)
 class Memory:
-    """A way to get memory that is not initialized, shape (3,), and what it is filled with."""
+    """A way to get uninitialized memory of shape (3,), and the value it is filled with."""
 
     name: str
     get: Callable
     fill: complex
 
     def unavailable_reason(self, device):
-        """Why this torch fills no memory, or None."""
+        """Return why this torch does not fill such memory, or None if it does."""
         return None if hasattr(torch.utils, "deterministic") else "this torch fills no memory"
 
     def __str__(self):

@@ -1,4 +1,4 @@
-"""Do hooks, modes and exceptions leave the gradients of an ensemble as they are?"""
+"""Do hooks, gradient modes and exceptions leave an ensemble's gradients right?"""
 
 import math
 from dataclasses import replace

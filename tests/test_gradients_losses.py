@@ -1,4 +1,4 @@
-"""Are the losses of classification and regression the loop's, in value and gradient?"""
+"""Do losses for classification and regression have the loop's values and gradients?"""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Does every in-place operation write to its member what the loop writes, or say that it can't?"""
+"""Does every in-place operation write what the loop writes, or is it refused?"""
 
 import pytest
 import torch
@@ -26,7 +26,7 @@ each_reshaping = pytest.mark.parametrize("write", inplace_ops.RESHAPING, ids=str
 
 
 def alone(write, stacks, *, shared=False):
-    """What each member's tensor is after the write, by the loop; with `shared` all read the first member's operands."""
+    """Return each member's tensor after the write, by the loop; with `shared` all read the first member's operands."""
 
     def written(_, own):
         return write.run(own["s"], {name: own[name] for name in write.operands})
@@ -43,7 +43,7 @@ def operands(write, stacks):
 
 
 def judged(outcome, write, column, record_property):
-    """Enter the cell of the table; whether there is an answer to judge. A refusal that nobody expects fails."""
+    """Record the table cell and return whether there is a value to judge. An unexpected refusal fails."""
     says = REFUSED if outcome.refusal else SLOW if outcome.slow else EQUAL
     cell = {"table": TABLE, "row": write.name, "column": column}
     record_property("cell", {**cell, "passes": says, "fails": REFUSED if outcome.refusal else WRONG})
@@ -51,7 +51,7 @@ def judged(outcome, write, column, record_property):
 
 
 def accepted(outcome, write):
-    """Return whether there is an answer to judge; a refusal that is not expected, or with another word, fails."""
+    """Return whether there is a value to judge. An unexpected refusal, or one with another word, fails."""
     if outcome.refusal is None:
         return True
     assert write.refused, f"refused: {outcome.refusal}"
@@ -61,7 +61,7 @@ def accepted(outcome, write):
 
 
 def assert_written(implementation, device, record_property, write, *, shared):
-    """The members' tensors are what the loop makes of them, for the function and for the caller."""
+    """Assert that the members' tensors are the loop's, for the function and for the caller."""
     stacks = make_operands(MEMBERS, device)
     expected = alone(write, stacks, shared=shared)
     s, before = stacks[write.on].clone(), stacks[write.on].clone()
@@ -192,7 +192,7 @@ def test_out_is_written_as_the_loop_writes_it_or_refused(implementation, device,
 
 
 def called(implementation, into, given, *, mapped):
-    """What the table says of one function, and why; with `mapped` each member has an `out` of its own."""
+    """Return the table's entry for one function, and the reason; with `mapped` each member has its own `out`."""
     one = [{name: tensor[i] for name, tensor in given.items()} for i in range(MEMBERS)]
     zeros = [out_variants.zeros_like_tree(attempt(lambda own=own: into.run(own)).value_or_raise()) for own in one]
     target = stack_values(zeros) if mapped else zeros[0]

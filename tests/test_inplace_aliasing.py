@@ -1,4 +1,4 @@
-"""What becomes of a write where members or arguments share their memory?"""
+"""What does a write do where members or arguments share memory?"""
 
 import pytest
 import torch

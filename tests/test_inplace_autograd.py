@@ -1,4 +1,4 @@
-"""Does autograd know of every write that vmap makes?"""
+"""Does autograd notice every write inside vmap?"""
 
 import pytest
 import torch
@@ -81,7 +81,7 @@ def test_a_write_to_a_view_makes_an_older_backward_stale(implementation, device,
 
 
 def by_loop(differentiated, stacks):
-    """What backward gives each member alone."""
+    """Return the gradients that backward gives one member."""
     write = differentiated.write
     each = [{name: stacks[name][i] for name in (write.on, *write.operands)} for i in range(MEMBERS)]
 
@@ -129,7 +129,7 @@ def test_grad_inside_through_a_write_is_the_loops(implementation, device, differ
 
 
 class Writing(nn.Module):
-    """Scales its input by its weight, doubles the weight, and counts its calls."""
+    """A module that scales its input by its weight, doubles the weight, and counts its calls."""
 
     def __init__(self):
         super().__init__()

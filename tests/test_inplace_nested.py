@@ -1,4 +1,4 @@
-"""Where vmap is in vmap, does a write reach the right element of both levels?"""
+"""Does a write under two levels of vmap reach the right element of both?"""
 
 import pytest
 import torch
@@ -22,7 +22,7 @@ NESTED_WRITES = {
 
 
 def at(levels, device):
-    """A tensor for every element of the levels at which it is mapped."""
+    """Return a tensor with a slice for every element of the levels at which it is mapped."""
     sizes = [size for size, dim in zip((OUTER, INNER), levels, strict=True) if dim == 0]
     return consecutive_numbers(device, *sizes, 2)
 
@@ -32,7 +32,7 @@ def written_by(code):
 
 
 def write_in_two_levels(implementation, code, s, y, s_levels, y_levels):
-    """Whatever the two tensors are mapped at, both levels run."""
+    """Write under two levels of vmap, which both run whichever levels the tensors are mapped at."""
     (s_outer, s_inner), (y_outer, y_inner) = s_levels, y_levels
     base = torch.zeros(OUTER, INNER, device=s.device)
     written = written_by(code)
@@ -88,14 +88,14 @@ def test_a_write_to_what_is_not_mapped_where_its_operand_is_is_refused(
 
 
 def element(levels, tensor, i, j):
-    """What the pair (i, j) of the two levels sees of a tensor."""
+    """Return the slice of a tensor that element (i, j) of the two levels gets."""
     for level, place in zip(levels, (i, j), strict=True):
         tensor = tensor[place] if level == 0 else tensor
     return tensor
 
 
 def elements(levels, tensor):
-    """Every slice of a tensor over the levels at which it is mapped, once, with the pair that sees it."""
+    """Yield each slice of a tensor over its mapped levels once, with an element (i, j) that gets it."""
     for i in range(OUTER if levels[0] == 0 else 1):
         for j in range(INNER if levels[1] == 0 else 1):
             yield (i, j), element(levels, tensor, i, j)

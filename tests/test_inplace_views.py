@@ -1,4 +1,4 @@
-"""Does a write to a view of a mapped tensor reach what it reaches in the loop?"""
+"""Does a write to a view of a mapped tensor change the same elements as in the loop?"""
 
 import pytest
 import torch
@@ -85,7 +85,7 @@ placed = pytest.mark.parametrize("dim", PLACES.values(), ids=PLACES)
 
 
 def assert_written(implementation, code, s, dim, **options):
-    """The members' tensors, stacked along `dim` of `s`, are what the loop makes of them, for the caller too."""
+    """Assert that the members' tensors, stacked along `dim` of `s`, are the loop's, for the caller too."""
     v = consecutive_numbers(s.device, MEMBERS) + 1
     i = torch.arange(MEMBERS, device=s.device) % 2
     theirs = s.clone()
@@ -104,7 +104,7 @@ def assert_written(implementation, code, s, dim, **options):
 
 
 def assert_reaches(implementation, code, s, dim, **options):
-    """The write is the loop's, and `s` is another one after it; `options` are vmap's."""
+    """Assert that the write is the loop's and changes `s`; `options` are vmap's."""
     before = s.clone()
 
     assert_written(implementation, code, s, dim, **options)
@@ -113,7 +113,7 @@ def assert_reaches(implementation, code, s, dim, **options):
 
 
 def assert_reaches_nothing(implementation, code, s, dim):
-    """The write is the loop's, and `s` is as it was."""
+    """Assert that the write is the loop's and leaves `s` unchanged."""
     before = s.clone()
 
     assert_written(implementation, code, s, dim)
@@ -196,7 +196,7 @@ MADE_FROM_NOTHING = {
 
 
 def filled(make):
-    """A function that writes its mapped tensor into what it makes, in three ways."""
+    """Return a function that writes its mapped tensor into new tensors, in three ways."""
 
     def fill(x):
         made = make(x)

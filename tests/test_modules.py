@@ -1,4 +1,4 @@
-"""Can every module of torch.nn be ensembled, and is it right?"""
+"""Can every module of torch.nn be ensembled, and are the results right?"""
 
 import pytest
 
@@ -13,7 +13,7 @@ TABLE = "modules"
 
 
 def each(applies=lambda case: True):
-    """The cases that a check is about."""
+    """Return the parametrization over the cases that a check applies to."""
     return pytest.mark.parametrize("case", [case for case in CATALOGUE if applies(case)], ids=str)
 
 
@@ -25,7 +25,7 @@ each_of_integers = each(ModuleCase.takes_integers)
 
 
 def assert_right(check, implementation, device, record_property, case):
-    """It is right, or refused as it is known to be; what the plain module can't do is not applicable."""
+    """Assert that the check passes, or is refused as recorded; it is not applicable where the plain module fails."""
     crashes = crash_reason(check.__name__, case.name)
     if crashes:
         raise NotApplicableError(crashes)

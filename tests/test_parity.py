@@ -1,4 +1,4 @@
-"""Are the numbers of an ensemble the loop's in every dtype and under every numerics setting?"""
+"""Are an ensemble's numbers the loop's in every dtype and under every numerics setting?"""
 
 import pytest
 import torch
@@ -37,7 +37,7 @@ def setups(*cases):
 
 
 def own_and_shared(*found):
-    """With a minibatch for each member in each of these setups, and without settings with one for all too."""
+    """Return the parametrization over these setups: own minibatches, and without settings a shared one too."""
     pairs = [*((0, setup) for setup in found), *((None, setup) for setup in found if setup.setting is NO_SETTING)]
     names = [f"{'own' if data == 0 else 'shared'}-{setup}" for data, setup in pairs]
     return pytest.mark.parametrize(("data", "setup"), pairs, ids=names)

@@ -1,4 +1,4 @@
-"""Do long sums, large tensors and repeated runs keep the precision that the loop has?"""
+"""Do long sums, large tensors and repeated runs have the loop's precision?"""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Does autocast mean inside vmap what it means in the loop, and does every setting end where it ends?"""
+"""Does autocast do the same inside vmap as in the loop, and does every setting end with its block?"""
 
 from contextlib import suppress
 

@@ -1,4 +1,4 @@
-"""Is everything right where there is more than one device, and does nothing stay behind on the wrong one?"""
+"""Are results right on a machine with several devices, and is every tensor on the right one?"""
 
 import pytest
 import torch

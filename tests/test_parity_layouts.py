@@ -1,4 +1,4 @@
-"""Is channels_last a layout and nothing else, in every dtype?"""
+"""Does channels_last change only the layout of a result, in every dtype?"""
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ CASES = (smooth_cases.SMOOTH_CNN, smooth_cases.SMOOTH_NORM)
 
 
 def channels_last(images):
-    """The same images, each minibatch in channels_last."""
+    """Return the same images, each minibatch in channels_last."""
     laid_out = images.flatten(0, -4).contiguous(memory_format=torch.channels_last).unflatten(0, images.shape[:-3])
     assert laid_out.stride(-3) == 1
     return laid_out

@@ -1,4 +1,4 @@
-"""Is an ensemble right on a device that works by itself: in streams, in graphs, late, and in its own memory?"""
+"""Is an ensemble right on an asynchronous device: in streams, in graphs, and within its memory?"""
 
 import pytest
 import torch
@@ -77,7 +77,7 @@ def test_a_captured_call_replays_for_the_state_and_minibatches_of_the_day(implem
 
 
 class Wide(nn.Module):
-    """Much more activation than state: the minibatch is what takes the memory."""
+    """A network with much more activation than state, so that the minibatch takes the memory."""
 
     def __init__(self):
         super().__init__()

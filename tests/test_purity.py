@@ -1,4 +1,4 @@
-"""What may a member's forward do in Python, and is the rest refused by name?"""
+"""What may a member's forward do in Python, and does each refusal name its reason?"""
 
 import math
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ from conformance.workloads.forward import forward
 
 
 def bodies(**named):
-    """Each of these is what a member's forward does with its hidden layer and its input."""
+    """Return the parametrization over functions of a member's hidden layer and its input."""
     return pytest.mark.parametrize("body", named.values(), ids=named)
 
 
 def assert_refused(implementation, device, body, word):
-    """Plain members do it; the ensemble is refused with that word, and nothing shows of the attempt."""
+    """Assert that plain members run, the ensemble is refused with that word, and no state changes."""
     models = members(partial(LinearThenBody, body), MEMBERS, device=device)
     x = draw(MEMBERS, SAMPLES, 3, device=device)
     ensemble = Ensemble(implementation, models)
@@ -41,7 +41,7 @@ def assert_refused(implementation, device, body, word):
 
 
 def assert_is_the_loop(implementation, device, body, data=0):
-    """The ensemble does what plain members do, on minibatches of their own or on one for all."""
+    """Assert that the ensemble gives the loop's outputs, for own minibatches or a shared one."""
     models = members(partial(LinearThenBody, body), MEMBERS, device=device)
     x = draw(MEMBERS, SAMPLES, 3, device=device) if data == 0 else draw(SAMPLES, 3, device=device)
     expected = loop(forward, models, list(x) if data == 0 else [x] * MEMBERS)
@@ -103,7 +103,7 @@ def test_a_member_whose_shapes_depend_on_values_is_refused(implementation, devic
 
 
 def halves(h, most):
-    """Integers from 0 to `most` at the most, half of them 0 in every member."""
+    """Return integers from 0 to `most`, half of them 0 in every member."""
     return (h > h.median()).long().flatten() * most
 
 

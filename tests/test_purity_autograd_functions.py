@@ -1,4 +1,4 @@
-"""Do functions with derivatives of their own work in the ensemble as in the loop?"""
+"""Do custom autograd functions work in the ensemble as in the loop?"""
 
 from functools import partial
 
@@ -33,7 +33,7 @@ def applying(body, device):
 
 
 def assert_learns(implementation, models, data, device):
-    """Output and gradients, by backward and by `torch.func.grad` inside, are the loop's."""
+    """Assert that output and gradients, by backward and by `torch.func.grad` inside, are the loop's."""
     x, inputs = make_minibatches(data, device)
     expected = loop(output_and_gradients, models, inputs)
     ensemble = Ensemble(implementation, models)

@@ -1,4 +1,4 @@
-"""May a member, or an ensemble, forget its activations and compute them again?"""
+"""Does activation checkpointing work in a member and around an ensemble?"""
 
 from functools import partial
 
@@ -17,7 +17,7 @@ from conformance.workloads.supervised import ensemble_gradients
 
 
 class Checkpointed(LayerNormMLP):
-    """A LayerNormMLP that computes its forward again in backward."""
+    """A LayerNormMLP with activation checkpointing."""
 
     def __init__(self, use_reentrant: bool) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What is left behind by an exception in the middle?"""
+"""Which state does an exception in the middle of a call leave behind?"""
 
 from functools import partial
 
@@ -16,17 +16,17 @@ from conformance.workloads.forward import forward
 
 
 class Stop(BaseException):
-    """What is no Exception, such as KeyboardInterrupt."""
+    """A BaseException that is not an Exception, such as KeyboardInterrupt."""
 
 
 class Bomb:
-    """Members that go through it fail once `error` is set, in the call number `at`."""
+    """A body for members whose call number `at` raises `error` once it is set."""
 
     def __init__(self):
         self.error, self.at = None, 1
 
     def body(self):
-        """A function, which a deep copy of a module leaves as it is, and not a method, which it would copy."""
+        """Return a function: a deep copy of a module shares it, where it would copy a bound method."""
 
         def pass_on(hidden, *_):
             self.at -= 1

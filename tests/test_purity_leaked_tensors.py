@@ -1,4 +1,4 @@
-"""Does a tensor that escapes its call give a number that is wrong?"""
+"""Does a tensor that escapes its call ever give a wrong number?"""
 
 import copy
 import io
@@ -16,14 +16,14 @@ NUMBERS = torch.arange(12.0).reshape(4, 3)
 
 
 def escaped(implementation, device):
-    """A mapped tensor after the call in which it was made: 4 members' rows of 3 numbers."""
+    """Return a mapped tensor after the call that made it has ended: a row of 3 numbers for each of 4 members."""
     kept = []
     implementation.vmap(lambda row: kept.append(row * 2) or row)(NUMBERS.to(device))
     return kept[0]
 
 
 def uses(**named):
-    """Each of these is what is done with a tensor that escaped."""
+    """Return the parametrization over uses of an escaped tensor."""
     return pytest.mark.parametrize("use", named.values(), ids=named)
 
 

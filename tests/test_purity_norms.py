@@ -54,7 +54,7 @@ def in_turn(model, xs):
 
 
 def assert_norms(implementation, models, xs):
-    """Call by call the outputs, and at the end the statistics, are those of the loop. Returns the statistics."""
+    """Assert that each call's outputs and the final statistics are the loop's, and return the statistics."""
     expected = loop(in_turn, models, list(xs))
     ensemble = Ensemble(implementation, models)
 
@@ -123,7 +123,7 @@ def test_shared_statistics_are_not_written_in_training(implementation, device, k
 
 
 def scaled_member(ensemble):
-    """The member on its input times its own weight, which is mapped: so what comes to the norm is each member's."""
+    """Call the member on its input times its mapped weight, so that the norm's input is mapped."""
 
     def member(params, buffers, x):
         return ensemble.member(params, buffers, x * params["weight"].mean())

@@ -1,4 +1,4 @@
-"""What Python does on the side: how often, and what becomes of a tensor that escapes its call?"""
+"""How often do a forward's side effects in Python happen, and do they keep the right tensors?"""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""Do threads that run ensembles at the same time get what they get alone?"""
+"""Do threads that run ensembles at the same time get the same results as alone?"""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +19,7 @@ PATIENCE = 30  # seconds that a thread waits for another one: only a broken torc
 
 
 class Gate:
-    """Two threads meet here, each in the middle of its forward, in an order that is always the same.
+    """A meeting point of two threads in the middle of their forwards, with a fixed order.
 
     The first one comes in, then the second; then the first one ends, and the second goes on.
     """
@@ -54,13 +54,13 @@ class Gate:
             self.second_is_in.set()
 
     def at_the_same_time(self, first, second):
-        """Both, ended: ask for a `result()`."""
+        """Run both functions at the same time and return their finished futures."""
         with ThreadPoolExecutor(2) as pool:
             return {"first": pool.submit(self.first, first), "second": pool.submit(self.second, second)}
 
 
 def meeting(gate, seed, device):
-    """Members that meet others at the gate, and a minibatch for each. Other seeds, other members."""
+    """Return members that meet others at the gate, and a minibatch for each, from this seed."""
 
     def meet():  # a function, since a deep copy of a module would copy the gate with its method
         gate.meet()

@@ -1,4 +1,4 @@
-"""Are the members' numbers of the distribution that was asked for, and independent of each other?"""
+"""Do the members' random numbers follow the requested distribution, independently of each other?"""
 
 from itertools import permutations
 
@@ -13,7 +13,7 @@ DRAWN = 20_000
 
 
 def assert_mean(numbers, expected, what):
-    """Off by no more than chance allows; conformance/numerics/statistics.py says how much that is."""
+    """Assert that the deviation is within chance, as conformance/numerics/statistics.py defines it."""
     mean = mean_of(numbers, expected)
     assert mean.off <= mean.allowed, (
         f"{what} is {mean.off:.3g} off {expected:.3g}, and chance allows {mean.allowed:.3g}"
@@ -21,7 +21,7 @@ def assert_mean(numbers, expected, what):
 
 
 def numbers(implementation, law, mode, device):
-    """What each member draws, (members, 20000)."""
+    """Return the draws of each member, (members, 20000)."""
     return implementation.vmap(law.draw, randomness=mode)(torch.zeros(MEMBERS, DRAWN, device=device))
 
 

@@ -1,4 +1,4 @@
-"""Do members drop out what their modules drop out alone?"""
+"""Does dropout drop the same elements in an ensemble as in its members?"""
 
 import pytest
 import torch
@@ -16,13 +16,13 @@ each_mode = pytest.mark.parametrize("mode", ["same", "different"])
 
 
 def scaled(models, x, data):
-    """What each member's dropout gets, (members, samples, *sample)."""
+    """Return the input of each member's dropout, (members, samples, *sample)."""
     each = x if data == 0 else [x] * len(models)
     return torch.stack([model.scale.detach() * own for model, own in zip(models, each, strict=True)])
 
 
 def one_by_one(model, x, device):
-    """What the dropout of one module drops from each `x`, each time from where the generator stands now."""
+    """Return the output of one module's dropout for each `x`, each from the generator's current state."""
     start, dropped = state(device), []
     for each in x:
         restore(start)
@@ -31,7 +31,7 @@ def one_by_one(model, x, device):
 
 
 def together(model, x):
-    """What it drops from all samples at once."""
+    """Return the output of the model's dropout for all samples at once."""
     return model.dropout(x.flatten(0, 1)).unflatten(0, x.shape[:2])
 
 
@@ -44,7 +44,7 @@ def run(implementation, models, x, data, mode):
 
 
 def assert_drops(implementation, device, dropout, data, mode):
-    """What the dropout of one module drops, by that mode, and the generator moves as far."""
+    """Assert that the members drop as one module does in that mode, and the generator advances as far."""
     models, x = dropout.members(device), dropout.inputs(*[MEMBERS] * (data == 0), device=device)
     start = state(device)
 

@@ -1,4 +1,4 @@
-"""Is a generator that the caller gives drawn from as the default one is?"""
+"""Is the caller's generator used in the same way as the default one?"""
 
 import pytest
 import torch
@@ -29,12 +29,12 @@ both_modes = pytest.mark.parametrize("mode", ["same", "different"])
 
 
 def fresh(device):
-    """A generator of the caller's."""
+    """Return a generator of the caller's."""
     return torch.Generator(device).manual_seed(3)
 
 
 def assert_drawn(implementation, device, draw, whose, mode):
-    """As from the default generator: one plain draw, or one stacked one, or a refusal that is known."""
+    """Assert the same as for the default generator: one plain or stacked draw, or a recorded refusal."""
     x, before = make_inputs(MEMBERS, device), state(device)
     generator, plain = fresh(device), fresh(device)
 
@@ -51,7 +51,7 @@ def assert_drawn(implementation, device, draw, whose, mode):
 
 
 def assert_refused(implementation, device, draw, whose):
-    """In mode error, and nothing is drawn."""
+    """Assert that mode error refuses the operation and nothing is drawn."""
     x, generator = make_inputs(MEMBERS, device), fresh(device)
 
     outcome = attempt(lambda: draw_with_vmap(implementation, lambda x: draw.one(x, generator), x, whose, "error"))

@@ -1,4 +1,4 @@
-"""Does each mode of vmap hold for its own call, at its own level, and no longer?"""
+"""Does a randomness mode of vmap apply to its own call and level only?"""
 
 import pytest
 import torch
@@ -23,7 +23,7 @@ def ones(*shape, device):
 
 
 def nested(implementation, operation, outer, inner, device):
-    """The operation in two levels, (5, 3, 61)."""
+    """Return the operation's result under two levels of vmap, (5, 3, 61)."""
 
     def of_row(row):
         return implementation.vmap(operation, randomness=inner)(row)
@@ -65,7 +65,7 @@ def test_mode_error_of_either_level_refuses(implementation, device, operation, o
 
 
 class StopError(Exception):
-    """What ends a call half-way."""
+    """An exception that ends a call half-way."""
 
 
 def draw_and_stop(x):
@@ -74,7 +74,7 @@ def draw_and_stop(x):
 
 
 def ended(implementation, mode, x, *, early, **options):
-    """A call in that mode that is over: it drew, and ended well or by an exception."""
+    """Run a call in that mode to its end: it draws, and returns or raises."""
     if not early:
         implementation.vmap(torch.rand_like, randomness=mode, **options)(x)
         return

@@ -1,4 +1,4 @@
-"""Does every member of a stack learn what it would learn alone?"""
+"""Does every member of an ensemble learn the same as alone?"""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ SGD = OptimizerConfig("SGD", "tuned", optimizers.TUNED["SGD"])
 
 
 def note(record_property, setting, cell, otherwise):
-    """A cell of the table of optimizers in the report: what it says if the test passes, and if not."""
+    """Record a cell of the report's table of optimizers: its text if the test passes, and if it fails."""
     where = {"table": "optimizers", "row": setting.optimizer, "column": setting.name}
     record_property("cell", {**where, "passes": cell, "fails": otherwise})
 

@@ -1,4 +1,4 @@
-"""What is done to gradients between backward and step: is it done to each member's own?"""
+"""How do loss weights, gradient clipping and a GradScaler act on an ensemble?"""
 
 import pytest
 import torch
@@ -100,7 +100,7 @@ def test_clip_grad_norm_takes_one_norm_over_all_members(implementation, device):
 
 
 def scaled_steps(params, loss_at, steps):
-    """Train through a GradScaler, which takes no closure, and give back its scale: that tells what it skipped."""
+    """Train with a GradScaler, which takes no closure, and return its scale, which shows skipped steps."""
     params = list(params)
     optimizer = torch.optim.SGD(params, lr=0.05, momentum=0.9)
     scaler = torch.amp.GradScaler(params[0].device.type, growth_interval=5)

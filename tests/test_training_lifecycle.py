@@ -1,4 +1,4 @@
-"""From members to a stack, through training and a checkpoint, and back to members: is anything lost on the way?"""
+"""Does state survive the way from members to a stack, through training and a checkpoint, and back?"""
 
 import io
 
@@ -80,7 +80,7 @@ def test_training_goes_on_from_a_checkpoint_as_if_uninterrupted(implementation, 
 
 
 def assert_resumed_as_if_uninterrupted(setting, twice, loss_at):
-    """Six steps are bitwise three steps, a file, and three steps; `twice`: the same start, `loss_at(params, step)`."""
+    """Assert that six steps equal three, a file and three; `twice`: two equal starts, `loss_at(params, step)`."""
     whole, first = twice
     optimizer, halfway = setting.make(whole.values()), setting.make(first.values())
     train(optimizer, lambda step: loss_at(whole, step), range(6))
@@ -130,7 +130,7 @@ def test_a_stack_that_is_made_anew_in_every_step_learns_nothing(implementation, 
 
 
 class Exam:
-    """SimpleCNNs in float32 that learn the same images, and what they then say about others."""
+    """SimpleCNNs in float32 that learn the same images, and their predictions for other images."""
 
     def __init__(self, device, seeds):
         self.models = [members(training_cases.SIMPLE_CNN.factory, 1, seed=seed, device=device)[0] for seed in seeds]
@@ -139,14 +139,14 @@ class Exam:
         self.unseen = draw(20, 1, 8, 8, seed=5, device=device)
 
     def separate(self):
-        """Predictions of the members after each was trained alone, (members, samples, classes)."""
+        """Return the members' predictions after each was trained alone, (members, samples, classes)."""
         for model in self.models:
             optimizer = ADAM.make(model.parameters())
             train(optimizer, lambda _, model=model: loss(model(self.images), self.targets), range(20))
         return torch.stack([model(self.unseen).detach() for model in self.models])
 
     def stacked(self, implementation):
-        """Predictions of the members after they were trained as one stack, (members, samples, classes)."""
+        """Return the members' predictions after training as one stack, (members, samples, classes)."""
         ensemble = Ensemble(implementation, self.models)
 
         def total(_):
