@@ -1,1 +1,1 @@
-"""What a device can do: probes, profiles, memory, and a simulated device."""
+"""Devices: probes, profiles, features, memory, and a simulated device."""

@@ -1,4 +1,4 @@
-"""What the NVIDIA driver says without torch, and why a build of torch can't use the GPUs of this machine."""
+"""The NVIDIA driver's answers without torch, and the reasons why a build of torch can't use the GPUs of a machine."""
 
 import ctypes
 import re
@@ -14,7 +14,7 @@ ALLOCATED = 1200 * 2**20
 
 
 def driver_problem() -> str | None:
-    """What this machine lacks before any build of torch for CUDA could work; None if it may work."""
+    """Return what this machine lacks for any build of torch for CUDA, or None if one may work."""
     try:
         driver = ctypes.CDLL(DRIVER)
     except OSError:
@@ -23,7 +23,7 @@ def driver_problem() -> str | None:
 
 
 def gpus() -> int:
-    """How many GPUs the driver shows to this process, which CUDA_VISIBLE_DEVICES may have cut down; 0 without one."""
+    """Return the number of GPUs that this process may use, as limited by CUDA_VISIBLE_DEVICES; 0 without a driver."""
     try:
         return _count(ctypes.CDLL(DRIVER))
     except OSError:
@@ -46,7 +46,7 @@ def visible(listed: str | None, count: int) -> list[str]:
 
 
 def problem(device: Any) -> str | None:
-    """Why this build of torch can't compute on this device; None if nothing that is known here stands against it."""
+    """Return a known reason why this build of torch can't compute on this device, or None."""
     import torch
 
     build = f"torch {torch.__version__}"
@@ -100,7 +100,7 @@ def _capability(kernels: str) -> tuple[int, int]:
 
 
 def limit_memory(device: Any) -> None:
-    """Let this process allocate its share of a GPU's memory and no more: whoever asks for more is told so."""
+    """Limit this process to its share of a GPU's memory: a larger allocation raises an error."""
     import torch
 
     total = torch.cuda.get_device_properties(device).total_memory

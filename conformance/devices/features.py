@@ -1,4 +1,4 @@
-"""Where else tensors may lie than on the device under test, and what only some devices have: streams, graphs, counts.
+"""Second devices for tensors, and features that only some devices have: streams, graphs, memory statistics.
 
 What a device lacks is found by using it; a test that is given one of these is not applicable where it does.
 """
@@ -23,7 +23,7 @@ class SecondDevice:
     beside: Callable[[torch.device], torch.device]
 
     def unavailable_reason(self, device: torch.device) -> str | None:
-        """Why there is no such place, or None."""
+        """Return the reason why there is no such device, or None if there is."""
         problem = probe.broken(self.beside(device))
         if problem is None and _where(self.beside(device)) == _where(device):
             return f"{device} has no {self.name} beside it"
@@ -45,7 +45,7 @@ class DeviceFeature:
     use: Callable[[Any, torch.device], Any]
 
     def unavailable_reason(self, device: torch.device) -> str | None:
-        """Why this device has it not, in torch's own words; None if it has."""
+        """Return torch's reason why the device lacks this feature, or None if it is available."""
         try:
             self.use(device_namespace(device), device)
         except Exception as error:  # noqa: BLE001 - what a device can't do it says in any way it likes
@@ -57,7 +57,7 @@ class DeviceFeature:
 
 
 def device_namespace(device: torch.device) -> Any:
-    """What torch.cuda is for CUDA."""
+    """Return the namespace of the device type, such as torch.cuda."""
     return getattr(torch, device.type)
 
 

@@ -1,4 +1,4 @@
-"""How much memory a call takes, on any device."""
+"""The peak memory of a call, on any device."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What a device can do, found by running something on it, never guessed from its name.
+"""Probes of a device: its abilities are found by running something on it, never guessed from its name.
 
 ``python -m conformance.devices.probe cuda`` asks for the driver alone, before anything large is installed.
 """
@@ -15,7 +15,7 @@ CANNOT_ANSWER = 8  # the exit code for "this environment can't answer"; pytest's
 # The two variables by which PyTorch's own device tests are told what to test.
 ONLY_FOR = "PYTORCH_TESTING_DEVICE_ONLY_FOR"
 FOR_CUSTOM = "PYTORCH_TESTING_DEVICE_FOR_CUSTOM"
-# PyTorch's tests call a vendor's own device type by one name, and torch by another, whatever the vendor calls it.
+# PyTorch's tests give a vendor's own device type one name, and torch gives it another.
 PRIVATE = {"privateuse1": "privateuseone"}
 
 
@@ -76,7 +76,7 @@ def resolve(name: str) -> Any:
 
 
 def broken(device: Any) -> str | None:
-    """Why a small computation on the device does not come out right, or None: it works, or works still."""
+    """Return the reason why a small computation on the device fails, or None if it works."""
     import torch
 
     try:
@@ -87,7 +87,7 @@ def broken(device: Any) -> str | None:
 
 
 def dtype_unavailable_reason(device: Any, dtype: Any) -> str | None:
-    """Why the device can't compute in this dtype, in its profile's words or its own; None if it can."""
+    """Return the reason why the device can't compute in this dtype, or None if it can."""
     import torch
 
     from conformance.devices import profile as device_profile

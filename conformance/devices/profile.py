@@ -1,4 +1,4 @@
-"""What a vendor says of a device before it is judged: its dtypes, its known failures, and where it may round more.
+"""A device profile: the dtypes, known failures and larger error budgets that a vendor declares before a run.
 
 The file is data from outside: parsed strictly, never evaluated. fixtures/example_device_profile.toml is an example.
 """
@@ -119,7 +119,7 @@ def active(profile: DeviceProfile | None) -> Iterator[None]:
 
 
 def dtype_unavailable_reason(device: Any, dtype: Any) -> str | None:
-    """Why the profile says that the device does not support this dtype; None if it says no such thing."""
+    """Return the profile's reason why the device does not support this dtype, or None if it gives none."""
     for profile in _active:
         reason = profile.lacking.get(str(dtype).removeprefix("torch."))
         if reason and profile.device == device.type:
@@ -128,5 +128,5 @@ def dtype_unavailable_reason(device: Any, dtype: Any) -> str | None:
 
 
 def factor(dtype: Any) -> float:
-    """What the profile multiplies the error budget of this dtype by."""
+    """Return the factor on the error budget of this dtype."""
     return next((profile.factors.get(str(dtype).removeprefix("torch."), 1.0) for profile in _active), 1.0)

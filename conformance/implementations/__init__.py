@@ -1,1 +1,1 @@
-"""What is under test: torch.func, functorch, compiled, or a third-party implementation."""
+"""Implementations under test: torch.func, functorch, compiled, or a third-party one."""

@@ -1,4 +1,4 @@
-"""The stack of an ensemble by name, ready to learn: whatever container the implementation keeps it in."""
+"""The stacked state of an ensemble by name, ready for training, for any container of the implementation."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

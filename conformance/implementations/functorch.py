@@ -30,7 +30,7 @@ class Functorch:
 
 @contextmanager
 def _without_deprecation() -> Iterator[None]:
-    """That the legacy API is deprecated is known; whether it still works is the question."""
+    """Hide the deprecation warning of the legacy API; the suite tests whether the API still works."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="We've integrated functorch into PyTorch")
         yield

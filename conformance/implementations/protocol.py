@@ -40,7 +40,7 @@ class Implementation(Protocol):
 
 
 def unavailable_reason(implementation: Implementation) -> str | None:
-    """Why this build of torch can't run it, or None."""
+    """Return the reason why this build of torch can't run the implementation, or None if it can."""
     ask = getattr(implementation, "unavailable", None)
     return ask() if ask is not None else None
 

@@ -12,7 +12,7 @@ from conformance.reference.vmap import vmap as reference_vmap
 
 
 class Reference:
-    """The reference as an implementation: every test must pass on it, whatever torch does."""
+    """The reference as an implementation: every test must pass on it, independent of torch's vmap."""
 
     name = "reference"
 

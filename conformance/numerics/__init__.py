@@ -1,1 +1,1 @@
-"""How close is close enough: the plain loop, its error budget, and assertions."""
+"""The tolerance rule: the plain loop, its error budget, and assertions."""

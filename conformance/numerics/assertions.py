@@ -1,4 +1,4 @@
-"""What a failure says: which member, which tensor, by how much, of how much allowed."""
+"""Assertions that name the member, the tensor, the error and its budget."""
 
 import re
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""How close is close enough: an error against the float64 truth, measured in what the plain loop itself loses.
+"""The tolerance rule: the error against the float64 truth, in units of the error of the plain loop.
 
 The truth is the plain loop in float64 on the CPU. The error of a tensor is the largest |actual - truth| in it, and its
 unit is eps(dtype) * max|truth|: what one rounding of its largest element may cost. The loop's own error in those units

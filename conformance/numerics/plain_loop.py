@@ -18,7 +18,7 @@ COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
 
 @dataclass(frozen=True)
 class LoopResult:
-    """What the plain loop answers, one tree of tensors a member.
+    """The result of the plain loop, one tree of tensors per member.
 
     `values` are the loop's as asked, `truth` float64 on the CPU, `sample` what to measure the loop's error on: the
     values themselves, or for float64 the same loop in float32.
@@ -98,7 +98,7 @@ def _farther(truth: Any, one: Any, other: Any) -> Any:
 
 
 def in_float64(answer: LoopResult) -> LoopResult:
-    """What `loop` would answer in float64 to what it answered in float32: the truth, moved to the device."""
+    """Return the result of `loop` in float64, given its result in float32: the truth, moved to the device."""
     moved = [
         tree_map(lambda leaf, value: leaf.to(value.device), *pair)
         for pair in zip(answer.truth, answer.values, strict=True)

@@ -1,4 +1,4 @@
-"""How far the mean of random numbers may be off before it is no accident.
+"""The largest deviation of a mean of random numbers that chance explains.
 
 Numbers between 0 and 1 are judged by Hoeffding's inequality (1963), which holds for every distribution of them and
 every sample size: the mean of n independent ones is off by more than t with a probability below 2 exp(-2 n t^2).

@@ -1,4 +1,4 @@
-"""Where tests are collected: each is entered into the run, or deselected, before the first one runs."""
+"""The collection of tests: each is entered into the run, or deselected, before the first one runs."""
 
 from dataclasses import asdict
 

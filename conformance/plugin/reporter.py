@@ -1,4 +1,4 @@
-"""Where results come together: the controller of pytest-xdist, or the only process."""
+"""The reporter: it runs in the controller of pytest-xdist, or in the only process."""
 
 import time
 from collections.abc import Generator, Iterator

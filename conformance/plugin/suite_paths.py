@@ -1,4 +1,4 @@
-"""Which tests ``conformance run`` runs: it finds the suite from whichever folder, in a clone or installed."""
+"""The paths of ``conformance run``: the suite is found from any folder, in a clone or installed."""
 
 import pytest
 
@@ -6,14 +6,14 @@ from conformance.spec.locations import HOME, SUITE
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
-    """Where the cache is, `conformance run` says in any case; who turns it off has no such setting otherwise."""
+    """Add the setting of the cache folder, which is missing if the cache is off: `conformance run` always sets it."""
     if not pluginmanager.hasplugin("cacheprovider"):
         parser.addini("cache_dir", "where the cache would be")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Only now, since nobody but pytest can tell a path from an option's value; each worker does so by itself."""
+    """Resolve the paths after pytest has told them apart from the values of options; each worker does it as well."""
     if config.args_source is pytest.Config.ArgsSource.ARGS:
         config.args = [_of_the_suite(argument) for argument in config.args]
     else:

@@ -1,4 +1,4 @@
-"""Where the workers of pytest-xdist compute: each on a GPU of its own, or as many on one as it has memory for."""
+"""The placement of pytest-xdist workers: one per GPU, or as many on one GPU as its memory allows."""
 
 import os
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ def place(config: pytest.Config) -> None:
 
 
 def most_workers(config: pytest.Config, processors: int) -> int:
-    """How many of so many workers the devices have memory for; whoever knows better says -n NUMBER."""
+    """Return how many of the workers the devices have memory for; `-n NUMBER` overrides it."""
     try:
         device = chosen(config.option.device, os.environ)
     except ValueError:

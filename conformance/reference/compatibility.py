@@ -14,7 +14,7 @@ from conformance.utils.module_state import all_named_buffers, all_named_paramete
 
 
 def difference(models: Sequence[nn.Module]) -> str | None:
-    """What first differs from member 0, and in which member, as a sentence; None if all are alike."""
+    """Return the first difference from member 0 as a sentence that names the member, or None if all are alike."""
     first = dict(_facts(models[0]))
     for i, model in enumerate(models[1:], start=1):
         for what, value in _facts(model):
@@ -71,13 +71,13 @@ def _equal(a: Any, b: Any) -> bool:
 
 
 def _without_equality(value: Any) -> bool:
-    """Is it an object that equals nothing but itself, and shows what it holds?"""
+    """Return whether an object equals only itself and keeps its values in `__dict__`."""
     inherited = type(value).__eq__ is object.__eq__  # type: ignore[comparison-overlap]
     return inherited and hasattr(value, "__dict__") and not isinstance(value, type)
 
 
 def _held(function: FunctionType) -> list[Any]:
-    """What a function has beside its code: two lambdas of one line may hold different values.
+    """Return the values that a function holds beside its code: two lambdas of one line may hold different ones.
 
     Not the modules that it holds: its own module is compared already, and would go round in circles.
     """

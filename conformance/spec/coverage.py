@@ -1,4 +1,4 @@
-"""Which tests ask for which requirement.
+"""The tests that ask for each requirement.
 
 This is read off the source, so that it is known before anything runs: a run of a part of the suite, or of workers
 that die, still knows what there was to run.

@@ -30,7 +30,7 @@ class Expectation:
 
     `requirement`: its id. `torch`: a version range, such as ``>=2.0,<2.6``. `raises`: the builtin exception type that
     the test fails with. `reason`. `kind`: bug or limitation. `implementation`: names or patterns (``compiled*``),
-    separated by commas; nobody is excused who is not named.
+    separated by commas; it excuses only those that it names.
     Optional: `test`, a pattern (``*`` and ``?``) for names of tests with their parameters, to excuse only some;
     `device`, a device type, or ``!cpu`` for all but that one; `url`, where upstream knows of it.
     """
@@ -51,7 +51,7 @@ class Expectation:
         return error
 
     def covers_environment(self, *, torch: str, device: str, implementation: str) -> bool:
-        """Is it about this release, device type and implementation?"""
+        """Return whether it covers this release, device type and implementation."""
         return (
             SpecifierSet(self.torch).contains(parse_release(torch), prereleases=True)
             and (device != self.device[1:] if self.device.startswith("!") else fnmatchcase(device, self.device))
@@ -59,7 +59,7 @@ class Expectation:
         )
 
     def covers_test(self, requirement: str, test: str) -> bool:
-        """Is it about this test? `test` is the test's name with its parameters, ``test_name[a-b]``."""
+        """Return whether it covers this test, given by its name with parameters, ``test_name[a-b]``."""
         return requirement == self.requirement and fnmatchcase(test.replace("[", "("), self.test.replace("[", "("))
 
 
@@ -81,7 +81,7 @@ def load_expectations(path: Path, requirements: Collection[str]) -> list[Expecta
 
 
 def read(path: Path) -> dict[str, Any]:
-    """What the TOML file holds."""
+    """Return the content of the TOML file."""
     try:
         with path.open("rb") as file:
             return tomllib.loads(_text(file.read(MOST_BYTES + 1)))
@@ -118,7 +118,7 @@ def parsed(path: Path, entries: Any, requirements: Collection[str]) -> list[Expe
 
 
 def _mistake(entry: Any, requirements: Collection[str]) -> str | None:
-    """What is wrong with one entry, or None."""
+    """Return the mistake in one entry as a sentence, or None."""
     if not isinstance(entry, dict):
         return "is no table"
     fields = Expectation.__dataclass_fields__

@@ -1,4 +1,4 @@
-"""Where the suite, its fixtures and its configuration lie."""
+"""The paths of the suite, its fixtures and its configuration."""
 
 from pathlib import Path
 

@@ -63,7 +63,7 @@ class Requirement:
         return self.id.partition(".")[0]
 
     def not_about(self, implementation: Any) -> str | None:
-        """Why it is not applicable to this implementation, or None if it is."""
+        """Return the reason why it does not apply to this implementation, or None if it does."""
         name = implementation.name
         for pattern, reason in self.not_for.items():
             if fnmatchcase(name, pattern):

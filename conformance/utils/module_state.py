@@ -29,7 +29,7 @@ def _named(model: nn.Module, kind: str) -> Iterator[tuple[str, Any]]:
 
 
 def gradients_in(model: nn.Module) -> dict[str, Tensor | None]:
-    """What a model's parameters hold after backward, by name; nothing for what is frozen."""
+    """Return the gradients of a model's parameters by name, without frozen parameters."""
     return {name: parameter.grad for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 

@@ -63,5 +63,5 @@ def outline(tree: Any) -> str:
 
 
 def is_inexact(leaf: Any) -> bool:
-    """Is it a tensor of floating or complex numbers?"""
+    """Return whether a leaf is a tensor of floating or complex numbers."""
     return isinstance(leaf, Tensor) and (leaf.is_floating_point() or leaf.is_complex())

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def state(device: torch.device) -> dict[str, Tensor]:
-    """Where the device's generator stands, and the CPU's, from which a function may draw for any device."""
+    """Return the states of the device's generator and of the CPU's, from which a function may draw for any device."""
     return {kind: _of(kind).get_rng_state() for kind in {"cpu": None, device.type: None}}
 
 

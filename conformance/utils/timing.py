@@ -1,4 +1,4 @@
-"""How long calls take, measured in turn: what slows the machine down slows all of them."""
+"""Timing of several calls in turn: a slow phase of the machine slows all of them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -24,7 +24,7 @@ class Backend:
     name: str
 
     def unavailable_reason(self, device: torch.device) -> str | None:
-        """Why it compiles nothing here, in the words of what failed to compile something tiny; None if it does."""
+        """Return the reason why it compiles nothing here, from a tiny trial; None if it works."""
         return compile_unavailable_reason(self.name, device)
 
     def __str__(self) -> str:
@@ -57,7 +57,7 @@ class Compiler:
             return func(*args, **kwargs)
 
         # torch.compile keeps what it compiled by code, which closures share: after eight it would give up in silence.
-        # And by the name of the code it keeps which sizes have changed, whoever's they were.
+        # It also records by the name of the code which sizes have changed, for all functions of that name.
         call.__code__ = call.__code__.replace(co_name=f"call_{next(NUMBERS)}")
         compiled: Run = torch.compile(call, backend=self._counted, **self._options)
         return compiled
@@ -75,7 +75,7 @@ class Compiler:
 
 @cache
 def compile_unavailable_reason(backend: str, device: torch.device) -> str | None:
-    """Why that backend compiles nothing for the device; asked once.
+    """Return the reason why a backend compiles nothing for the device; it is tried once.
 
     For the CPU inductor writes C++, of which a graph takes seconds to compile: there it is asked whether C++ compiles
     at all. An inductor that then fails has failed.
@@ -96,7 +96,7 @@ CPP = '#include <Python.h>\n#include <omp.h>\nextern "C" int threads() { return 
 
 
 def _compile_cpp() -> None:
-    """What inductor asks of a machine: a compiler with OpenMP, and the headers of this Python."""
+    """The needs of inductor: a compiler with OpenMP, and the headers of this Python."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "tiny.cpp")
         source.write_text(CPP, encoding="utf-8")

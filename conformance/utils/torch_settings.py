@@ -17,7 +17,7 @@ class Threads:
     count: int
 
     def unavailable_reason(self, device: torch.device) -> str | None:
-        """Why it makes no difference on this device, or None."""
+        """Return the reason why it makes no difference on this device, or None."""
         return None if device.type == "cpu" else f"threads are the CPU's, and this is {device.type}"
 
     @contextmanager
@@ -85,7 +85,7 @@ TF32: Mapping[bool, Any] = {False: "ieee", True: "tf32"} if FP32_PRECISION else 
 
 
 def flags() -> dict[str, Any]:
-    """What `FLAGS` are set to."""
+    """Return the values of `FLAGS`."""
     return {name: getattr(*flag) for name, flag in FLAGS.items()}
 
 
@@ -115,7 +115,7 @@ def matmul_precision(precision: str) -> Iterator[None]:
 
 
 def settings() -> dict[str, Any]:
-    """What is set."""
+    """Return the current settings."""
     return {
         **flags(),
         "threads": torch.get_num_threads(),

@@ -16,7 +16,7 @@ COUNT = 2
 
 
 class Devices(types.ModuleType):
-    """What torch.cuda is for CUDA: torch.standin."""
+    """The module torch.standin, the counterpart of torch.cuda."""
 
     def __init__(self) -> None:
         super().__init__(f"torch.{NAME}")
@@ -45,7 +45,7 @@ class Devices(types.ModuleType):
         self.index(device)
 
     def index(self, device: Any = None) -> int:
-        """Which of the devices is meant: by number, by name, or the current one."""
+        """Return the index of a device given by number or name; None means the current one."""
         found = device if isinstance(device, int) else None if device is None else torch.device(device).index
         index = self.current if found is None else found
         if not 0 <= index < COUNT:

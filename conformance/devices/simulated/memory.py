@@ -1,4 +1,4 @@
-"""How much memory the tensors on a stand-in take: of each block of the CPU's that one of them holds, its size once."""
+"""The memory of tensors on a simulated device: each block of CPU memory that one of them holds counts once."""
 
 import weakref
 from collections import Counter

@@ -88,7 +88,7 @@ torch.serialization.add_safe_globals([rebuilt])
 
 
 def compute(func: Any, *args: Any, **kwargs: Any) -> Any:
-    """What `func` gives for tensors on a stand-in, or on the way to one or from one."""
+    """Run `func` on tensors of simulated devices, or on tensors on their way to or from one."""
     index = _place(func, [each for each in tree_leaves((args, kwargs)) if isinstance(each, Tensor)], kwargs)
     raw_args, raw_kwargs = tree_map(_raw, (args, kwargs))
     target = torch.device(kwargs["device"]) if kwargs.get("device") is not None else torch.device(NAME)
@@ -130,7 +130,7 @@ def _wrapped(leaf: Any, index: int) -> Any:
 
 
 def _written(func: Any, args: Any, kwargs: Any) -> dict[str, Any]:
-    """What `func` writes to, by the letter that its schema has for it."""
+    """Return the tensors that `func` writes to, by the letter of the alias set in its schema."""
     names = {
         each.name: next(iter(each.alias_info.before_set), each.name)
         for each in func._schema.arguments  # noqa: SLF001 - torch's own description of what an operation takes
