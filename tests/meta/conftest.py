@@ -57,7 +57,7 @@ class Thin:
     def pytest_collection_modifyitems(self, config, items):
         cases = {}
         for item in items:
-            cases.setdefault(item.function, []).append(item)
+            cases.setdefault((item.function, item.get_closest_marker("requirement").args[0]), []).append(item)
         own = [item for each in cases.values() if self.asks(each[0]) for item in each if self.shown_by in item.name]
         others = [item for each in cases.values() if not self.asks(each[0]) for item in self.some(each)]
         step = max(1, math.ceil(len(others) / self.OTHERS)) if self.requirement else 1
