@@ -16,7 +16,7 @@ from conformance.utils.child_process import run_in_child
 from conformance.utils.pytree import leaves
 
 each_way = pytest.mark.parametrize("way", MAKERS)
-# Convolutions; normal, uniform and integer buffers; an embedding: what is drawn, and in how many ways.
+# Convolutions; normal, uniform and integer buffers; an embedding: all kinds of initial values.
 CASES = (training_cases.SIMPLE_CNN, training_cases.BATCH_NORM_TRAIN, training_cases.TIED)
 each_case = pytest.mark.parametrize("case", CASES, ids=["SimpleCNN", "NormNet", "TiedNet"])
 
@@ -28,7 +28,7 @@ def _generator_put_back():
         yield
 
 
-# What may have happened to the generator; an odd number of normals leaves one that waits to be drawn.
+# Earlier uses of the generator. After an odd number of normals it holds one more that it will return next.
 BEFORE = {
     "one-normal": lambda: torch.randn(1),
     "one-normal-in-float64": lambda: torch.randn(1, dtype=torch.float64),
@@ -101,7 +101,7 @@ def test_other_seeds_give_other_members(implementation, way, case):
     stacked = stack_state(implementation, [MAKERS[way](case.factory, 1, seed)[0] for seed in seeds])
 
     for name, tensor in stacked.items():
-        # Of a hundred counts some are equal by chance.
+        # Some of a hundred counts are equal by chance.
         if tensor.is_floating_point():
             assert len({str(member.tolist()) for member in tensor}) == len(seeds), name
 

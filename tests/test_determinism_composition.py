@@ -9,7 +9,7 @@ from conformance.cases import training_cases
 from conformance.cases.members import MEMBERS, members
 from conformance.implementations.ensemble import Ensemble
 from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same, unchanged
-from conformance.utils.module_state import copied, state_of
+from conformance.utils.module_state import copy_module, state_of
 from conformance.utils.pytree import is_inexact, tree_map
 from conformance.workloads.supervised import SupervisedTask, member_output_and_buffers, member_results
 from conformance.workloads.training import ERROR_DRAWS
@@ -33,7 +33,7 @@ def test_members_that_exchange_places_exchange_what_they_get(implementation, dev
     assert_members_close(tree_map(lambda tensor: tensor[back], moved), expected, "result")
 
 
-# Several ensembles of n members each, so that there are a few members to measure the loop's error on.
+# Several ensembles of n members each: the loop's error is measured on more than one member.
 SIZES = (
     *((case, data, n, total) for case in training_cases.ALL for data, n, total in ((0, 1, 5), (None, 2, 6), (0, 3, 6))),
     (training_cases.SIMPLE_CNN, 0, 23, 23),
@@ -49,7 +49,7 @@ SIZES = (
 )
 def test_members_get_what_they_get_alone_in_ensembles_of_any_size(implementation, device, case, data, n, total):
     lesson = SupervisedTask(case, data, device, n=total)
-    # Of so many members one loses by chance much more, or less, than its loop does.
+    # Among so many members, one has by chance a much larger or smaller error than its loop.
     expected = lesson.loop(member_results, draws=ERROR_DRAWS)
 
     found = [lesson.select(range(start, start + n)).ensemble_results(implementation) for start in range(0, total, n)]
@@ -94,7 +94,7 @@ def test_other_company_changes_no_bit_of_what_a_member_gets(implementation, devi
     assert_same(*others_gone, "result of the others")
 
 
-COPIES = {"very-same": lambda model: model, "deep-copies": copied}
+COPIES = {"very-same": lambda model: model, "deep-copies": copy_module}
 each_kind_of_copy = pytest.mark.parametrize("kind", COPIES)
 
 

@@ -16,7 +16,7 @@ from conformance.workloads.training import train, training_result
 ADAM = OptimizerConfig("Adam", "tuned", optimizers.TUNED["Adam"])
 MANY = 1000  # samples, so that there is work for a second thread
 
-# Where threads outnumber cores each piece of work for two takes milliseconds: few cases, of all kinds.
+# Few cases, of all kinds: with more threads than cores, each parallel operation takes milliseconds.
 TWO_THREADS = (
     (training_cases.LAYER_NORM, MANY),
     (training_cases.SIMPLE_CNN, SAMPLES),
@@ -37,7 +37,7 @@ def runs_of(cases):
         for case, samples in TWO_THREADS
         if case in cases
     ]
-    # Not at the ends: of what a fault is not about, the kill matrix runs the first and the last.
+    # Not first or last: the kill matrix runs these two for faults in other requirements.
     return pytest.mark.parametrize(("case", "samples", "data", "threads"), [*one[:1], *two, *one[1:]])
 
 
@@ -119,8 +119,8 @@ def test_with_two_threads_members_answer_as_the_loop_does_with_one(implementatio
     assert_members_close({"output": out, "buffers": ensemble.buffers}, expected, "result")
 
 
-# BatchNorm sums up in another order with two threads, and float32 in float64: the loop in float32, which float64's
-# budget comes from, does not show what that order costs.
+# With two threads BatchNorm adds up in another order, and it adds float32 up in float64. The budget of float64 comes
+# from the loop in float32, which therefore does not include the error of that order.
 LOOPS = [(case, samples, Threads(2 if case is training_cases.BATCH_NORM_TRAIN else 1)) for case, samples in TWO_THREADS]
 
 

@@ -15,7 +15,7 @@ from conformance.cases import training_cases
 from conformance.cases.data import OWN_AND_SHARED, draw
 from conformance.cases.members import MEMBERS
 from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same, may_refuse, refuses
-from conformance.utils.torch_settings import Threads, deterministic, settings
+from conformance.utils.torch_settings import Threads, deterministic, read_settings
 from conformance.workloads.supervised import SupervisedTask, member_results
 
 
@@ -33,7 +33,7 @@ def test_under_deterministic_algorithms_each_member_gets_what_the_loop_gets(impl
     assert_same(again, actual, "result")
 
 
-# The operations that no device has a deterministic implementation of. Members write to places of their own.
+# Operations without a deterministic implementation on any device. Members write to different places.
 NOT_DETERMINISTIC = {
     "put_": lambda x: x.clone().put_(x.new_tensor([3, 1], dtype=torch.int64), x[:2]),
     "put": lambda x: torch.put(x, x.new_tensor([2, 0], dtype=torch.int64), x[2:]),
@@ -41,7 +41,7 @@ NOT_DETERMINISTIC = {
     "max_unpool3d": lambda x: F.max_unpool3d(x.reshape(1, 1, 1, 2, 2), places(x)[None], (1, 2, 2)),
 }
 without_deterministic = pytest.mark.parametrize("operation", NOT_DETERMINISTIC)
-# vmap runs them member by member, and says that this is slow.
+# vmap runs these member by member and warns that this is slow.
 slow = pytest.mark.filterwarnings("ignore:There is a performance drop")
 
 
@@ -148,18 +148,18 @@ def test_a_call_sees_the_settings_of_its_caller_and_leaves_them(implementation, 
     seen = []
 
     def member(x):
-        seen.append(settings())
+        seen.append(read_settings())
         return ENDS[end](x)
 
-    outside = settings()
+    outside = read_settings()
     with SETTINGS[setting]():
-        before = settings()
+        before = read_settings()
         with suppress(ZeroDivisionError), may_refuse("item|Scalar"):
             implementation.vmap(member)(draw(MEMBERS, 3, device=device))
-        after = settings()
+        after = read_settings()
 
     assert before != outside, "nothing was set"
     assert seen
     assert all(each == before for each in seen)
     assert after == before
-    assert settings() == outside
+    assert read_settings() == outside

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from conformance.cases import golden
-from conformance.implementations.ensemble import by_name
+from conformance.implementations.ensemble import name_tensors
 from conformance.numerics.assertions import assert_distinct, assert_members_close
 from conformance.numerics.plain_loop import loop
 from conformance.utils.pytree import tree_map
@@ -29,13 +29,13 @@ def test_logits_are_those_of_numpy(implementation, device, dtype, size):
 @pytest.mark.requirement("forward.golden_gradients")
 @pytest.mark.parametrize("size", golden.SIZES)
 def test_gradients_are_those_of_numpy(implementation, device, size):
-    # In float64 alone: float32 may round an activation to the other side of a ReLU's kink.
+    # Only in float64: float32 may round an activation to the other side of a ReLU's kink.
     case = golden.load_golden_cases(size, device=device, dtype=torch.float64)
     inputs = [{"x": x, "weights": weights} for x, weights in zip(case.minibatches, case.loss_weights, strict=True)]
     expected = replace(loop(golden_gradients_of_one, case.models, inputs), truth=case.gradients)
     named = list(case.models[0].named_parameters())
     fmodel, params, buffers = implementation.combine(case.models)
-    leaves = [tensor.requires_grad_() for tensor in by_name(params, named).values()]
+    leaves = [tensor.requires_grad_() for tensor in name_tensors(params, named).values()]
 
     out = implementation.vmap(fmodel)(params, buffers, case.minibatches)
     grads = torch.autograd.grad((out * case.loss_weights).sum(), leaves)

@@ -11,7 +11,7 @@ from conformance.cases.members import members
 from conformance.implementations.ensemble import Ensemble
 from conformance.reference.functional_call import functional_call as reference_functional_call
 
-# How torch itself compares a derivative with finite differences: backward, forward mode, and backward of backward.
+# torch's own comparisons with finite differences: of backward, of forward mode, and of backward of backward.
 CHECKS = {
     "backward": torch.autograd.gradcheck,
     "forward": partial(torch.autograd.gradcheck, check_forward_ad=True, check_backward_ad=False),

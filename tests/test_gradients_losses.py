@@ -14,7 +14,7 @@ from conformance.reference.simple_cnn import SimpleCNN, small_cnn
 from conformance.utils.module_state import gradients_in
 from conformance.workloads.supervised import SupervisedTask, ensemble_gradients
 
-# What each makes of outputs and classes. Two of the seven samples count for nothing where class 1 is ignored.
+# Each loss of outputs and classes. Two of the seven samples have class 1, which `ignoring` ignores.
 LOSSES = {
     "cross_entropy": lambda out, classes, **options: F.cross_entropy(out, classes, ignore_index=-100, **options),
     "ignoring": lambda out, classes, **options: F.cross_entropy(out, classes, ignore_index=1, **options),

@@ -15,7 +15,7 @@ from conformance.workloads.supervised import SupervisedTask, member_gradients
 each_pure_case = pytest.mark.parametrize("case", training_cases.PURE, ids=str)
 
 
-# Of the outputs of one module, or of all members at once: then the losses are added up.
+# Each for the outputs of one module, or of all members at once, whose losses are added up.
 AROUND = {
     "grad": lambda func, at, target: torch.func.grad(
         lambda at: (func(at) - target).square().flatten(-2).mean(-1).sum()

@@ -8,7 +8,7 @@ from conformance.cases.operations.inplace_op import consecutive_numbers
 from conformance.cases.operations.outcome import attempt
 from conformance.numerics.assertions import assert_distinct, assert_same, refuses
 
-# At which levels a tensor is mapped: (outer, inner).
+# The levels at which a tensor is mapped: (outer, inner).
 LEVELS = {"both": (0, 0), "outer": (0, None), "inner": (None, 0), "neither": (None, None)}
 OUTER, INNER = 5, 3
 NESTED_WRITES = {

@@ -9,7 +9,7 @@ from conformance.cases.operations.inplace_op import consecutive_numbers
 from conformance.cases.operations.outcome import attempt
 from conformance.numerics.assertions import assert_distinct, assert_same, refuses
 
-# A member's tensor `s` is 2x3, its number `v` is what is written, and `i` is an index of its own.
+# Each member has a tensor `s` of 2x3, a number `v` to write, and an index `i`.
 VIEWS = {
     "select": "s.select(1, -1).mul_(v)",
     "index": "s[0].mul_(v)",
@@ -49,7 +49,7 @@ VIEWS = {
     "assign-to-view": "s.t().__setitem__(slice(1, None), v)",
     "slow-fallback": "s[0].digamma_().mul_(v)",
 }
-# Views of what lies in one piece, and copies of what does not.
+# These give a view of a contiguous tensor, and a copy of any other.
 VIEWS_OF_ONE_PIECE = {
     "reshape": "s.reshape(3, 2)[0].mul_(v)",
     "flatten": "s.flatten()[2:5].mul_(v)",

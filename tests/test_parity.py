@@ -10,12 +10,12 @@ from conformance.numerics.assertions import assert_distinct, assert_members_clos
 from conformance.workloads import precision
 from conformance.workloads.precision import PrecisionRun, Setup
 
-# torch says of every complex module that it is a new feature.
+# torch warns that complex modules are a new feature.
 pytestmark = pytest.mark.filterwarnings("ignore:Complex modules are a new feature")
 
 HALVES = (torch.bfloat16, torch.float16)
 COMPLEX = [Setup(case, dtype) for dtype, case in smooth_cases.COMPLEX.items()]
-# Threads are asked for where they have something to share out.
+# Threads are set only for cases with enough work to share.
 SETTINGS = (*BACKENDS, *AUTOCASTS)
 
 
@@ -31,7 +31,7 @@ def setups(*cases):
     return [
         *reals(*cases),
         *under(torch.float32, SETTINGS, *cases),
-        # The coarser settings are about float32.
+        # The coarser settings apply to float32.
         *under(torch.bfloat16, LIBRARIES, *cases),
     ]
 

@@ -13,7 +13,7 @@ from conformance.cases.numeric_settings import AUTOCASTS, CALL, COARSER, EVERYTH
 from conformance.cases.operations.autocast_ops import OPERATIONS, AutocastOperation
 from conformance.numerics.assertions import assert_distinct, assert_members_close
 from conformance.numerics.plain_loop import loop
-from conformance.utils.torch_settings import settings
+from conformance.utils.torch_settings import read_settings
 
 
 @pytest.mark.requirement("parity.autocast_operations")
@@ -23,7 +23,7 @@ from conformance.utils.torch_settings import settings
     + [(MEMBER, AutocastOperation(name, torch.bfloat16)) for name in OPERATIONS],
     ids=str,
 )
-# vmap runs some operations member by member, and says that this is slow.
+# vmap runs some operations member by member and warns that this is slow.
 @pytest.mark.filterwarnings("ignore:There is a performance drop")
 def test_an_operation_is_cast_as_in_the_loop(implementation, device, operation, scope):
     func = operation.func
@@ -53,7 +53,7 @@ def test_an_operation_is_cast_as_in_the_loop(implementation, device, operation, 
 @pytest.mark.requirement("parity.autocast_calls")
 @pytest.mark.parametrize("setting", [each for each in AUTOCASTS if each.scope == CALL], ids=str)
 def test_calls_in_one_region_answer_each_for_its_own_weights(implementation, device, setting):
-    # Of parameters alone autocast keeps what it cast.
+    # Autocast caches the casts of parameters only.
     first, second = (draw(MEMBERS, 3, 3, seed=seed, device=device).requires_grad_() for seed in (1, 2))
     xs = draw(MEMBERS, 7, 3, device=device)
     mapped = implementation.vmap(F.linear)
@@ -81,7 +81,7 @@ def test_calls_in_one_region_answer_each_for_its_own_weights(implementation, dev
     assert_members_close(actual_pairs.flatten(0, 1), pairs)
 
 
-# A flag of torch is a flag wherever the numbers are: they are set for the CPU, which every machine has.
+# torch's flags are the same for all devices: they are set for the CPU, which every machine has.
 CPU = torch.device("cpu")
 UNUSUAL = {str(each): each for each in (*LIBRARIES, *COARSER[:3], *AUTOCASTS[:2])}
 ENDS = {"returns": torch.sin, "raises": lambda x: x / (0 / 0)}
@@ -95,20 +95,20 @@ def test_a_call_sees_the_numerics_of_its_caller_and_leaves_them(implementation, 
 
     def member(x):
         with setting.around(MEMBER, CPU):
-            seen.append(settings())
+            seen.append(read_settings())
             return ENDS[end](x)
 
-    outside = settings()
+    outside = read_settings()
     with setting.set(CPU):
-        within = settings()
+        within = read_settings()
     with setting.around(EVERYTHING, CPU), setting.around(CALL, CPU):
-        before = settings()
+        before = read_settings()
         with suppress(ZeroDivisionError):
             implementation.vmap(member)(draw(MEMBERS, 3, device=device))
-        after = settings()
+        after = read_settings()
 
     assert within != outside, "nothing was set"
     assert seen
     assert all(each == within for each in seen)
     assert after == before
-    assert settings() == outside
+    assert read_settings() == outside

@@ -11,11 +11,11 @@ from conformance.devices.features import (
     MEMORY,
     STREAMS,
     SYNCHRONIZE,
-    allocated,
-    captured,
+    allocated_bytes,
+    capture_graph,
     device_namespace,
     on_a_stream,
-    peak,
+    peak_bytes,
 )
 from conformance.implementations.ensemble import Ensemble
 from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same
@@ -23,8 +23,8 @@ from conformance.workloads.supervised import SupervisedTask, member_output, memb
 
 each_case = pytest.mark.parametrize("case", [LAYER_NORM, BATCH_NORM_TRAIN], ids=str)
 
-# Of the peak of a loop that keeps what backward needs of all members. Measured with the stand-in: 2.1 (torch 2.13.0),
-# since an operation of all members holds what it gives to all of them at once.
+# Multiple of the peak of a loop that keeps all members' activations for backward. On the simulated device it is 2.1
+# (torch 2.13.0), since an operation on all members holds the outputs of all of them at once.
 MULTIPLE = 4
 
 
@@ -63,7 +63,7 @@ def test_a_captured_call_replays_for_the_state_and_minibatches_of_the_day(implem
     ensemble, x = Ensemble(implementation, lesson.models), lesson.x.clone()
 
     with torch.no_grad():
-        graph, out = captured(device, lambda: ensemble(x))
+        graph, out = capture_graph(device, lambda: ensemble(x))
         graph.replay()
         first = out.clone()
         for name, tensor in ensemble.params.items():
@@ -100,11 +100,11 @@ def test_the_ensemble_takes_at_most_a_multiple_of_the_loops_memory(implementatio
     x = torch.rand(5, 4096, 8, device=device)
     ensemble = Ensemble(implementation, models)
 
-    # The first call of each sets up what the device's libraries keep, which is neither's.
+    # The first call of each allocates workspaces of the device's libraries, which count for neither.
     learned_by_the_loop(models, x)
     ensemble(x).sum().backward()
-    loop = peak(device, lambda: learned_by_the_loop(models, x))
-    together = peak(device, lambda: ensemble(x).sum().backward())
+    loop = peak_bytes(device, lambda: learned_by_the_loop(models, x))
+    together = peak_bytes(device, lambda: ensemble(x).sum().backward())
 
     assert loop > 5 * 4096 * 64 * 4, "an empty victory: the loop takes no memory to speak of"
     assert together <= MULTIPLE * loop, f"{together} bytes, and the loop takes {loop}"
@@ -122,7 +122,7 @@ def test_what_a_call_took_is_given_back(implementation, device, needs, chunk_siz
         ensemble(x, chunk_size=chunk_size).sum().backward()
 
     call()
-    before = allocated(device)
+    before = allocated_bytes(device)
     call()
 
-    assert allocated(device) == before
+    assert allocated_bytes(device) == before

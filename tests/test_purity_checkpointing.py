@@ -88,7 +88,7 @@ def test_a_checkpoint_around_the_ensemble_gives_the_gradients_of_the_loop(implem
     expected = loop(output_and_gradients, models, inputs)
     ensemble = Ensemble(implementation, models)
 
-    # The reentrant kind wants an input that requires gradients.
+    # The reentrant kind needs an input that requires gradients.
     out = torch.utils.checkpoint.checkpoint(
         lambda x: ensemble(x, data), x.requires_grad_(), use_reentrant=use_reentrant
     )

@@ -11,7 +11,7 @@ from conformance.cases.side_effects import BufferCounter, LinearThenBody, make_n
 from conformance.implementations.ensemble import Ensemble
 from conformance.numerics.assertions import assert_members_close, assert_same, refuses, unchanged
 from conformance.numerics.plain_loop import loop
-from conformance.utils.torch_settings import settings
+from conformance.utils.torch_settings import read_settings
 from conformance.workloads.forward import forward
 
 
@@ -67,16 +67,16 @@ def test_after_an_exception_in_forward_everything_is_as_before(implementation, d
     expected = loop(forward, models, list(x))
     ensemble = Ensemble(implementation, models)
     ensemble(x)
-    before, generator = settings(), torch.get_rng_state()
+    before, generator = read_settings(), torch.get_rng_state()
     bomb.error, bomb.at = error, 2 if way is WAYS["second_chunk"] else 1
 
     with unchanged(*models, bases[-1]), pytest.raises(error):
         way(ensemble, x)
     bomb.error = None
 
-    assert settings() == before
+    assert read_settings() == before
     assert_same(torch.get_rng_state(), generator)
-    # Inside a level random numbers are refused, and so is requires_grad_.
+    # Inside a level, random numbers and requires_grad_ are refused.
     assert torch.rand(2, device=device).shape == (2,)
     assert torch.ones(2, device=device).requires_grad_().requires_grad
     assert_members_close(ensemble(x), expected)
@@ -105,14 +105,14 @@ def test_after_a_layer_that_fails_everything_is_as_before(implementation, device
     expected = loop(forward, models, list(x))
     ensemble = Ensemble(implementation, models)
     ensemble(x)
-    before = settings()
+    before = read_settings()
 
     armed.append(True)
     with unchanged(*models, bases[-1]), pytest.raises(error, match=word):
         ensemble(x)
     armed.clear()
 
-    assert settings() == before
+    assert read_settings() == before
     assert_members_close(ensemble(x), expected)
 
 

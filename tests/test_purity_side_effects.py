@@ -86,7 +86,7 @@ def test_a_buffer_that_is_written_is_each_members(implementation, device):
 def test_a_buffer_that_is_written_goes_on_from_call_to_call(implementation, device):
     models = members(BufferWriter, MEMBERS, device=device)
     xs = draw(MEMBERS, 3, SAMPLES, 3, device=device)
-    # What is replaced is put back before each call, as in the ensemble it is lost after each.
+    # The replaced tensor is restored before each call, since an ensemble loses the new one after each.
     expected = loop(written_in_turn, models, list(xs))
     ensemble = Ensemble(implementation, models)
 

@@ -8,7 +8,7 @@ from conformance.numerics.assertions import assert_distinct, assert_same, refuse
 from conformance.utils.rng import restore, state
 
 OUTER, INNER, SIZE = 5, 3, 61
-# What draws for `x`, be it one element or several.
+# Each draws for `x`, of one element or several.
 OPERATIONS = {
     "rand": lambda x: torch.rand(x.shape, device=x.device),
     "randn_like": torch.randn_like,

@@ -100,7 +100,7 @@ def test_members_of_different_shapes_are_refused(implementation, device, shape, 
 def test_members_on_different_devices_are_refused(implementation, device, odd, what):
     models = members(NormNet, MEMBERS, device=device)
     mixed = copy.deepcopy(models)
-    # meta is the one other device that every machine has
+    # meta is the only other device that every machine has
     if what == "module":
         mixed[odd].to("meta")
     else:

@@ -39,8 +39,8 @@ def on_meta_base(implementation, models, given, **options):
 
 
 # `.to("meta")` unties, functional_call fills one of the two names, and a product of a CPU tensor with a meta tensor
-# returns uninitialized memory. The seeds are used in one test only: in memory that another test has freed, the right
-# numbers could still stand.
+# returns uninitialized memory. The seeds are used in one test only: memory that another test has freed could still
+# hold the right numbers.
 @pytest.mark.requirement("stacking.tied_meta_base")
 def test_tied_weights_on_the_meta_base_of_the_tutorial(implementation, device):
     models = members(TiedNet, MEMBERS, seed=1801, device=device)
@@ -58,6 +58,6 @@ def test_strict_notices_weights_that_came_apart(implementation, device):
 
 
 def assert_right_or_refused(call, models, given):
-    # The loop runs after the ensemble: in memory that the loop has freed, the right numbers could still stand.
+    # The loop runs after the ensemble: memory that the loop has freed could still hold the right numbers.
     with may_refuse("head.weight|embedding.weight"):
         assert_members_close(call(), loop(forward, models, list(given)))

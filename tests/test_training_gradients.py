@@ -33,7 +33,7 @@ def test_a_weighted_loss_is_a_learning_rate_of_its_own(implementation, device):
 
 
 MAX_NORM = 1.0
-# With these weights of their losses some members' gradients are longer than MAX_NORM, and some are not.
+# With these weights of the losses, the gradients of some members are longer than MAX_NORM.
 WEIGHTS = (4.0, 16.0, 0.25)
 
 
