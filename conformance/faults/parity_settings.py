@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from conformance.faults.base.fault import StackFault
 from conformance.faults.base.patch import PatchedInsideVmap
 from conformance.faults.base.vmap import VmapFault
-from conformance.utils.torch_settings import AUTOCAST, flagged
+from conformance.utils.torch_settings import AUTOCAST, set_flags
 
 Run = Callable[..., Any]
 
@@ -69,7 +69,7 @@ class OneDNNOnInsideVmap(VmapFault):
     breaks = "parity.settings"
 
     def mapped(self, run: Run, func: Any, in_dims: Any, out_dims: Any, args: Any) -> Any:
-        with flagged(onednn_enabled=True):
+        with set_flags(onednn_enabled=True):
             return run(func, in_dims, out_dims, args)
 
 

@@ -11,7 +11,7 @@ from conformance.faults.base.derivative import inside_vmap
 from conformance.faults.base.fault import Fault
 from conformance.faults.base.patch import PatchedFault, is_mapped
 from conformance.faults.errors import accepting
-from conformance.utils.module_state import copied
+from conformance.utils.module_state import copy_module
 
 AcceptsSharedStatistics = accepting("purity.norms_of_shared_statistics", "while the running_mean")
 
@@ -20,7 +20,7 @@ class ChangedModules(Fault):
     """A fault in combined members: override `change`, which gets each module of a copy of each member."""
 
     def combine(self, models: Sequence[nn.Module]) -> tuple[Callable[..., Any], Any, Any]:
-        changed = [copied(model) for model in models]
+        changed = [copy_module(model) for model in models]
         for model in changed:
             for path, module in model.named_modules():
                 self.change(path, module)
@@ -58,7 +58,7 @@ class HooksOfTheFirstMemberAreForgotten(Fault):
     breaks = "purity.hooks_of_the_first_member"
 
     def combine(self, models: Sequence[nn.Module]) -> tuple[Callable[..., Any], Any, Any]:
-        first = copied(models[-1])
+        first = copy_module(models[-1])
         first.load_state_dict(models[0].state_dict())
         return self.inner.combine([first, *models[1:]])
 

@@ -85,6 +85,13 @@ class CombiningIsRefused(RefusesEverything):
     judged_on = "reference"
 
 
+class TiedMembersAreRefused(RefusesEverything):
+    """Calls of a base on meta with tied weights are refused with an unrelated word."""
+
+    breaks = "stacking.tied_meta_base_strict"
+    breaks_too = ("stacking.tied_meta_base",)
+
+
 class FunctionalCallsAreRefused(RefusesEverything):
     """Calls of functional_call are refused with an unrelated word."""
 
@@ -219,6 +226,13 @@ class SideEffectsAreRefused(RewordsRefusals):
         "purity.shapes_that_differ",
         "purity.tensor_hooks",
     )
+
+
+class EscapedTensorsAreRefused(RefusesEverything):
+    """Calls that leak a tensor, or that checkpoint, are refused with an unrelated word."""
+
+    breaks = "purity.escaped"
+    breaks_too = ("purity.checkpoint", "purity.escaped_by_name", "purity.escaped_into_next_chunk")
 
 
 class MixedDevicesAreRefused(RefusesEverything):

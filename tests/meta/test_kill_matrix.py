@@ -1,5 +1,6 @@
 """Does every requirement notice the defect that it exists for, and does everything unrelated stay green?"""
 
+import ast
 from fnmatch import fnmatchcase
 
 import pytest
@@ -8,12 +9,15 @@ from conformance.faults import CHAPTERS, FAULTS, inject
 from conformance.faults.refusals import UnrelatedRefusal
 from conformance.implementations.torch_func import TorchFunc
 from conformance.plugin.diagnosis import Diagnosis
-from conformance.spec.coverage import chapter_files
+from conformance.spec.coverage import asking_tests, chapter_files
+from conformance.spec.locations import SUITE
 from conformance.spec.requirements import load_requirements
 from conftest import Thin
 
 # Those of a second device tests/meta/on_the_stand_in.py judges.
 HERE = [name for name, fault in FAULTS.items() if fault.device == "cpu" and not issubclass(fault, UnrelatedRefusal)]
+# Their refusals are an optimizer's and the compiler's, not the implementation's.
+UNREFUSED = {"compiled.legacy", "training.refusing_optimizers"}
 REFUSALS = [name for name, fault in FAULTS.items() if issubclass(fault, UnrelatedRefusal)]
 
 
@@ -113,6 +117,31 @@ def assert_killed(fault, red, record_property):
     assert breaks in red, fault
     unrelated = {each for each in red if not any(fnmatchcase(each, pattern) for pattern in (breaks, *also))}
     assert not unrelated, fault
+
+
+def test_every_requirement_whose_tests_accept_a_refusal_is_refused_with_an_unrelated_word():
+    accepting = {
+        identifier
+        for identifier, tests in asking_tests().items()
+        if any(accepts_refusals(*test.split("::")) for test in tests)
+    }
+
+    assert accepting
+    assert {each for each in accepting if not any(FAULTS[fault].must_break(each) for fault in REFUSALS)} == UNREFUSED
+
+
+def accepts_refusals(file, test):
+    """Return whether the test, or a function of its file that it calls, names what accepts a refusal."""
+    functions = {
+        each.name: {name.id for name in ast.walk(each) if isinstance(name, ast.Name)}
+        for each in ast.parse((SUITE / file).read_text(encoding="utf-8")).body
+        if isinstance(each, ast.FunctionDef)
+    }
+    known, added = set(), {test}
+    while added:
+        known |= added
+        added = set().union(*(functions[name] for name in added if name in functions)) - known
+    return not known.isdisjoint({"refuses", "may_refuse", "attempt", "run_check"})
 
 
 def test_every_must_has_a_fault():
