@@ -7,7 +7,7 @@ from hypothesis import given
 from conformance.cases.data import SAMPLES, draw
 from conformance.cases.members import MEMBERS, members
 from conformance.cases.networks import NormNet
-from conformance.implementations.ensemble import by_name
+from conformance.implementations.ensemble import name_tensors
 from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same
 from conformance.numerics.plain_loop import loop
 from conformance.reference.simple_cnn import small_cnn
@@ -143,7 +143,7 @@ def test_an_ensemble_in_chunks_is_the_loop(implementation, device, dtype, data, 
         out = mapped(params, buffers, minibatches if data == 0 else minibatches[0])
 
     assert_distinct(*out)
-    actual = {"output": out, "buffers": by_name(buffers, list(models[0].named_buffers()))}
+    actual = {"output": out, "buffers": name_tensors(buffers, list(models[0].named_buffers()))}
     inputs = list(minibatches) if data == 0 else [minibatches[0]] * MEMBERS
     assert_members_close(actual, loop(forward_and_buffers, models, inputs), "result")
 
@@ -161,7 +161,7 @@ def test_gradients_through_chunks_are_the_members(implementation, device, chunk_
     models = members(small_cnn, MEMBERS, device=device, dtype=torch.float64)
     minibatches = draw(MEMBERS, SAMPLES, 1, 8, 8, device=device, dtype=torch.float64).requires_grad_()
     fmodel, params, buffers = implementation.combine(models)
-    named = by_name(params, list(models[0].named_parameters()))
+    named = name_tensors(params, list(models[0].named_parameters()))
 
     leaves = [*(tensor.requires_grad_() for tensor in named.values()), minibatches]
     out = implementation.vmap(fmodel, chunk_size=chunk_size)(params, buffers, minibatches)

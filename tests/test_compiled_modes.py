@@ -8,7 +8,7 @@ from conformance.cases.data import draw
 from conformance.cases.members import MEMBERS
 from conformance.implementations.ensemble import Ensemble
 from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same, refuses
-from conformance.utils.module_state import copied
+from conformance.utils.module_state import copy_module
 from conformance.utils.torch_compile import AOT_EAGER, EAGER, Compiler
 from conformance.workloads.supervised import SupervisedTask, make_two_tasks, member_output, member_output_and_buffers
 
@@ -21,7 +21,7 @@ aot_eager = pytest.mark.parametrize("backend", [AOT_EAGER], ids=str)
 def test_train_and_eval_are_read_at_each_call(implementation, device, backend):
     lesson = SupervisedTask(training_cases.DROPOUT_ALL, 0, device)
     ensemble = Ensemble(implementation, lesson.models)
-    base = copied(lesson.models[0])
+    base = copy_module(lesson.models[0])
     evaluated = lesson.loop(lambda model, given: member_output(model.eval(), given))
 
     def member(params, buffers, x):
@@ -150,7 +150,7 @@ def test_a_draw_in_mode_error_is_refused_by_name(implementation, device, backend
 def test_a_base_on_meta_takes_all_its_state_from_the_call(implementation, device, backend):
     lessons = make_two_tasks(training_cases.LINEAR, device)
     answers = [lesson.loop(member_output) for lesson in lessons]
-    base = copied(lessons[0].models[0]).to("meta")
+    base = copy_module(lessons[0].models[0]).to("meta")
     compiler = Compiler(backend)
     call = compiler(implementation.vmap(lambda state, x: implementation.functional_call(base, state, (x,))))
 

@@ -11,7 +11,7 @@ from conformance.cases.data import SAMPLES, draw
 from conformance.cases.members import MEMBERS, members
 from conformance.cases.networks import NormNet
 from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same
-from conformance.numerics.plain_loop import in_float64, loop
+from conformance.numerics.plain_loop import as_float64_result, loop
 from conformance.reference.simple_cnn import SimpleCNN, small_cnn
 from conformance.workloads.forward import cloned, ensemble_forward, forward_without_grad, images
 
@@ -45,7 +45,7 @@ def original_example(device, dtype, *, shared):
     if dtype == torch.float64:
         models, minibatches, answer = original_example(device, torch.float32, shared=shared)
         doubled = [copy.deepcopy(model).double() for model in models]
-        return doubled, minibatches.double(), in_float64(answer)
+        return doubled, minibatches.double(), as_float64_result(answer)
     torch.manual_seed(0)
     models = [SimpleCNN().to(device) for _ in range(10)]
     minibatches = torch.randn(100, 64, 1, 28, 28)[:10].to(device)

@@ -5,7 +5,7 @@ import pytest
 from conformance.cases.data import OWN_AND_SHARED, SAMPLES, draw
 from conformance.cases.members import MEMBERS, members
 from conformance.cases.networks import NormNet
-from conformance.implementations.ensemble import by_name
+from conformance.implementations.ensemble import name_tensors
 from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same, unchanged
 from conformance.numerics.plain_loop import loop
 from conformance.workloads.forward import cloned, forward_without_grad
@@ -40,8 +40,8 @@ def test_train_mode_updates_the_statistics_of_each_member(implementation, device
         given_input = minibatches if in_dim == 0 else minibatches[0]
         out = implementation.vmap(fmodel, in_dims=(0, 0, in_dim))(params, buffers, given_input)
 
-    updated = by_name(buffers, list(models[0].named_buffers()))
-    for name, old in by_name(before, list(models[0].named_buffers())).items():
+    updated = name_tensors(buffers, list(models[0].named_buffers()))
+    for name, old in name_tensors(before, list(models[0].named_buffers())).items():
         assert_distinct(old, updated[name])
     inputs = list(minibatches) if in_dim == 0 else [minibatches[0]] * MEMBERS
     assert_members_close({"output": out, "buffers": updated}, loop(forward_and_buffers, models, inputs), "result")

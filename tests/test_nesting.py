@@ -8,7 +8,7 @@ from torch.func import grad, jacrev, jvp
 from conformance.cases.data import SAMPLES, draw, draw_tokens
 from conformance.cases.members import MEMBERS, members
 from conformance.cases.networks import TiedNet
-from conformance.implementations.ensemble import by_name
+from conformance.implementations.ensemble import name_tensors
 from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same
 from conformance.numerics.plain_loop import loop
 from conformance.reference.vmap import vmap as reference_vmap
@@ -101,7 +101,7 @@ def test_per_sample_gradients_of_an_ensemble(implementation, device, dtype):
     per_sample = implementation.vmap(grad(loss), in_dims=(None, None, 0))
     grads = implementation.vmap(per_sample, in_dims=(0, 0, None))(params, buffers, given_tokens)
 
-    grads = by_name(grads, list(models[0].named_parameters()))
+    grads = name_tensors(grads, list(models[0].named_parameters()))
     assert_distinct(*grads["body.weight"])
     assert_members_close(grads, loop(loss_gradients, models, [given_tokens] * MEMBERS), "gradient")
 

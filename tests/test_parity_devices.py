@@ -8,7 +8,7 @@ from conformance.cases.training_cases import BATCH_NORM_TRAIN, LAYER_NORM, SIMPL
 from conformance.devices.features import CPU, NEXT
 from conformance.implementations.ensemble import Ensemble
 from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same, assert_slices, refuses
-from conformance.utils.module_state import copied, state_of
+from conformance.utils.module_state import copy_module, state_of
 from conformance.utils.pytree import leaves
 from conformance.utils.rng import state
 from conformance.workloads.supervised import (
@@ -29,7 +29,7 @@ def lesson_on(device, case=LAYER_NORM):
 
 
 def copies_on(device, models):
-    return [copied(model).to(device) for model in models]
+    return [copy_module(model).to(device) for model in models]
 
 
 def copied_to(device, tree):

@@ -7,14 +7,14 @@ import torch
 
 from conformance.cases.members import MEMBERS
 from conformance.cases.operations.distributions import CONTINUOUS, DISTRIBUTIONS
-from conformance.numerics.statistics import mean_of
+from conformance.numerics.statistics import measure_mean
 
 DRAWN = 20_000
 
 
 def assert_mean(numbers, expected, what):
     """Assert that the deviation is within chance, as conformance/numerics/statistics.py defines it."""
-    mean = mean_of(numbers, expected)
+    mean = measure_mean(numbers, expected)
     assert mean.off <= mean.allowed, (
         f"{what} is {mean.off:.3g} off {expected:.3g}, and chance allows {mean.allowed:.3g}"
     )

@@ -5,12 +5,7 @@ import pytest
 from conformance.cases.members import MEMBERS
 from conformance.cases.operations import random_ops
 from conformance.cases.operations.outcome import attempt
-from conformance.cases.operations.random_op import (
-    OWN,
-    SHARED,
-    draw_with_vmap,
-    make_inputs,
-)
+from conformance.cases.operations.random_op import OWN, SHARED, draw_with_vmap, make_inputs
 from conformance.numerics.assertions import assert_same, refuses
 from conformance.report.tables import REFUSED
 from conformance.utils.rng import state

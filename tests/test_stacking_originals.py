@@ -6,11 +6,8 @@ import torch
 from conformance.cases.data import SAMPLES, draw
 from conformance.cases.members import MEMBERS, members
 from conformance.cases.networks import Assorted
-from conformance.implementations.ensemble import by_name
-from conformance.numerics.assertions import (
-    assert_same,
-    unchanged,
-)
+from conformance.implementations.ensemble import name_tensors
+from conformance.numerics.assertions import assert_same, unchanged
 from conformance.reference.simple_cnn import small_cnn
 from conformance.utils.module_state import state_of
 from conformance.workloads.stacking import stacked_state
@@ -66,7 +63,7 @@ def test_combining_changes_nothing_in_the_members(implementation, device, grad_m
 def test_a_backward_pass_gives_the_stack_its_gradient_and_the_members_none(implementation, device):
     models = members(small_cnn, MEMBERS, device=device)
     fmodel, params, buffers = implementation.combine(models)
-    for tensor in by_name(params, list(models[0].named_parameters())).values():
+    for tensor in name_tensors(params, list(models[0].named_parameters())).values():
         tensor.requires_grad_()
 
     with unchanged(*models):
@@ -74,6 +71,6 @@ def test_a_backward_pass_gives_the_stack_its_gradient_and_the_members_none(imple
         out.square().sum().backward()
 
     assert all(parameter.grad is None for model in models for parameter in model.parameters())
-    for name, tensor in by_name(params, list(models[0].named_parameters())).items():
+    for name, tensor in name_tensors(params, list(models[0].named_parameters())).items():
         assert tensor.grad is not None, f"{name} has no gradient"
         assert all(tensor.grad[i].any() for i in range(MEMBERS)), f"{name}: a member has no gradient"

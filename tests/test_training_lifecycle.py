@@ -18,7 +18,7 @@ from conformance.numerics.assertions import (
     unchanged,
 )
 from conformance.reference.functional_call import functional_call as reference_functional_call
-from conformance.utils.module_state import copied, state_of
+from conformance.utils.module_state import copy_module, state_of
 from conformance.workloads.supervised import loss
 from conformance.workloads.training import TRAINING_MEMBERS, TrainingRun, train, training_result
 
@@ -63,7 +63,7 @@ def test_training_goes_on_from_a_checkpoint_as_if_uninterrupted(implementation, 
         x, target = given["x"], given["target"]
         assert_resumed_as_if_uninterrupted(
             setting,
-            [dict(each.named_parameters()) for each in (model, copied(model))],
+            [dict(each.named_parameters()) for each in (model, copy_module(model))],
             lambda params, step: loss(reference_functional_call(model, params, x[step]), target[step]),
         )
         return {}

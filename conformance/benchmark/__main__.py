@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from conformance.devices.environment import environment_facts
 
     try:
-        device = probe.resolve(options.device)
+        device = probe.resolve_device(options.device)
     except (probe.UnknownDeviceError, probe.UnusableDeviceError) as error:
         sys.stderr.write(f"environment can't answer: {error}\n")
         return probe.CANNOT_ANSWER

@@ -110,7 +110,7 @@ def _measure_cell(size: Size, task: str, candidates: Candidates, machine: roofli
         return missing
     rounds = max(MIN_ROUNDS, min(MAX_ROUNDS, int(CELL_SECONDS / candidates.one_pass())))
     begin = timer()
-    taken = timing.in_turn({name: getattr(variant, task) for name, variant in right.items()}, rounds=rounds)
+    taken = timing.time_in_turn({name: getattr(variant, task) for name, variant in right.items()}, rounds=rounds)
     clock.left -= timer() - begin
     reasons = {name: {"reason": reason} for name, reason in candidates.reasons.items()}
     timed = {name: _cell_times(own, taken) for name, own in taken.items()}

@@ -18,7 +18,7 @@ from conformance.cases.members import members
 from conformance.implementations.ensemble import Ensemble
 from conformance.implementations.protocol import Implementation
 from conformance.numerics.assertions import assert_same
-from conformance.numerics.budget import Budget, error, unit
+from conformance.numerics.budget import Budget, max_error, rounding_unit
 from conformance.numerics.plain_loop import LoopResult
 from conformance.reference.simple_cnn import SimpleCNN, small_cnn
 from conformance.spec.locations import FIXTURES
@@ -155,8 +155,8 @@ def load_golden_summaries(name: str, device: torch.device | str) -> LoopResult:
 def differs_from_recorded(name: str, tensor: Tensor) -> bool:
     """Return True if this tensor of `RecordedDraws` from the first seed differs from torch 2.13.0 beyond rounding."""
     recorded = torch.tensor(_read_recorded()[name], dtype=torch.float64)
-    one_rounding = unit(recorded, tensor.dtype) if tensor.is_floating_point() else 0.0
-    return error(tensor.flatten(), recorded) > Budget(one_rounding, one_rounding).allowed
+    one_rounding = rounding_unit(recorded, tensor.dtype) if tensor.is_floating_point() else 0.0
+    return max_error(tensor.flatten(), recorded) > Budget(one_rounding, one_rounding).allowed
 
 
 def _read_tensors(stored: dict[str, Any], which: str, device: torch.device | str) -> dict[str, dict[str, Tensor]]:

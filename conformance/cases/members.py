@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from conformance.utils.module_state import moved, state_of
+from conformance.utils.module_state import move_module, state_of
 
 MEMBERS = 5
 
@@ -35,7 +35,7 @@ def members(
         for j, other in enumerate(made[:i]):
             if model is other or (state_of(model) and _same_state(model, other)):
                 raise ValueError(f"members {j} and {i} of {type(model).__name__} have the same state")
-    return [moved(model, device, dtype) for model in made]
+    return [move_module(model, device, dtype) for model in made]
 
 
 def _same_state(model: nn.Module, other: nn.Module) -> bool:

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from conformance.cases.data import draw
-from conformance.utils.torch_settings import TF32, flagged, matmul_precision
+from conformance.utils.torch_settings import TF32, matmul_precision, set_flags
 
 Context = Callable[[], AbstractContextManager[None]]
 
@@ -88,7 +88,7 @@ def backend_setting(name: str, on: Context, off: Context, rounding: float = 0.0)
 
 def cudnn_setting(name: str, **values: bool) -> NumericSetting:
     """Return a setting of cuDNN's flags."""
-    return NumericSetting(f"cudnn-{name}", lambda _: flagged(**values), _cudnn_unavailable_reason)
+    return NumericSetting(f"cudnn-{name}", lambda _: set_flags(**values), _cudnn_unavailable_reason)
 
 
 def autocast_setting(dtype: torch.dtype, scope: str) -> NumericSetting:
@@ -112,10 +112,10 @@ def dtype_name(dtype: torch.dtype) -> str:
 
 
 # The starting point of every setting: full float32, which is not the default of convolutions on CUDA.
-FULL_PRECISION = partial(flagged, tf32_matmul=TF32[False], tf32_conv=TF32[False])
+FULL_PRECISION = partial(set_flags, tf32_matmul=TF32[False], tf32_conv=TF32[False])
 NO_SETTING = NumericSetting("", lambda _: nullcontext(), lambda _: None)
 
-ONEDNN_ON, ONEDNN_OFF = (partial(flagged, onednn_enabled=value) for value in (True, False))
+ONEDNN_ON, ONEDNN_OFF = (partial(set_flags, onednn_enabled=value) for value in (True, False))
 HIGHEST = partial(matmul_precision, "highest")
 TF32_ROUNDING = 2.0**-10
 # The defaults have no entry here: every setup without a setting uses them.
@@ -131,8 +131,8 @@ COARSER = (
     *(
         backend_setting(
             f"tf32-{what}",
-            partial(flagged, **{f"tf32_{what}": TF32[True]}),
-            partial(flagged, **{f"tf32_{what}": TF32[False]}),
+            partial(set_flags, **{f"tf32_{what}": TF32[True]}),
+            partial(set_flags, **{f"tf32_{what}": TF32[False]}),
             TF32_ROUNDING,
         )
         for what in ("matmul", "conv")

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from conformance.cases.members import MEMBERS
-from conformance.devices.probe import finest
+from conformance.devices.probe import finest_dtype
 from conformance.implementations.ensemble import Ensemble
 from conformance.implementations.protocol import Implementation
 from conformance.numerics.plain_loop import LoopResult, PlainLoopError, loop
-from conformance.utils.module_state import copied
+from conformance.utils.module_state import copy_module
 from conformance.utils.pytree import is_inexact, leaves, tree_map
 from conformance.utils.rng import restore, seed, state
 
@@ -45,7 +45,7 @@ class Subject:
         dtype: torch.dtype | None = None,
         n: int = MEMBERS,
     ) -> None:
-        dtype = dtype or finest(device)
+        dtype = dtype or finest_dtype(device)
         self.implementation = implementation
         self.device = torch.device(device)
         self.models = case.members(n, device=device, dtype=dtype)
@@ -59,7 +59,7 @@ class Subject:
         made = object.__new__(Subject)
         made.implementation, made.device = self.implementation, self.device
         try:
-            made.models = [copied(self.models[i]) for i in indices]
+            made.models = [copy_module(self.models[i]) for i in indices]
         except Exception as error:
             raise PlainLoopError(f"the plain module can't be copied: {error}") from error
         made.minibatches = [tree_map(_copied, self.minibatches[i]) for i in indices]

@@ -22,7 +22,7 @@ def driver_problem() -> str | None:
     return None if _count(driver) else "the NVIDIA driver of this machine finds no GPU"
 
 
-def gpus() -> int:
+def count_gpus() -> int:
     """Return the number of GPUs that this process may use, as limited by CUDA_VISIBLE_DEVICES; 0 without a driver."""
     try:
         return _count(ctypes.CDLL(DRIVER))
@@ -35,7 +35,7 @@ def _count(driver: Any) -> int:
     return 0 if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)) else count.value
 
 
-def visible(listed: str | None, count: int) -> list[str]:
+def visible_gpus(listed: str | None, count: int) -> list[str]:
     """The names of the GPUs that the driver counts, such as a caller's CUDA_VISIBLE_DEVICES lists them.
 
     The driver stops at the first entry that it does not know, so those that it counts are the first.

@@ -24,7 +24,7 @@ class SecondDevice:
 
     def unavailable_reason(self, device: torch.device) -> str | None:
         """Return the reason why there is no such device, or None if there is."""
-        problem = probe.broken(self.beside(device))
+        problem = probe.device_failure(self.beside(device))
         if problem is None and _where(self.beside(device)) == _where(device):
             return f"{device} has no {self.name} beside it"
         return problem
@@ -77,7 +77,7 @@ def _use_stream(_: Any, device: torch.device) -> None:
         torch.ones(3, device=device).sum()
 
 
-def captured(device: torch.device, func: Callable[[], Tensor]) -> tuple[Any, Tensor]:
+def capture_graph(device: torch.device, func: Callable[[], Tensor]) -> tuple[Any, Tensor]:
     """A graph of what `func` does on the device, and the tensor that a replay writes to."""
     module = device_namespace(device)
     with on_a_stream(device):
@@ -89,18 +89,18 @@ def captured(device: torch.device, func: Callable[[], Tensor]) -> tuple[Any, Ten
 
 
 def _use_graph(_: Any, device: torch.device) -> None:
-    captured(device, lambda: torch.ones(3, device=device) + 1)
+    capture_graph(device, lambda: torch.ones(3, device=device) + 1)
 
 
-def allocated(device: torch.device) -> int:
+def allocated_bytes(device: torch.device) -> int:
     """Bytes that tensors on the device take now."""
     gc.collect()
     return int(device_namespace(device).memory_allocated(device))
 
 
-def peak(device: torch.device, func: Callable[[], Any]) -> int:
+def peak_bytes(device: torch.device, func: Callable[[], Any]) -> int:
     """Bytes that tensors on the device take while `func` runs, at most, beyond those that they take before."""
-    before = allocated(device)
+    before = allocated_bytes(device)
     device_namespace(device).reset_peak_memory_stats(device)
     func()
     return int(device_namespace(device).max_memory_allocated(device)) - before
@@ -109,7 +109,9 @@ def peak(device: torch.device, func: Callable[[], Any]) -> int:
 STREAMS = DeviceFeature("streams", _use_stream)
 GRAPHS = DeviceFeature("graphs", _use_graph)
 SYNCHRONIZE = DeviceFeature("synchronize", lambda module, _: module.synchronize())
-MEMORY = DeviceFeature("count of its memory", lambda _, device: peak(device, lambda: torch.ones(3, device=device)))
+MEMORY = DeviceFeature(
+    "count of its memory", lambda _, device: peak_bytes(device, lambda: torch.ones(3, device=device))
+)
 
 
 def _where(device: torch.device) -> torch.device:

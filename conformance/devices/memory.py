@@ -12,13 +12,13 @@ from torch.profiler import ProfilerActivity, profile
 from conformance.devices import features
 
 
-def peak(call: Callable[[], Any], device: torch.device) -> int:
+def measure_peak_memory(call: Callable[[], Any], device: torch.device) -> int:
     """Bytes that tensors take while a call runs, at most, beyond those that they take before.
 
     A device counts them. The CPU does not: there torch's profiler sees each allocation and release.
     """
     if device.type != "cpu":
-        return features.peak(device, call)
+        return features.peak_bytes(device, call)
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
         call()
     with TemporaryDirectory() as folder:

@@ -31,7 +31,7 @@ class UnknownModuleError(ValueError):
     """No vendor's package of that name is installed."""
 
 
-def chosen(name: str | None, environment: Mapping[str, str]) -> str:
+def choose_device(name: str | None, environment: Mapping[str, str]) -> str:
     """The device to judge: the one asked for, or the one that PyTorch's variables name, or the CPU.
 
     As in PyTorch, what ONLY_FOR lists is tested and nothing else, and FOR_CUSTOM adds a device type. Both may list
@@ -61,7 +61,7 @@ def load_module(name: str) -> None:
         raise UnusableDeviceError(f"{name} does not import: {type(error).__name__}: {_first_line(error)}") from error
 
 
-def resolve(name: str) -> Any:
+def resolve_device(name: str) -> Any:
     """The torch.device of that name, after a small computation on it came out right."""
     import torch
 
@@ -69,13 +69,13 @@ def resolve(name: str) -> Any:
         device = torch.device(name)
     except RuntimeError as error:
         raise UnknownDeviceError(f"torch knows no device {name!r}: {_first_line(error)}") from error
-    problem = broken(device)
+    problem = device_failure(device)
     if problem:
         raise UnusableDeviceError((cuda.problem(device) if device.type == "cuda" else None) or problem)
     return device
 
 
-def broken(device: Any) -> str | None:
+def device_failure(device: Any) -> str | None:
     """Return the reason why a small computation on the device fails, or None if it works."""
     import torch
 
@@ -103,7 +103,7 @@ def dtype_unavailable_reason(device: Any, dtype: Any) -> str | None:
 
 
 @cache
-def finest(device: Any) -> Any:
+def finest_dtype(device: Any) -> Any:
     """The finest floating dtype that the device computes in: float64, or float32 where that is all there is."""
     import torch
 

@@ -13,7 +13,7 @@ from conformance.checks.subject import floating_inputs, weighted_sum
 from conformance.diagnosis.recorder import RecordedCall, RecordedStack, Recorder, detached_copy
 from conformance.reference.vmap import slice_args, spread_dims
 from conformance.reference.vmap import vmap as reference_vmap
-from conformance.utils.pytree import is_inexact, leaves, outline, tree_map
+from conformance.utils.pytree import describe_structure, is_inexact, leaves, tree_map
 
 # Allowed difference, in units of the dtype's rounding of a tensor's largest number: far above the effect of another
 # order of summation, and far below a wrong number.
@@ -90,7 +90,9 @@ def _member_inputs(stack: RecordedStack, call: RecordedCall, i: int) -> tuple[An
     """Return the inputs of member `i`, or None if the call does not map over the stacked state."""
     own = (stack.params, stack.buffers)
     given = call.inputs[:2]
-    if len(given) < len(own) or [outline(each) for each in given] != [outline(each) for each in own]:
+    if len(given) < len(own) or [describe_structure(each) for each in given] != [
+        describe_structure(each) for each in own
+    ]:
         return None
     try:
         dims = spread_dims(
@@ -149,8 +151,8 @@ def _difference(below: Compute, here: Compute) -> str | None:
         actual = here()
     except Exception as error:  # noqa: BLE001 - any error is a difference
         return f"raises {type(error).__name__}: {' '.join(str(error).split())}"
-    if outline(actual) != outline(expected):
-        return f"expected structure {outline(expected)}, got {outline(actual)}"
+    if describe_structure(actual) != describe_structure(expected):
+        return f"expected structure {describe_structure(expected)}, got {describe_structure(actual)}"
     pairs = zip(leaves(actual, "output"), leaves(expected, "output"), strict=True)
     return next(filter(None, (_leaf_difference(name, ours, theirs) for (name, ours), (_, theirs) in pairs)), None)
 

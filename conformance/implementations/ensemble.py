@@ -19,8 +19,8 @@ class Ensemble:
         self.vmap = implementation.vmap
         self._fmodel, params, buffers = implementation.combine(models)
         self._by_name = isinstance(params, Mapping)
-        self.params = by_name(params, list(models[0].named_parameters()))
-        self.buffers = by_name(buffers, list(models[0].named_buffers()))
+        self.params = name_tensors(params, list(models[0].named_parameters()))
+        self.buffers = name_tensors(buffers, list(models[0].named_buffers()))
         if not any(tensor.requires_grad for tensor in self.params.values()):
             for name, tensor in self.params.items():
                 tensor.requires_grad_(models[0].get_parameter(name).requires_grad)
@@ -67,7 +67,7 @@ class Ensemble:
         return {name: tensor for name, tensor in self.params.items() if tensor.requires_grad}
 
 
-def by_name(stacked: Any, named: Sequence[tuple[str, Tensor]]) -> dict[str, Tensor]:
+def name_tensors(stacked: Any, named: Sequence[tuple[str, Tensor]]) -> dict[str, Tensor]:
     """Stacked parameters or buffers as a dict; a tuple takes its names from `named`, in order."""
     if isinstance(stacked, Mapping):
         return dict(stacked)

@@ -32,7 +32,7 @@ def time_by_members(
     for n in (members, *(size for size in SIZES if size != members)):
         if rows and time.monotonic() - begun > SPARE_SECONDS:
             break
-        taken = timing.in_turn(make_calls(subject(n)))
+        taken = timing.time_in_turn(make_calls(subject(n)))
         ratio = taken["loop"].median / taken["vmap"].median
         rows.append({"members": n, "ratio": ratio} | {name: vars(each) for name, each in taken.items()})
     return sorted(rows, key=lambda row: row["members"])
@@ -47,7 +47,7 @@ def break_even(rows: Sequence[Mapping[str, Any]]) -> int | None:
 
 def peak_memory(calls: Calls, device: torch.device) -> dict[str, int]:
     """Return the peak memory of each call, in bytes."""
-    return {name: memory.peak(call, device) for name, call in calls.items()}
+    return {name: memory.measure_peak_memory(call, device) for name, call in calls.items()}
 
 
 def forward_calls(subject: Subject) -> Calls:

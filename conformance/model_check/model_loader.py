@@ -15,7 +15,7 @@ from conformance.cases.inputs import draw_minibatches
 from conformance.cases.modules.case import vary
 from conformance.model_check.input_spec import DTYPES, parse_input
 from conformance.model_check.options import Request, UsageError
-from conformance.utils.module_state import copied, moved, state_of
+from conformance.utils.module_state import copy_module, move_module, state_of
 from conformance.utils.pytree import is_inexact, tree_map
 
 
@@ -29,7 +29,7 @@ class LoadedModel:
 
     def members(self, n: int, *, device: torch.device | str, dtype: torch.dtype) -> list[nn.Module]:
         """Return `n` copies of the members; every tensor differs between members."""
-        return [moved(copied(model), device, dtype) for model in islice(cycle(self._distinct), n)]
+        return [move_module(copy_module(model), device, dtype) for model in islice(cycle(self._distinct), n)]
 
     def minibatches(self, n: int, *, device: torch.device | str, dtype: torch.dtype) -> list[tuple[Any, ...]]:
         """Return a minibatch for each of `n` members."""
@@ -59,7 +59,7 @@ class LoadedModel:
     @cached_property
     def _distinct(self) -> list[nn.Module]:
         """Copies of the members that differ in every tensor, so that members in a wrong order are detected."""
-        copies = [copied(model) for model in self.made]
+        copies = [copy_module(model) for model in self.made]
         if self.equal:
             with torch.random.fork_rng(devices=[]):
                 for model in copies:

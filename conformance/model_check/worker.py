@@ -56,7 +56,7 @@ def _resolve_device(request: Request) -> torch.device:
     try:
         if request.device_module:
             probe.load_module(request.device_module)
-        return probe.resolve(request.device)
+        return probe.resolve_device(request.device)
     except (probe.UnknownDeviceError, probe.UnusableDeviceError, probe.UnknownModuleError) as error:
         raise UsageError(f"--device {request.device}: {error}") from error
 

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from conformance.numerics.budget import Budget, budgets, error, record_share
+from conformance.numerics.budget import Budget, compute_budgets, max_error, record_share
 from conformance.numerics.plain_loop import LoopResult
 from conformance.utils.module_state import all_named_buffers, all_named_parameters, state_of
-from conformance.utils.pytree import is_inexact, leaves, outline
+from conformance.utils.pytree import describe_structure, is_inexact, leaves
 
 DECISIVE = 0.2  # of the spread between members: less than it makes no member look like another one
 REFUSALS = (RuntimeError, ValueError, TypeError, IndexError)
@@ -24,7 +24,9 @@ def assert_members_close(actual: Any, expected: LoopResult, what: str = "output"
     Shape, dtype, device and structure have to be the loop's too; integers and booleans have to be equal.
     """
     first = expected.values[0]
-    assert outline(actual) == outline(first), f"{what} has the structure {outline(actual)}, the loop's {outline(first)}"
+    assert describe_structure(actual) == describe_structure(first), (
+        f"{what} has the structure {describe_structure(actual)}, the loop's {describe_structure(first)}"
+    )
     columns = zip(
         leaves(actual, what),
         *(
@@ -36,7 +38,7 @@ def assert_members_close(actual: Any, expected: LoopResult, what: str = "output"
     for (name, stacked), values, truths, samples in columns:
         _assert_kind(stacked, values, name)
         if is_inexact(values[0]):
-            _assert_budget(stacked, truths, budgets(samples, truths, values[0].dtype), name)
+            _assert_budget(stacked, truths, compute_budgets(samples, truths, values[0].dtype), name)
         else:
             for i, value in enumerate(values):
                 assert torch.equal(stacked[i], value), _message(i, name, f"is {stacked[i]}, and has to be {value}")
@@ -53,11 +55,11 @@ def _assert_kind(stacked: Any, values: Sequence[Tensor], name: str) -> None:
 
 def _assert_budget(stacked: Tensor, truths: Sequence[Tensor], allowed: Sequence[Budget], name: str) -> None:
     for i, (truth, budget) in enumerate(zip(truths, allowed, strict=True)):
-        off = error(stacked[i], truth)
+        off = max_error(stacked[i], truth)
         record_share(off, budget)
         if off <= budget.allowed:
             continue
-        twins = [j for j, other in enumerate(truths) if j != i and error(stacked[i], other) <= allowed[j].allowed]
+        twins = [j for j, other in enumerate(truths) if j != i and max_error(stacked[i], other) <= allowed[j].allowed]
         hint = f"; it is what member {twins[0]} should have" if twins else ""
         detail = f"differs by {off:.3g} from the float64 loop (budget {budget.allowed:.3g}){hint}"
         raise AssertionError(_message(i, name, detail))
@@ -76,7 +78,9 @@ def assert_same_decisions(actual: Tensor, expected: Tensor) -> None:
 
 def assert_same(actual: Any, expected: Any, what: str = "tensor") -> None:
     """Bitwise the same: structure, shape, dtype, device and values, NaN included; what is no tensor is equal."""
-    assert outline(actual) == outline(expected), f"{what} has the structure {outline(actual)}, not {outline(expected)}"
+    assert describe_structure(actual) == describe_structure(expected), (
+        f"{what} has the structure {describe_structure(actual)}, not {describe_structure(expected)}"
+    )
     for (name, ours), (_, theirs) in zip(leaves(actual, what), leaves(expected, what), strict=True):
         assert type(ours) is type(theirs), f"{name} is {ours!r}, and has to be {theirs!r}"
         if not isinstance(theirs, Tensor):

@@ -44,7 +44,7 @@ FACTOR = 8.0
 UNITS = 1.0
 
 
-def error(actual: Tensor, truth: Tensor) -> float:
+def max_error(actual: Tensor, truth: Tensor) -> float:
     """The largest |actual - truth|; infinite where one of the two is not finite and the other is not the same."""
     if not truth.numel():
         return 0.0
@@ -55,7 +55,7 @@ def error(actual: Tensor, truth: Tensor) -> float:
     return float(torch.where(same, 0.0, torch.where(gap.isfinite(), gap, math.inf)).max())
 
 
-def unit(truth: Tensor, dtype: torch.dtype) -> float:
+def rounding_unit(truth: Tensor, dtype: torch.dtype) -> float:
     """One rounding of the largest finite element of `truth` in `dtype`."""
     size = truth.detach().abs()
     size = size[size.isfinite()]
@@ -78,10 +78,10 @@ class Budget:
         return self.factor * (FACTOR * self.loop + UNITS * self.unit)
 
 
-def budgets(samples: Sequence[Tensor], truths: Sequence[Tensor], dtype: torch.dtype) -> list[Budget]:
+def compute_budgets(samples: Sequence[Tensor], truths: Sequence[Tensor], dtype: torch.dtype) -> list[Budget]:
     """For one tensor of each member: its budget in `dtype`, from the loop's worst error over the members."""
     measured = [
-        (error(sample, truth), unit(truth, sample.dtype), unit(truth, dtype))
+        (max_error(sample, truth), rounding_unit(truth, sample.dtype), rounding_unit(truth, dtype))
         for sample, truth in zip(samples, truths, strict=True)
     ]
     worst = max((own / sample_unit for own, sample_unit, _ in measured if sample_unit and own < math.inf), default=0.0)

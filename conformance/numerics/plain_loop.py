@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from conformance.utils.module_state import converted, copied, state_of
+from conformance.utils.module_state import convert_module, copy_module, state_of
 from conformance.utils.pytree import is_inexact, leaves, tree_map
 
 COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
@@ -83,7 +83,7 @@ def _shaken(pair: tuple[nn.Module, Any], draw: int, rounding: float) -> tuple[nn
         noise = (2 * torch.rand(leaf.shape, generator=generator) - 1).to(leaf.device)
         return (leaf.detach() * (1 + eps * noise.to(leaf.dtype))).to(leaf.dtype)
 
-    model = copied(pair[0])
+    model = copy_module(pair[0])
     for tensor in state_of(model).values():
         tensor.data = shake(tensor)
     return model, tree_map(shake, pair[1])
@@ -97,7 +97,7 @@ def _farther(truth: Any, one: Any, other: Any) -> Any:
     return torch.where((gap >= other_gap).to(one.device), one, other)
 
 
-def in_float64(answer: LoopResult) -> LoopResult:
+def as_float64_result(answer: LoopResult) -> LoopResult:
     """Return the result of `loop` in float64, given its result in float32: the truth, moved to the device."""
     moved = [
         tree_map(lambda leaf, value: leaf.to(value.device), *pair)
@@ -108,10 +108,10 @@ def in_float64(answer: LoopResult) -> LoopResult:
 
 def _run(func: Callable[..., Any], models: Sequence[nn.Module], inputs: Sequence[Any], dtype: Any) -> list[Any]:
     try:
-        pairs = [(copied(model), copy.deepcopy(x)) for model, x in zip(models, inputs, strict=True)]
+        pairs = [(copy_module(model), copy.deepcopy(x)) for model, x in zip(models, inputs, strict=True)]
         if dtype is not None:
             convert = partial(_tensor_in, dtype)
-            pairs = [(converted(model, convert), tree_map(convert, x)) for model, x in pairs]
+            pairs = [(convert_module(model, convert), tree_map(convert, x)) for model, x in pairs]
         return [func(model, x) for model, x in pairs]
     except Exception as error:
         raise PlainLoopError(f"the plain loop fails: {type(error).__name__}: {error}") from error

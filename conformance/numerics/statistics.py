@@ -23,7 +23,7 @@ class Mean:
     allowed: float
 
 
-def mean_of(numbers: Tensor, expected: float) -> Mean:
+def measure_mean(numbers: Tensor, expected: float) -> Mean:
     """`numbers` are independent, of any shape, from 0 to 1, and `expected` is their mean by the textbook."""
     if bool((numbers < 0).any() or (numbers > 1).any()):
         raise ValueError("the inequality is about numbers from 0 to 1")

@@ -15,9 +15,9 @@ from conformance.devices.probe import (
     UnknownDeviceError,
     UnknownModuleError,
     UnusableDeviceError,
-    chosen,
+    choose_device,
     load_module,
-    resolve,
+    resolve_device,
 )
 from conformance.plugin.session import Run
 from conformance.report import releases as recorded_releases
@@ -53,7 +53,7 @@ def prepare(config: pytest.Config) -> Run:
     known = load_expectations(option.expectations, requirements.keys())
     profile = device_profile.load_profile(option.device_profile, requirements.keys()) if option.device_profile else None
     option.implementation = list(dict.fromkeys(option.implementation or IMPLEMENTATIONS))
-    option.device = chosen(option.device, os.environ)
+    option.device = choose_device(option.device, os.environ)
     sys.path.insert(0, str(config.invocation_params.dir))
     device = _usable(option.device, option.device_module)
     if profile and profile.device != device.type:
@@ -111,7 +111,7 @@ def _usable(name: str, module: str | None) -> Any:
     try:
         if module is not None:
             load_module(module)
-        device = resolve(name)
+        device = resolve_device(name)
     except UnknownModuleError as error:
         raise ValueError(f"--device-module: {error}") from error
     except UnknownDeviceError as error:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from conformance.devices.probe import broken
+from conformance.devices.probe import device_failure
 from conformance.plugin.diagnosis import LAYER, Diagnosis
 from conformance.plugin.selection import NOT_APPLICABLE
 from conformance.plugin.session import Run
@@ -65,7 +65,7 @@ class OutcomeRecorder:
 
     def _check_environment(self, item: pytest.Item) -> None:
         """End the run if the device stopped working: all that is asked next would fail for that reason."""
-        problem = broken(self.run.device)
+        problem = device_failure(self.run.device)
         if problem and not self.run.environment_failed:
             self.run.environment_failed = f"after {item.nodeid}: {problem}"
             item.session.shouldstop = "environment failed"

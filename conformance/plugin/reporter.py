@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from conformance.devices.probe import CANNOT_ANSWER, broken
+from conformance.devices.probe import CANNOT_ANSWER, device_failure
 from conformance.plugin.session import CollectedTest, Run
 from conformance.report import diff, diff_text, reader, tables, terminal, writer
 from conformance.report.html import page as html_page
@@ -81,7 +81,7 @@ class Reporter:
     def _lost(self, node: Any) -> None:
         """A worker died. If it never started, or the device went with it, the next one would die too."""
         name = node.gateway.id
-        problem = broken(self.run.device) if name in self.ready else "could not start, and says above why"
+        problem = device_failure(self.run.device) if name in self.ready else "could not start, and says above why"
         if problem:
             self.run.environment_failed = self.run.environment_failed or f"worker {name}: {problem}"
             node.config.pluginmanager.getplugin("dsession").shouldstop = "environment failed"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from conformance.devices import cuda
-from conformance.devices.probe import chosen
+from conformance.devices.probe import choose_device
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
@@ -21,7 +21,7 @@ def take(config: pytest.Config) -> None:
 
 def place(config: pytest.Config) -> None:
     """In the controller of workers that are all to compute on "cuda": give each its own GPU."""
-    gpus = cuda.visible(os.environ.get(VISIBLE), cuda.gpus()) if config.option.device == "cuda" else []
+    gpus = cuda.visible_gpus(os.environ.get(VISIBLE), cuda.count_gpus()) if config.option.device == "cuda" else []
     if gpus:
         config.pluginmanager.register(Placement(gpus), "conformance-placement")
 
@@ -29,12 +29,12 @@ def place(config: pytest.Config) -> None:
 def most_workers(config: pytest.Config, processors: int) -> int:
     """Return how many of the workers the devices have memory for; `-n NUMBER` overrides it."""
     try:
-        device = chosen(config.option.device, os.environ)
+        device = choose_device(config.option.device, os.environ)
     except ValueError:
         return processors  # the mistake is told when the options are checked
     if device.partition(":")[0] == "cpu":
         return processors
-    devices = max(1, cuda.gpus()) if device == "cuda" else 1
+    devices = max(1, cuda.count_gpus()) if device == "cuda" else 1
     return min(processors, devices * cuda.WORKERS_A_GPU)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from conformance.utils.module_state import all_named_buffers, all_named_parameters, copied
+from conformance.utils.module_state import all_named_buffers, all_named_parameters, copy_module
 
 State = Mapping[str, Tensor]
 
@@ -29,7 +29,7 @@ def functional_call(
     given = {name: tensor for one in dicts for name, tensor in one.items()}
     if len(given) < sum(map(len, dicts)):
         raise ValueError("a name appeared in multiple dictionaries")
-    module = copied(module)
+    module = copy_module(module)
     values = _values(_names(module), given, tie_weights=tie_weights, strict=strict)
     for name, tensor in values.items():
         owner, attribute = _place(module, name)

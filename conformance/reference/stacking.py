@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from conformance.reference.compatibility import difference
 from conformance.reference.functional_call import State, functional_call
-from conformance.utils.module_state import copied
+from conformance.utils.module_state import copy_module
 
 
 def combine(
@@ -24,7 +24,7 @@ def combine(
     differs = difference(models)
     if differs is not None:
         raise ValueError(f"the members are not alike: {differs}")
-    base = copied(models[0])
+    base = copy_module(models[0])
 
     def fmodel(params: State, buffers: State, *args: Any, **kwargs: Any) -> Any:
         return functional_call(base, (params, buffers), args, kwargs)

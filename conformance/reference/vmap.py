@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from conformance.utils.pytree import children, outline, rebuild, tree_map
+from conformance.utils.pytree import children, describe_structure, rebuild, tree_map
 
 
 def vmap(func: Callable[..., Any], in_dims: Any = 0, out_dims: Any = 0) -> Callable[..., Any]:
@@ -41,7 +41,7 @@ def spread_dims(dims: Any, tree: Any, name: str) -> Any:
         return rebuild(tree, [spread_dims(dims, child, name) for _, child in pairs])
     dim_of = dict(dim_pairs or [])
     if pairs is None or type(dims) is not type(tree) or dim_of.keys() != dict(pairs).keys():
-        raise ValueError(f"{name} {dims!r} does not match the structure {outline(tree)}")
+        raise ValueError(f"{name} {dims!r} does not match the structure {describe_structure(tree)}")
     return rebuild(tree, [spread_dims(dim_of[label], child, name) for label, child in pairs])
 
 

@@ -33,17 +33,17 @@ def gradients_in(model: nn.Module) -> dict[str, Tensor | None]:
     return {name: parameter.grad for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
-def moved(model: nn.Module, device: torch.device | str, dtype: torch.dtype | None = None) -> nn.Module:
+def move_module(model: nn.Module, device: torch.device | str, dtype: torch.dtype | None = None) -> nn.Module:
     """`model`, changed in place: on that device, and if a dtype is given, what is floating or complex in it in that."""
 
     def move(tensor: Tensor) -> Tensor:
         inexact = tensor.is_floating_point() or tensor.is_complex()
         return tensor.to(device=device, dtype=dtype if inexact else None)
 
-    return converted(model, move)
+    return convert_module(model, move)
 
 
-def converted(model: nn.Module, convert: Callable[[Tensor], Tensor]) -> nn.Module:
+def convert_module(model: nn.Module, convert: Callable[[Tensor], Tensor]) -> nn.Module:
     """`model`, changed in place: each parameter and buffer is what `convert` makes of it, and tied ones stay tied.
 
     `Module.to` unties them on devices whose tensors can't take the place of the CPU's, such as a PrivateUse1 backend.
@@ -67,7 +67,7 @@ def _changed(parameter: nn.Parameter, tensor: Tensor) -> nn.Parameter:
     return parameter
 
 
-def copied(model: nn.Module) -> nn.Module:
+def copy_module(model: nn.Module) -> nn.Module:
     """A deep copy. A module is made of empty dicts of hooks above all, which copy.deepcopy would each take apart."""
     empty = (
         each for module in model.modules() for each in vars(module).values() if isinstance(each, dict) and not each

@@ -39,7 +39,7 @@ def tree_map(func: Callable[..., Any], tree: Any, *others: Any) -> Any:
     for other in others:
         other_pairs = children(other)
         if type(other) is not type(tree) or other_pairs is None or [k for k, _ in other_pairs] != labels:
-            raise ValueError(f"the structures differ: {outline(tree)} against {outline(other)}")
+            raise ValueError(f"the structures differ: {describe_structure(tree)} against {describe_structure(other)}")
         columns.append([child for _, child in other_pairs])
     return rebuild(tree, [tree_map(func, *row) for row in zip(*columns, strict=True)])
 
@@ -54,12 +54,12 @@ def leaves(tree: Any, name: str) -> Iterator[tuple[str, Any]]:
         yield from leaves(child, f"{name}[{label!r}]")
 
 
-def outline(tree: Any) -> str:
+def describe_structure(tree: Any) -> str:
     """The structure in words: container types and labels, a star for each leaf."""
     pairs = children(tree)
     if pairs is None:
         return "*"
-    return f"{type(tree).__name__}({', '.join(f'{label}={outline(child)}' for label, child in pairs)})"
+    return f"{type(tree).__name__}({', '.join(f'{label}={describe_structure(child)}' for label, child in pairs)})"
 
 
 def is_inexact(leaf: Any) -> bool:

@@ -27,7 +27,7 @@ class Timing:
         return (self.high - self.low) / self.median
 
 
-def in_turn(calls: Mapping[str, Call], *, rounds: int = ROUNDS) -> dict[str, Timing]:
+def time_in_turn(calls: Mapping[str, Call], *, rounds: int = ROUNDS) -> dict[str, Timing]:
     """Each call once to warm up, and then all of them in turn, round by round.
 
     torch's clock waits for the device. A short call is repeated within a round.

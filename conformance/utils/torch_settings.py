@@ -84,15 +84,15 @@ FLAGS: Mapping[str, tuple[Any, str]] = MappingProxyType(
 TF32: Mapping[bool, Any] = {False: "ieee", True: "tf32"} if FP32_PRECISION else {False: False, True: True}
 
 
-def flags() -> dict[str, Any]:
+def read_flags() -> dict[str, Any]:
     """Return the values of `FLAGS`."""
     return {name: getattr(*flag) for name, flag in FLAGS.items()}
 
 
 @contextmanager
-def flagged(**values: Any) -> Iterator[None]:
+def set_flags(**values: Any) -> Iterator[None]:
     """`FLAGS` by name, with an underscore for the dot, set to these values for the body."""
-    before = flags()
+    before = read_flags()
     try:
         for name, value in values.items():
             setattr(*FLAGS[name.replace("_", ".", 1)], value)
@@ -106,7 +106,7 @@ def flagged(**values: Any) -> Iterator[None]:
 def matmul_precision(precision: str) -> Iterator[None]:
     """torch.set_float32_matmul_precision for the body. It sets other flags too, which are put back with it."""
     before = torch.get_float32_matmul_precision()
-    with flagged():
+    with set_flags():
         torch.set_float32_matmul_precision(precision)
         try:
             yield
@@ -114,10 +114,10 @@ def matmul_precision(precision: str) -> Iterator[None]:
             torch.set_float32_matmul_precision(before)
 
 
-def settings() -> dict[str, Any]:
+def read_settings() -> dict[str, Any]:
     """Return the current settings."""
     return {
-        **flags(),
+        **read_flags(),
         "threads": torch.get_num_threads(),
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "warn_only": torch.is_deterministic_algorithms_warn_only_enabled(),

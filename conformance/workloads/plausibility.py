@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from conformance.numerics.budget import error
+from conformance.numerics.budget import max_error
 from conformance.numerics.plain_loop import LoopResult, PlainLoopError
 from conformance.utils.pytree import is_inexact, leaves
 
@@ -20,4 +20,4 @@ def check_plausible(result: LoopResult, allowed: float) -> None:
 
 def relative_error(value: Tensor, truth: Tensor) -> float:
     """Return the largest |value - truth| as a share of the largest |truth|."""
-    return error(value, truth) / float(truth.detach().abs().max())
+    return max_error(value, truth) / float(truth.detach().abs().max())

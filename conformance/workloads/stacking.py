@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor
 
-from conformance.implementations.ensemble import by_name
+from conformance.implementations.ensemble import name_tensors
 from conformance.implementations.protocol import Implementation
 from conformance.numerics.assertions import assert_slices
 from conformance.utils.module_state import state_of
@@ -14,7 +14,7 @@ def stacked_state(implementation: Implementation, models: Any) -> tuple[dict[str
     """Return the stacked parameters and buffers by name, and assert that none is missing."""
     _, params, buffers = implementation.combine(models)
     first = models[0]
-    return by_name(params, list(first.named_parameters())), by_name(buffers, list(first.named_buffers()))
+    return name_tensors(params, list(first.named_parameters())), name_tensors(buffers, list(first.named_buffers()))
 
 
 def assert_combines(implementation: Implementation, models: Any) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from conformance.cases.case import TrainingCase
 from conformance.cases.data import SAMPLES
 from conformance.cases.members import MEMBERS, members
-from conformance.devices.probe import finest
+from conformance.devices.probe import finest_dtype
 from conformance.implementations.ensemble import Ensemble
 from conformance.implementations.protocol import Implementation
 from conformance.numerics.assertions import assert_distinct
@@ -41,7 +41,7 @@ class SupervisedTask:
         samples: int = SAMPLES,
     ) -> None:
         leading = (n, samples) if data == 0 else (samples,)
-        dtype = dtype or finest(device)
+        dtype = dtype or finest_dtype(device)
         self.data = data
         self.models = members(case.factory, n, device=device, dtype=dtype)
         self.x = case.inputs(*leading, device=device, dtype=dtype)

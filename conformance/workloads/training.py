@@ -10,7 +10,7 @@ from conformance.cases.case import TrainingCase
 from conformance.cases.data import SAMPLES
 from conformance.cases.members import members
 from conformance.cases.training_cases import LEARNER
-from conformance.devices.probe import finest
+from conformance.devices.probe import finest_dtype
 from conformance.implementations.ensemble import Ensemble
 from conformance.numerics.plain_loop import LoopResult, loop
 from conformance.workloads.supervised import loss
@@ -30,7 +30,7 @@ class TrainingRun:
 
     def __init__(self, device: torch.device | str, case: TrainingCase = LEARNER, steps: int = STEPS) -> None:
         self.steps = steps
-        dtype = finest(device)
+        dtype = finest_dtype(device)
         self.models = members(case.factory, TRAINING_MEMBERS, device=device, dtype=dtype)
         self.xs = case.inputs(steps, TRAINING_MEMBERS, SAMPLES, device=device, dtype=dtype)
         self.targets = case.targets(steps, TRAINING_MEMBERS, SAMPLES, device=device, dtype=dtype)

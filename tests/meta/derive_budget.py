@@ -12,7 +12,7 @@ from conformance.cases.data import SAMPLES, draw, draw_tokens
 from conformance.cases.members import MEMBERS, members
 from conformance.cases.networks import NormNet, TiedNet
 from conformance.implementations.torch_func import TorchFunc
-from conformance.numerics.budget import UNITS, budgets, error
+from conformance.numerics.budget import UNITS, compute_budgets, max_error
 from conformance.numerics.plain_loop import loop
 from conformance.reference.simple_cnn import small_cnn
 
@@ -48,9 +48,9 @@ def ratios(dtype: torch.dtype, seeds: range, *, backward: bool) -> Iterator[floa
             answer = loop(gradients if backward else forward, models, list(x))
             for name, tensor in actual.items():
                 truths = [each[name] for each in answer.truth]
-                allowed = budgets([each[name] for each in answer.sample], truths, dtype)
+                allowed = compute_budgets([each[name] for each in answer.sample], truths, dtype)
                 for member, truth, budget in zip(tensor, truths, allowed, strict=True):
-                    yield max(0.0, error(member, truth) - UNITS * budget.unit) / budget.loop
+                    yield max(0.0, max_error(member, truth) - UNITS * budget.unit) / budget.loop
 
 
 def main(seeds: int) -> None:

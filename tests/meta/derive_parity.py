@@ -15,7 +15,7 @@ import torch
 from conformance.cases import smooth_cases
 from conformance.cases.numeric_settings import AUTOCASTS, LIBRARIES, NO_SETTING
 from conformance.implementations.torch_func import TorchFunc
-from conformance.numerics.budget import UNITS, budgets, error
+from conformance.numerics.budget import UNITS, compute_budgets, max_error
 from conformance.utils.pytree import is_inexact, leaves
 from conformance.workloads import precision
 from conformance.workloads.plausibility import relative_error
@@ -47,9 +47,9 @@ def measured(setup, quantity, seed):
         if not is_inexact(values[0]):
             continue
         for each, value, truth, budget in zip(
-            tensor, values, truths, budgets(samples, truths, values[0].dtype), strict=True
+            tensor, values, truths, compute_budgets(samples, truths, values[0].dtype), strict=True
         ):
-            more = max(0.0, error(each, truth) - UNITS * budget.unit)
+            more = max(0.0, max_error(each, truth) - UNITS * budget.unit)
             yield more / budget.loop if more else 0.0, relative_error(value, truth) / setup.rounding
 
 

@@ -18,7 +18,7 @@ from conformance.cases.numeric_settings import (
     autocast_setting,
     backend_setting,
 )
-from conformance.utils.torch_settings import matmul_precision, settings
+from conformance.utils.torch_settings import matmul_precision, read_settings
 
 CPU, META = torch.device("cpu"), torch.device("meta")
 
@@ -32,15 +32,15 @@ def test_settings_have_names_of_their_own():
 # The last of the backends' is what torch starts with.
 @pytest.mark.parametrize("setting", [*BACKENDS[:-1], *AUTOCASTS[:2]], ids=str)
 def test_a_setting_is_around_what_it_says_and_nothing_else(setting):
-    before = settings()
+    before = read_settings()
     seen = {}
 
     for scope in (EVERYTHING, CALL, MEMBER):
         with setting.around(scope, CPU):
-            seen[scope] = settings() != before
+            seen[scope] = read_settings() != before
 
     assert seen == {scope: scope == setting.scope for scope in seen}
-    assert settings() == before
+    assert read_settings() == before
 
 
 def test_what_changes_no_bit_says_so_by_name():

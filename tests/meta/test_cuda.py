@@ -62,7 +62,7 @@ def test_the_driver_says_how_many_gpus_there_are(play, driver, problem, gpus):
     play(driver)
 
     assert cuda.driver_problem() == problem
-    assert cuda.gpus() == gpus
+    assert cuda.count_gpus() == gpus
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_the_driver_says_how_many_gpus_there_are(play, driver, problem, gpus):
     ids=["not-listed", "indices", "uuids", "cut-short", "empty", "none"],
 )
 def test_the_visible_gpus_are_those_that_the_caller_lists_and_the_driver_counts(listed, count, names):
-    assert cuda.visible(listed, count) == names
+    assert cuda.visible_gpus(listed, count) == names
 
 
 @pytest.mark.parametrize(

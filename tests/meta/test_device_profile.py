@@ -9,7 +9,7 @@ import torch
 from conformance.devices import probe
 from conformance.devices import profile as device_profile
 from conformance.devices.profile import DeviceProfile, active, factor, load_profile
-from conformance.numerics.budget import budgets
+from conformance.numerics.budget import compute_budgets
 from conformance.spec.requirements import load_requirements
 from conftest import ROOT
 
@@ -120,7 +120,7 @@ def test_a_dtype_that_the_profile_excludes_is_not_tried():
 def test_its_factor_widens_the_budget_of_that_dtype_alone():
     def allowed(dtype):
         values = [torch.tensor([1.0, 2.0 + 2**-7], dtype=torch.float64)]
-        (budget,) = budgets([each.to(dtype) for each in values], values, dtype)
+        (budget,) = compute_budgets([each.to(dtype) for each in values], values, dtype)
         return budget.allowed
 
     plain = {dtype: allowed(dtype) for dtype in (torch.float32, torch.bfloat16)}

@@ -17,12 +17,12 @@ from conformance.devices.probe import (
     UnknownDeviceError,
     UnknownModuleError,
     UnusableDeviceError,
-    broken,
-    chosen,
+    choose_device,
+    device_failure,
     dtype_unavailable_reason,
     load_module,
     main,
-    resolve,
+    resolve_device,
 )
 
 
@@ -41,13 +41,13 @@ from conformance.devices.probe import (
     ],
 )
 def test_the_device_is_the_one_that_is_asked_for_most_strongly(name, variables, device):
-    assert chosen(name, variables) == device
+    assert choose_device(name, variables) == device
 
 
 @pytest.mark.parametrize("variable", [ONLY_FOR, FOR_CUSTOM])
 def test_several_devices_are_several_runs(variable):
     with pytest.raises(ValueError, match=f"{variable} lists cuda, cpu, and a run judges one: choose it with --device"):
-        chosen(None, {variable: "cuda,cpu"})
+        choose_device(None, {variable: "cuda,cpu"})
 
 
 def test_the_variables_have_the_names_that_torch_gives_them():
@@ -111,21 +111,21 @@ def test_a_package_that_does_not_import_is_the_environments_fault(package, code,
 
 
 def test_the_cpu_resolves_and_computes():
-    assert resolve("cpu") == torch.device("cpu")
-    assert broken(torch.device("cpu")) is None
+    assert resolve_device("cpu") == torch.device("cpu")
+    assert device_failure(torch.device("cpu")) is None
     assert dtype_unavailable_reason(torch.device("cpu"), torch.float64) is None
 
 
 def test_a_device_that_torch_does_not_know():
     with pytest.raises(UnknownDeviceError, match="torch knows no device 'abacus'") as caught:
-        resolve("abacus")
+        resolve_device("abacus")
 
     assert "\n" not in str(caught.value)
 
 
 def test_a_device_that_does_not_work_here():
     with pytest.raises(UnusableDeviceError, match=r"device 'meta' does not work here: .") as caught:
-        resolve("meta")
+        resolve_device("meta")
 
     assert "\n" not in str(caught.value)
 
@@ -143,14 +143,14 @@ def test_of_cuda_it_is_said_what_is_missing(monkeypatch, known, message):
     monkeypatch.setattr(cuda, "problem", lambda device: known)
 
     with pytest.raises(UnusableDeviceError, match=f"^{message}"):
-        resolve("cuda")
+        resolve_device("cuda")
 
 
 def test_a_device_that_computes_wrongly(monkeypatch):
     monkeypatch.setattr(torch, "arange", lambda *_, **__: torch.zeros(4))
 
     with pytest.raises(UnusableDeviceError, match="adds 0, 1, 2 and 3 to 0"):
-        resolve("cpu")
+        resolve_device("cpu")
 
 
 def test_a_dtype_that_a_device_lacks_is_said_in_its_words():
@@ -165,7 +165,7 @@ def test_the_finest_dtype_is_float64_where_there_is_one(monkeypatch, said, dtype
         probe, "dtype_unavailable_reason", lambda device, asked: said if asked == torch.float64 else None
     )
 
-    assert probe.finest.__wrapped__("cpu") == dtype
+    assert probe.finest_dtype.__wrapped__("cpu") == dtype
 
 
 @pytest.mark.parametrize("problem", [None, "no driver"])

@@ -9,7 +9,7 @@ from torch import nn
 
 from conformance.cases.data import draw
 from conformance.cases.members import members
-from conformance.implementations.ensemble import by_name
+from conformance.implementations.ensemble import name_tensors
 from conformance.implementations.functorch import Functorch
 from conformance.implementations.protocol import unavailable_reason
 from conformance.implementations.reference_loop import Reference
@@ -85,10 +85,10 @@ def test_other_warnings_than_the_legacy_deprecation_get_through(monkeypatch):
 def test_names_come_from_the_module_where_the_state_has_none():
     model = nn.Linear(2, 3)
 
-    assert by_name({"a": 1}, []) == {"a": 1}
-    assert by_name((1, 2), list(model.named_parameters())) == {"weight": 1, "bias": 2}
+    assert name_tensors({"a": 1}, []) == {"a": 1}
+    assert name_tensors((1, 2), list(model.named_parameters())) == {"weight": 1, "bias": 2}
     with pytest.raises(ValueError, match="zip"):
-        by_name((1,), list(model.named_parameters()))
+        name_tensors((1,), list(model.named_parameters()))
 
 
 def test_the_reference_ensemble_takes_the_options_of_vmap():

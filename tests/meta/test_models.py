@@ -8,7 +8,7 @@ from conformance.cases.data import draw, draw_tokens
 from conformance.cases.members import MEMBERS, members
 from conformance.cases.networks import Assorted, NormNet, TiedNet, colour_cnn
 from conformance.reference.simple_cnn import SimpleCNN, small_cnn
-from conformance.utils.module_state import copied, state_of
+from conformance.utils.module_state import copy_module, state_of
 
 
 def test_simple_cnn_is_the_originals():
@@ -116,7 +116,7 @@ def test_a_copy_shares_nothing_with_its_model():
     model.register_forward_hook(lambda module, *_: called.append(module))
     model.notes = {"a": [torch.ones(2)]}
 
-    twin = copied(model)
+    twin = copy_module(model)
 
     for name, tensor in state_of(model).items():
         assert torch.equal(state_of(twin)[name], tensor)

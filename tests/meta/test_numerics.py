@@ -12,8 +12,17 @@ from conformance.cases.members import MEMBERS, members
 from conformance.cases.networks import NormNet, TiedNet
 from conformance.implementations.torch_func import TorchFunc
 from conformance.numerics.assertions import assert_members_close
-from conformance.numerics.budget import FACTOR, UNITS, Budget, budgets, error, record_share, recorded_shares, unit
-from conformance.numerics.plain_loop import PlainLoopError, in_float64, loop
+from conformance.numerics.budget import (
+    FACTOR,
+    UNITS,
+    Budget,
+    compute_budgets,
+    max_error,
+    record_share,
+    recorded_shares,
+    rounding_unit,
+)
+from conformance.numerics.plain_loop import PlainLoopError, as_float64_result, loop
 from conformance.reference.simple_cnn import small_cnn
 
 DTYPES = [torch.float32, torch.float64, torch.bfloat16, torch.float16]
@@ -43,17 +52,17 @@ def test_a_correct_ensemble_passes_in_every_precision(dtype, factory):
 def test_twice_the_budget_is_too_much_and_half_of_it_is_not(dtype, share, fits):
     models = members(small_cnn, MEMBERS, seed=0, dtype=dtype)
     answer = loop(forward, models, [draw(SAMPLES, 1, 8, 8, seed=0, dtype=dtype)] * MEMBERS)
-    truth, budget = answer.truth[2], budgets(answer.sample, answer.truth, dtype)[2]
+    truth, budget = answer.truth[2], compute_budgets(answer.sample, answer.truth, dtype)[2]
     off = truth.clone()
     off[3, 5] += share * budget.allowed
 
-    assert (error(off, truth) <= budget.allowed) is fits
+    assert (max_error(off, truth) <= budget.allowed) is fits
 
 
 def test_an_error_of_twice_the_budget_is_named():
     models = members(small_cnn, MEMBERS, seed=0, dtype=torch.float64)
     answer = loop(forward, models, [draw(SAMPLES, 1, 8, 8, seed=0, dtype=torch.float64)] * MEMBERS)
-    allowed = budgets(answer.sample, answer.truth, torch.float64)
+    allowed = compute_budgets(answer.sample, answer.truth, torch.float64)
     right = torch.stack(list(answer.truth))
     wrong = right.clone()
     wrong[2, 3, 5] += 2 * allowed[2].allowed
@@ -85,8 +94,8 @@ def test_the_truth_is_computed_in_float64_from_the_same_numbers():
     assert {each.dtype for each in answer.truth} == {torch.float64}
     assert all(map(torch.equal, answer.truth, doubled.values))
     assert all(map(torch.equal, answer.values, doubled.sample))
-    assert all(map(torch.equal, in_float64(answer).values, doubled.values))
-    assert all(map(torch.equal, in_float64(answer).sample, doubled.sample))
+    assert all(map(torch.equal, as_float64_result(answer).values, doubled.values))
+    assert all(map(torch.equal, as_float64_result(answer).sample, doubled.sample))
 
 
 class Mixed(nn.Module):
@@ -151,15 +160,15 @@ def test_the_loop_changes_neither_models_nor_inputs():
     ids=["finite", "equal", "nan", "not-nan", "other-inf", "inf", "empty"],
 )
 def test_the_error_counts_what_is_not_finite(actual, truth, expected):
-    assert error(torch.tensor(actual), torch.tensor(truth, dtype=torch.float64)) == expected
+    assert max_error(torch.tensor(actual), torch.tensor(truth, dtype=torch.float64)) == expected
 
 
 def test_the_unit_is_one_rounding_of_the_largest_finite_element():
     truth = torch.tensor([-8.0, 2.0, math.inf, math.nan], dtype=torch.float64)
 
-    assert unit(truth, torch.float32) == 8 * 2**-23
-    assert unit(torch.tensor([math.nan]), torch.float32) == 0.0
-    assert unit(torch.zeros(3), torch.float32) == 0.0
+    assert rounding_unit(truth, torch.float32) == 8 * 2**-23
+    assert rounding_unit(torch.tensor([math.nan]), torch.float32) == 0.0
+    assert rounding_unit(torch.zeros(3), torch.float32) == 0.0
 
 
 def test_a_members_budget_follows_its_own_size_and_the_worst_loop():
@@ -167,7 +176,7 @@ def test_a_members_budget_follows_its_own_size_and_the_worst_loop():
     eps = torch.finfo(torch.float32).eps
     samples = [torch.tensor([1.0 + 2 * eps]), torch.tensor([1000.0]), torch.tensor([1e-9])]
 
-    small, large, zero = budgets(samples, truths, torch.float32)
+    small, large, zero = compute_budgets(samples, truths, torch.float32)
 
     assert small.allowed == pytest.approx((2 * FACTOR + UNITS) * eps)
     assert large.allowed == pytest.approx((2 * FACTOR + UNITS) * eps * 1000)
@@ -177,7 +186,7 @@ def test_a_members_budget_follows_its_own_size_and_the_worst_loop():
 def test_a_loop_that_is_not_finite_gives_no_budget():
     truths = [torch.tensor([1.0]).double(), torch.tensor([2.0]).double()]
 
-    budget, other = budgets([torch.tensor([math.nan]), torch.tensor([2.0])], truths, torch.float32)
+    budget, other = compute_budgets([torch.tensor([math.nan]), torch.tensor([2.0])], truths, torch.float32)
 
     assert (budget.loop, other.loop) == (0.0, 0.0)
 
@@ -216,7 +225,7 @@ def test_more_draws_measure_an_error_that_one_draw_misses_by_luck(dtype):
     once, thrice = (loop(difference, models, [x], draws=draws) for draws in (1, 3))
 
     (lucky,), (measured,) = (
-        budgets([each["left"] for each in answer.sample], [each["left"] for each in answer.truth], dtype)
+        compute_budgets([each["left"] for each in answer.sample], [each["left"] for each in answer.truth], dtype)
         for answer in (once, thrice)
     )
     assert lucky.loop == 0 < measured.loop

@@ -29,7 +29,7 @@ from conformance.cases.operations.random_op import (
     stack_values,
 )
 from conformance.implementations.torch_func import TorchFunc
-from conformance.numerics.statistics import COMPARISONS, FALSE_ALARM, mean_of
+from conformance.numerics.statistics import COMPARISONS, FALSE_ALARM, measure_mean
 from conformance.utils.rng import restore, state
 
 CPU = torch.device("cpu")
@@ -136,20 +136,20 @@ def test_plain_torch_follows_the_textbook(law):
     drawn = law.draw(torch.zeros(20_000))
 
     for share, expected in law.means.items():
-        mean = mean_of(share(drawn), expected)
+        mean = measure_mean(share(drawn), expected)
         assert mean.off <= mean.allowed
-        assert mean_of(share(drawn), expected + 2 * mean.allowed).off > mean.allowed
+        assert measure_mean(share(drawn), expected + 2 * mean.allowed).off > mean.allowed
 
 
 def test_chance_allows_what_the_inequality_says():
-    allowed = mean_of(torch.zeros(20_000), 0.0).allowed
+    allowed = measure_mean(torch.zeros(20_000), 0.0).allowed
 
     assert 2 * math.exp(-2 * 20_000 * allowed**2) * COMPARISONS == pytest.approx(FALSE_ALARM)
-    assert mean_of(torch.tensor([0.0, 1.0, 1.0, 1.0]), 0.5).off == 0.25
+    assert measure_mean(torch.tensor([0.0, 1.0, 1.0, 1.0]), 0.5).off == 0.25
     with pytest.raises(ValueError, match="from 0 to 1"):
-        mean_of(torch.tensor([0.0, 1.5]), 0.5)
+        measure_mean(torch.tensor([0.0, 1.5]), 0.5)
     with pytest.raises(ValueError, match="from 0 to 1"):
-        mean_of(torch.tensor([-0.1, 0.5]), 0.5)
+        measure_mean(torch.tensor([-0.1, 0.5]), 0.5)
 
 
 WRITES = [*inplace_ops.INPLACE_OPERATIONS, *inplace_ops.INDEX_AFTER_SLICE]

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import torch
 
 from conformance.devices import features
-from conformance.devices.features import GRAPHS, captured
+from conformance.devices.features import GRAPHS, capture_graph
 
 CPU = torch.device("cpu")
 
@@ -36,7 +36,7 @@ def test_a_call_is_tried_on_a_stream_before_it_is_captured(monkeypatch):
     played, calls = Played(), []
     monkeypatch.setattr(features, "device_namespace", lambda device: played)
 
-    graph, out = captured(CPU, lambda: calls.append(len(played.asked)) or torch.ones(3))
+    graph, out = capture_graph(CPU, lambda: calls.append(len(played.asked)) or torch.ones(3))
 
     assert graph == "a graph"
     assert out.tolist() == [1, 1, 1]

@@ -66,7 +66,7 @@ def test_who_replaces_a_dead_worker_gets_its_gpu():
     ],
 )
 def test_only_cuda_is_spread_and_not_one_gpu_asked_for_by_number(monkeypatch, device, gpus, listed, placed):
-    monkeypatch.setattr(cuda, "gpus", lambda: gpus)
+    monkeypatch.setattr(cuda, "count_gpus", lambda: gpus)
     monkeypatch.delenv(VISIBLE, raising=False)
     if listed:
         monkeypatch.setenv(VISIBLE, listed)
@@ -104,7 +104,7 @@ def test_a_worker_takes_what_it_is_given_and_others_keep_what_they_have(monkeypa
     ],
 )
 def test_there_are_as_many_workers_as_there_is_memory_for(monkeypatch, device, only_for, gpus, workers):
-    monkeypatch.setattr(cuda, "gpus", lambda: gpus)
+    monkeypatch.setattr(cuda, "count_gpus", lambda: gpus)
     monkeypatch.setenv(ONLY_FOR, only_for)
     monkeypatch.delenv(FOR_CUSTOM, raising=False)
 

@@ -94,7 +94,7 @@ def test_tests_outside_of_the_suite_leave_no_word(run_suite, tmp_path):
 
 
 def test_a_device_that_breaks_ends_the_run(run_suite, monkeypatch):
-    monkeypatch.setattr("conformance.plugin.outcomes.broken", lambda device: f"{device} is gone")
+    monkeypatch.setattr("conformance.plugin.outcomes.device_failure", lambda device: f"{device} is gone")
 
     outcome = run_suite("--implementation=torch.func", "--fault=MembersReversed", "--profile=core", paths=STACKING)
 
@@ -127,7 +127,7 @@ def test_a_worker_whose_device_breaks_ends_the_run(tmp_path):
     ("starts", "works", "ends"), [(False, True, True), (True, False, True), (True, True, False)], ids=str
 )
 def test_a_dead_worker_ends_the_run_if_the_next_one_would_die_too(monkeypatch, tmp_path, starts, works, ends):
-    monkeypatch.setattr("conformance.plugin.reporter.broken", lambda device: None if works else "it is gone")
+    monkeypatch.setattr("conformance.plugin.reporter.device_failure", lambda device: None if works else "it is gone")
     run = Run({}, [], "cuda", {}, tmp_path / "result.json", {}, None, {})
     session = SimpleNamespace(shouldstop=False)
     manager = SimpleNamespace(getplugin={"dsession": session}.get)

@@ -48,7 +48,7 @@ def test_a_vendors_package_that_does_not_import_can_not_answer(run_suite, tmp_pa
 
 def test_on_cuda_the_memory_of_the_process_is_limited(run_suite, monkeypatch):
     limited = []
-    monkeypatch.setattr("conformance.plugin.config.resolve", torch.device)
+    monkeypatch.setattr("conformance.plugin.config.resolve_device", torch.device)
     monkeypatch.setattr("conformance.devices.cuda.limit_memory", limited.append)
 
     run_suite(*ORDER, "--device=cuda:1", "--collect-only", "-m", "nothing")
@@ -120,8 +120,8 @@ def autoload():
     import conformance.devices.cuda
     import conformance.plugin.config
 
-    conformance.devices.cuda.gpus = lambda: 3
-    conformance.plugin.config.resolve = lambda name: torch.device("cpu")
+    conformance.devices.cuda.count_gpus = lambda: 3
+    conformance.plugin.config.resolve_device = lambda name: torch.device("cpu")
     note("autoloaded")
 
 def note(what):

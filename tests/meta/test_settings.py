@@ -5,15 +5,23 @@ from contextlib import suppress
 import pytest
 import torch
 
-from conformance.utils.torch_settings import TF32, Threads, deterministic, flagged, flags, matmul_precision, settings
+from conformance.utils.torch_settings import (
+    TF32,
+    Threads,
+    deterministic,
+    matmul_precision,
+    read_flags,
+    read_settings,
+    set_flags,
+)
 
 SETTINGS = {
     "threads": Threads(3).at_work,
     "deterministic": deterministic,
     "warn-only": lambda: deterministic(warn_only=True),
-    "onednn": lambda: flagged(onednn_enabled=False),
-    "two-flags": lambda: flagged(tf32_matmul=TF32[True], tf32_conv=TF32[False]),
-    "cudnn": lambda: flagged(cudnn_deterministic=True, cudnn_benchmark=True, cudnn_enabled=False),
+    "onednn": lambda: set_flags(onednn_enabled=False),
+    "two-flags": lambda: set_flags(tf32_matmul=TF32[True], tf32_conv=TF32[False]),
+    "cudnn": lambda: set_flags(cudnn_deterministic=True, cudnn_benchmark=True, cudnn_enabled=False),
     "matmul-precision": lambda: matmul_precision("medium"),
     "autocast": lambda: torch.autocast("cpu", dtype=torch.bfloat16),
 }
@@ -22,24 +30,24 @@ SETTINGS = {
 @pytest.mark.parametrize("name", SETTINGS)
 @pytest.mark.parametrize("end", [lambda: None, lambda: 1 / 0], ids=["returns", "raises"])
 def test_what_was_set_is_put_back(name, end):
-    before = settings()
+    before = read_settings()
 
     with suppress(ZeroDivisionError), SETTINGS[name]():
-        within = settings()
+        within = read_settings()
         end()
 
     assert within != before
-    assert settings() == before
+    assert read_settings() == before
 
 
 def test_one_within_another_is_put_back_too():
     with deterministic(warn_only=True):
-        before = settings()
+        before = read_settings()
         with deterministic():
-            assert settings() == {**before, "warn_only": False}
+            assert read_settings() == {**before, "warn_only": False}
             with deterministic(enabled=False):
-                assert settings() == {**before, "deterministic": False, "warn_only": False}
-        assert settings() == before
+                assert read_settings() == {**before, "deterministic": False, "warn_only": False}
+        assert read_settings() == before
 
 
 def test_threads_are_the_cpus():
@@ -49,28 +57,28 @@ def test_threads_are_the_cpus():
 
 
 def test_a_flag_that_torch_does_not_know_changes_nothing():
-    before = flags()
+    before = read_flags()
 
-    with pytest.raises(KeyError), flagged(onednn_enabled=False, nope_nope=True):
+    with pytest.raises(KeyError), set_flags(onednn_enabled=False, nope_nope=True):
         pass
 
-    assert flags() == before
+    assert read_flags() == before
 
 
 def test_a_value_that_torch_refuses_changes_nothing():
-    before = settings()
+    before = read_settings()
 
-    with pytest.raises(RuntimeError), flagged(onednn_enabled=False, cudnn_enabled="perhaps"):
+    with pytest.raises(RuntimeError), set_flags(onednn_enabled=False, cudnn_enabled="perhaps"):
         pass
 
-    assert settings() == before
+    assert read_settings() == before
 
 
 def test_flags_within_the_precision_of_products_are_put_back():
-    before = settings()
+    before = read_settings()
 
-    with flagged(tf32_matmul=TF32[False]), matmul_precision("high"), flagged(tf32_conv=TF32[False]):
-        within = settings()
+    with set_flags(tf32_matmul=TF32[False]), matmul_precision("high"), set_flags(tf32_conv=TF32[False]):
+        within = read_settings()
 
     assert within != before
-    assert settings() == before
+    assert read_settings() == before

@@ -13,7 +13,7 @@ CPU = torch.device("cpu")
 def test_calls_are_measured_round_by_round():
     asked = []
 
-    timing.in_turn(
+    timing.time_in_turn(
         {"one": lambda: asked.append(1) or time.sleep(0.003), "two": lambda: asked.append(2) or time.sleep(0.003)}
     )
 
@@ -23,7 +23,7 @@ def test_calls_are_measured_round_by_round():
 def test_a_short_call_is_repeated_within_a_round():
     asked = []
 
-    taken = timing.in_turn({"short": lambda: asked.append(1)}, rounds=3)["short"]
+    taken = timing.time_in_turn({"short": lambda: asked.append(1)}, rounds=3)["short"]
 
     assert len(asked) > 100
     assert taken.low <= taken.median <= taken.high
@@ -34,8 +34,8 @@ def test_the_peak_counts_what_is_there_at_one_time():
     x = torch.ones(1000, 250)
     size = x.nbytes
 
-    assert memory.peak(lambda: x.add(1).mul_(2).sum(), CPU) < 1.1 * size
-    assert 2 * size <= memory.peak(lambda: (x + 1) * 2, CPU) < 2.1 * size
+    assert memory.measure_peak_memory(lambda: x.add(1).mul_(2).sum(), CPU) < 1.1 * size
+    assert 2 * size <= memory.measure_peak_memory(lambda: (x + 1) * 2, CPU) < 2.1 * size
 
 
 def test_what_is_given_back_is_not_counted_on():
@@ -45,10 +45,10 @@ def test_what_is_given_back_is_not_counted_on():
         for _ in range(5):
             x.add(1)
 
-    assert x.nbytes <= memory.peak(one_after_the_other, CPU) < 1.1 * x.nbytes
+    assert x.nbytes <= memory.measure_peak_memory(one_after_the_other, CPU) < 1.1 * x.nbytes
 
 
 def test_a_device_is_asked_for_its_own_count(monkeypatch):
-    monkeypatch.setattr(memory.features, "peak", lambda device, call: (str(device), call()))
+    monkeypatch.setattr(memory.features, "peak_bytes", lambda device, call: (str(device), call()))
 
-    assert memory.peak(lambda: 7, torch.device("meta")) == ("meta", 7)
+    assert memory.measure_peak_memory(lambda: 7, torch.device("meta")) == ("meta", 7)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pytest
 
-from conformance.utils.pytree import leaves, outline, tree_map
+from conformance.utils.pytree import describe_structure, leaves, tree_map
 
 
 class Pair(NamedTuple):
@@ -43,4 +43,4 @@ def test_other_structures_are_refused(other):
 
 
 def test_the_outline_is_the_structure_in_words():
-    assert outline(TREE) == "dict(a=list(0=*, 1=tuple(0=*)), b=Pair(left=*, right=OrderedDict(c=*)))"
+    assert describe_structure(TREE) == "dict(a=list(0=*, 1=tuple(0=*)), b=Pair(left=*, right=OrderedDict(c=*)))"

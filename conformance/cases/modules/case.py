@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from conformance.cases.data import SAMPLES
 from conformance.cases.inputs import draw_minibatches
-from conformance.utils.module_state import moved
+from conformance.utils.module_state import move_module
 from conformance.utils.pytree import leaves
 
 __all__ = [
@@ -51,7 +51,7 @@ class ModuleCase:
             made = [self.factory() for _ in range(n)]
             for model in made:
                 vary(model)
-        return [moved(model, device, dtype) for model in made]
+        return [move_module(model, device, dtype) for model in made]
 
     def minibatches(self, n: int, *, device: torch.device | str, dtype: torch.dtype) -> list[tuple[Any, ...]]:
         """Return a minibatch for each of `n` members."""
