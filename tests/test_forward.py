@@ -13,7 +13,7 @@ from conformance.cases.networks import NormNet
 from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same
 from conformance.numerics.plain_loop import as_float64_result, loop
 from conformance.reference.simple_cnn import SimpleCNN, small_cnn
-from conformance.workloads.forward import cloned, ensemble_forward, forward_without_grad, images
+from conformance.workloads.forward import clone_state, ensemble_forward, forward_without_grad, images
 
 
 @pytest.mark.requirement("forward.own_minibatch")
@@ -134,7 +134,7 @@ def test_a_forward_pass_writes_to_none_of_its_arguments(implementation, device):
         "buffers": dict(buffers) if isinstance(buffers, dict) else buffers,
         "minibatch": minibatch,
     }
-    before = {"params": cloned(params), "buffers": cloned(buffers), "minibatch": minibatch.clone()}
+    before = {"params": clone_state(params), "buffers": clone_state(buffers), "minibatch": minibatch.clone()}
 
     implementation.vmap(fmodel, in_dims=(0, 0, None))(params, buffers, minibatch)
 

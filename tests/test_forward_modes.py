@@ -8,7 +8,7 @@ from conformance.cases.networks import NormNet
 from conformance.implementations.ensemble import name_tensors
 from conformance.numerics.assertions import assert_distinct, assert_members_close, assert_same, unchanged
 from conformance.numerics.plain_loop import loop
-from conformance.workloads.forward import cloned, forward_without_grad
+from conformance.workloads.forward import clone_state, forward_without_grad
 
 
 @pytest.mark.requirement("forward.eval_mode")
@@ -16,7 +16,7 @@ def test_eval_mode_uses_the_statistics_of_each_member_and_leaves_them(implementa
     models = [model.eval() for model in members(NormNet, MEMBERS, device=device, dtype=dtype)]
     minibatch = draw(SAMPLES, 3, device=device, dtype=dtype)
     fmodel, params, buffers = implementation.combine(models)
-    before = cloned(buffers)
+    before = clone_state(buffers)
 
     with unchanged(*models):
         out = implementation.vmap(fmodel, in_dims=(0, 0, None))(params, buffers, minibatch)
@@ -34,7 +34,7 @@ def test_train_mode_updates_the_statistics_of_each_member(implementation, device
         model.dropout.eval()  # the chapter `randomness` tests dropout
     minibatches = draw(MEMBERS, SAMPLES, 3, device=device, dtype=dtype)
     fmodel, params, buffers = implementation.combine(models)
-    before = cloned(buffers)
+    before = clone_state(buffers)
 
     with unchanged(*models):
         given_input = minibatches if in_dim == 0 else minibatches[0]

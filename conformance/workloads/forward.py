@@ -32,7 +32,7 @@ def images(*shape: int, dtype: torch.dtype = torch.float32, device: torch.device
     return draw(*shape, 8, 8, dtype=dtype, device=device)
 
 
-def cloned(state: Any) -> Any:
+def clone_state(state: Any) -> Any:
     """Return copies of stacked tensors, in a dict or a tuple as they are given."""
     if isinstance(state, dict):
         return {name: tensor.detach().clone() for name, tensor in state.items()}
