@@ -43,8 +43,8 @@ try:
 except Exception as error:
     print("vmap raises", type(error).__name__, "and the loop does not:", error)
     raise SystemExit(1)
-if outline(actual) != outline(expected):
-    print("the structure is", outline(actual), "by vmap and", outline(expected), "by the loop")
+if describe_structure(actual) != describe_structure(expected):
+    print("the structure is", describe_structure(actual), "by vmap and", describe_structure(expected), "by the loop")
     raise SystemExit(1)
 different = False
 for (name, ours), (_, theirs) in zip(leaves(actual, "output"), leaves(expected, "output")):

@@ -1,7 +1,7 @@
 """Faults: defects to inject, each of which must turn the tests of one requirement red.
 
-``pytest --fault MembersReversed`` runs the suite on a faulty implementation. tests/meta/test_kill_matrix.py does so for
-every fault and checks which requirements fail.
+``pytest --fault MembersReversed`` runs the suite on a faulty implementation. It is done for
+every fault by tests/meta/faults/test_kill_matrix.py, which checks which requirements fail.
 
 To add a fault, write a class in the module of its chapter, or of its topic in the chapter. Its name and docstring say
 what the wrong build does, and `breaks` names the requirement::
@@ -19,7 +19,8 @@ Choose the base class by the place of the defect, and override its one method:
 - `base.derivative`: `DerivativeFault` (gradients and tangents), `TransformFault` (grad, jvp ... inside vmap)
 - `base.patch`: `PatchedFault` (a function of torch), `PatchedInsideVmap` (the same inside vmap only)
 
-Then run ``pytest tests/meta/test_kill_matrix.py -k MembersReversed``. Modules and classes are found by themselves.
+Then run ``pytest tests/meta/faults/test_kill_matrix.py -k MembersReversed``. Modules and classes are found by
+themselves.
 """
 
 import pkgutil

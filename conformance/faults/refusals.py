@@ -1,8 +1,8 @@
 """Faults for all chapters: refusals with an unrelated word, which no test may accept in place of the one that is due.
 
 An implementation whose every call raises "boom" must not conform to anything. These faults break many requirements
-each: all those of a chapter whose tests accept refusals. tests/meta/test_kill_matrix.py demands that every test that
-sees one of these refusals goes red.
+each: all those of a chapter whose tests accept refusals. tests/meta/faults/test_kill_matrix.py demands
+that every test that sees one of these refusals goes red.
 """
 
 from collections.abc import Callable, Sequence

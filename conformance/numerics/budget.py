@@ -11,15 +11,16 @@ says how much rounding the computation suffers, and an ensemble may suffer
 - In float64 the loop is the truth and has no error to measure. Rounding scales with eps, so the same loop in float32
   shows it: its error in float32's units is used as float64's.
 - FACTOR. An ensemble sums the same terms in another order and in other blocks, so its error is another draw from the
-  loop's distribution. tests/meta/derive_budget.py measures the largest (ensemble - UNITS) / loop over SimpleCNN,
-  NormNet and TiedNet and 300 seeds each (torch 2.13.0, CPU): outputs 2.20 in float32, 1.99 in float64, 3.65 in
-  bfloat16, 2.75 in float16 (4,500 comparisons each), gradients 6.65 in float64 (25,500; 99 % stay below 1). FACTOR is
-  the next power of two. Gradients in a coarser precision, float32 too, are outside of it for these modules:
+  loop's distribution. tests/meta/numerics/derive_budget.py measures the largest (ensemble - UNITS) / loop over
+  SimpleCNN, NormNet and TiedNet and 300 seeds each (torch 2.13.0, CPU): outputs 2.20 in float32, 1.99 in float64,
+  3.65 in bfloat16, 2.75 in float16 (4,500 comparisons each), gradients 6.65 in float64 (25,500; 99 % stay below 1).
+  FACTOR is the next power of two. Gradients in a coarser precision, float32 too, are outside of it for these modules:
   there rounding carries activations over the kink of a ReLU, and a gradient jumps (with AVX2 a float32 gradient was
   22,450 times its loop's error off, and with AVX512 none was in 300 seeds). Smooth modules have no kinks, and
-  tests/meta/derive_parity.py measures those over 300 seeds: gradients and parameters after a step 1.4 in bfloat16 and
-  float16, 1.5 under autocast to them, 2.4 in float32 and 1.8 in float64, where the loop's error is measured three
-  times, since numbers of few bits are exact by luck too often (measured once, 5.7 in bfloat16 and 5.5 in float32).
+  tests/meta/numerics/derive_parity.py measures those over 300 seeds: gradients and parameters after a step 1.4 in
+  bfloat16 and float16, 1.5 under autocast to them, 2.4 in float32 and 1.8 in float64, where the loop's error is
+  measured three times, since numbers of few bits are exact by luck too often (measured once, 5.7 in bfloat16 and 5.5
+  in float32).
 - Draws. In training an optimizer that divides a gradient by its size makes some element far more sensitive than all
   others, and what a single float32 loop loses there may be little by luck: over 150 seeds of 20 steps with torch
   2.13.0, one RMSprop in 150 was 19 times its loop's error off, while all others stayed below 8. So the error of such a

@@ -23,7 +23,7 @@ from conformance.report.results import (
     interrupted_verdict,
     requirement_results,
 )
-from conformance.spec.coverage import asking_tests
+from conformance.spec.coverage import requirement_of
 
 
 class Reporter:
@@ -154,12 +154,10 @@ class Reporter:
         """
         if test in self.run.collected:
             return self.run.collected[test]
-        function, _, parameters = test.rpartition("/")[2].partition("[")
-        for requirement, tests in asking_tests().items():
-            for name in self.run.implementations:
-                if function in tests and name in parameters:
-                    return CollectedTest(requirement, name)
-        return None
+        requirement = requirement_of(test.rpartition("/")[2])
+        implementations = (name for name in self.run.implementations if name in test.partition("[")[2])
+        name = next(implementations, None)
+        return CollectedTest(requirement, name) if requirement and name else None
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         for problem in self.run.problems:

@@ -5,9 +5,10 @@ that die, still knows what there was to run.
 """
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import TypeGuard
 
 from conformance.spec.locations import SUITE
 from conformance.spec.requirements import CHAPTERS
@@ -22,9 +23,25 @@ def asking_tests(folder: Path = SUITE) -> Mapping[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for chapter in CHAPTERS:
         for path in chapter_files(chapter, folder):
-            for identifier, test in _marks(path):
-                found[identifier] = (*found.get(identifier, ()), test)
+            for identifier, test, _ in _marks(path):
+                if test not in found.get(identifier, ()):
+                    found[identifier] = (*found.get(identifier, ()), test)
     return found
+
+
+@cache
+def requirement_of(test: str, folder: Path = SUITE) -> str | None:
+    """Return the requirement that a test asks for, ``test_forward.py::test_name[parameters]``; None if there is none.
+
+    Of a test whose parameters have the marks, the ids of the parameters tell which one it is.
+    """
+    function, _, parameters = test.rstrip("]").partition("[")
+    path = folder / function.partition("::")[0]
+    if not path.is_file():
+        return None
+    marked = [(parameter, identifier) for identifier, name, parameter in _marks(path) if name == function]
+    found = (each for parameter, each in marked if parameter is None or f"-{parameter}-" in f"-{parameters}-")
+    return next(found, None)
 
 
 def chapter_files(chapter: str, folder: Path = SUITE) -> list[Path]:
@@ -32,19 +49,34 @@ def chapter_files(chapter: str, folder: Path = SUITE) -> list[Path]:
     return [*folder.glob(f"test_{chapter}.py"), *sorted(folder.glob(f"test_{chapter}_*.py"))]
 
 
-def _marks(path: Path) -> Iterator[tuple[str, str]]:
+@cache
+def _marks(path: Path) -> Sequence[tuple[str, str, str | None]]:
+    """Return the marks of a file: requirement, test, and the id of the parameter that has it; None for the test."""
+    return tuple(_read_marks(path))
+
+
+def _read_marks(path: Path) -> Iterator[tuple[str, str, str | None]]:
     for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(function, ast.FunctionDef):
-            asked = (_requirement(node) for decorator in function.decorator_list for node in ast.walk(decorator))
-            for identifier in dict.fromkeys(each for each in asked if each is not None):
-                yield identifier, f"{path.name}::{function.name}"
+            test = f"{path.name}::{function.name}"
+            for decorator in function.decorator_list:
+                if _is_call(decorator, "pytest.mark.requirement"):
+                    yield _first_argument(decorator), test, None
+                for node in ast.walk(decorator):
+                    if _is_call(node, "pytest.param"):
+                        marks = (each for each in ast.walk(node) if _is_call(each, "pytest.mark.requirement"))
+                        ids = [ast.literal_eval(each.value) for each in node.keywords if each.arg == "id"]
+                        for mark in marks:
+                            yield _first_argument(mark), test, *(ids or [_first_argument(node)])
 
 
-def _requirement(node: ast.AST) -> str | None:
-    """Return the id if the node is a requirement's mark, of a test or of one of its parameters."""
-    if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.requirement":
-        return str(ast.literal_eval(node.args[0]))
-    return None
+def _is_call(node: ast.AST, name: str) -> TypeGuard[ast.Call]:
+    return isinstance(node, ast.Call) and ast.unparse(node.func) == name
+
+
+def _first_argument(call: ast.Call) -> str:
+    """Return the first argument of the call, which is a literal, as text."""
+    return str(ast.literal_eval(call.args[0]))
 
 
 def coverage_problem(requirements: Mapping[str, object], folder: Path = SUITE) -> str | None:

@@ -31,8 +31,8 @@ SettingContext = Callable[[str], AbstractContextManager[None]]
 MemberFunction = Callable[[SettingContext, nn.Module, Any], Any]
 
 # The error that a plain loop may have, in roundings of the largest element: for outputs and buffers, and for gradients
-# and parameters. tests/meta/derive_parity.py found at most 4.9 and 39 over 300 seeds (torch 2.13.0, CPU). A wrong
-# result, as opposed to a rounded one, is off by a thousand or more in float32.
+# and parameters. tests/meta/numerics/derive_parity.py found at most 4.9 and 39 over 300 seeds (torch 2.13.0, CPU). A
+# wrong result, as opposed to a rounded one, is off by a thousand or more in float32.
 MAX_OUTPUT_ROUNDINGS = 16.0
 MAX_GRADIENT_ROUNDINGS = 128.0
 ERROR_DRAWS = 3

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import zlib
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -143,3 +144,41 @@ def pytest_terminal_summary(terminalreporter):
         others = len(red) - (requirement in red)
         killed = "killed" if requirement in red else "SURVIVED"
         terminalreporter.write_line(f"{killed:9}{requirement:40}{fault:30}{f'and {others} others' if others else ''}")
+
+
+# In a container there is no sandbox to start, and the browser's own calls home are no business of these tests.
+QUIET = ("--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """An installed Chromium or Chrome, driven by Playwright."""
+    from install_chromium import PROGRAMS, find_chromium
+    from playwright.sync_api import sync_playwright
+
+    program = find_chromium()
+    if program is None:
+        pytest.fail(f"the page is tested in Chromium: none of {', '.join(PROGRAMS)} is on the PATH", pytrace=False)
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=program, args=QUIET)
+
+
+@pytest.fixture
+def visit(browser):
+    """Opens a page; it may ask for nothing but itself, and complain of nothing."""
+
+    @contextmanager
+    def visit(file, address="", **options):
+        context = browser.new_context(**options)
+        asked, said = [], []
+        page = context.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto(f"{file.as_uri()}{address}")
+        yield page
+        context.close()
+        assert [url for url in asked if not url.startswith((file.as_uri(), "data:,"))] == []
+        assert said == []
+
+    return visit

@@ -1,6 +1,6 @@
 """What has to run where torch knows the stand-in, and nothing else should: torch takes a device type for good.
 
-tests/meta/test_rehearsal.py runs it in a process of its own; pytest collects it by its name alone.
+tests/meta/devices/test_simulated.py runs it in a process of its own; pytest collects it by its name alone.
 """
 
 import copy
@@ -9,7 +9,7 @@ import io
 
 import pytest
 import torch
-from test_kill_matrix import asked, assert_killed
+from kills import asked, assert_killed
 from torch import nn
 from torch.utils import backend_registration
 

@@ -6,7 +6,7 @@ import torch
 from conformance.implementations.compiled import CompiledEager
 from conformance.implementations.functorch import Functorch
 from conformance.implementations.torch_func import TorchFunc
-from conformance.spec.coverage import asking_tests, coverage_problem
+from conformance.spec.coverage import asking_tests, coverage_problem, requirement_of
 from conformance.spec.requirements import CHAPTERS, LEVELS, load_requirements
 
 GOOD = 'level = "must"\ntext = "It works."\nsource = "the documentation"\n'
@@ -143,6 +143,26 @@ def test_marks_on_parameters_count_for_their_test(folder, tests):
 
     assert found["forward.works"] == found["forward.flies"] == ("test_forward.py::test_each",)
     assert "unknown requirement 'forward.flies'" in coverage_problem(load_requirements(folder), tests)
+
+
+@pytest.mark.parametrize(
+    ("test", "expected"),
+    [
+        ("test_each[torch.func-1]", "works"),
+        ("test_each[torch.func-3]", "flies"),
+        ("test_each[3-torch.func-x]", "flies"),
+        ("test_each[torch.func-33]", None),
+        ("test_each[torch.func-4]", None),
+        ("test_it[1]", "exists"),
+        ("test_other", None),
+    ],
+)
+def test_the_parameters_of_a_test_tell_its_requirement(tests, test, expected):
+    marked = '@pytest.mark.requirement("forward.exists")\ndef test_it(implementation):\n    pass\n'
+    (tests / "test_forward.py").write_text(MARKED_PARAMETERS.format("forward") + marked, encoding="utf-8")
+
+    assert requirement_of(f"test_forward.py::{test}", tests) == (f"forward.{expected}" if expected else None)
+    assert requirement_of(f"test_nowhere.py::{test}", tests) is None
 
 
 @pytest.mark.parametrize(

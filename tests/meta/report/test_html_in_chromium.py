@@ -1,11 +1,8 @@
 """Does the page work in a browser: without an error, without a network, on a phone, in the dark, by keyboard alone?"""
 
-import shutil
-from contextlib import contextmanager
-
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 from results import MUST, SHOULD, case, result
 
 from conformance.report import releases as recorded_releases
@@ -13,9 +10,6 @@ from conformance.report.html import page as html_page
 from conformance.report.html.diff import make_diff_step
 from conformance.spec.requirements import Requirement
 
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-# In a container there is no sandbox to start, and the browser's own calls home are no business of these tests.
-QUIET = ("--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync")
 PHONE = {"width": 360, "height": 740}
 SHAKY = Requirement("stacking.c", "limitation", "It shakes.", "docs")
 SPEC = {each.id: each for each in (MUST, SHOULD, SHAKY)}
@@ -28,42 +22,12 @@ NEW = (
 
 
 @pytest.fixture(scope="module")
-def browser():
-    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
-    if program is None:
-        pytest.fail(f"the page is tested in Chromium: none of {', '.join(PROGRAMS)} is on the PATH", pytrace=False)
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=program, args=QUIET)
-
-
-@pytest.fixture(scope="module")
 def file(tmp_path_factory):
     """A page of two results, of which the second fails."""
     results = [result(*OLD, torch="2.12.1", spec=SPEC), result(*NEW, spec=SPEC)]
     path = tmp_path_factory.mktemp("page") / "page.html"
     path.write_text(html_page.render_page(results, [make_diff_step(*results)]), encoding="utf-8")
     return path
-
-
-@pytest.fixture
-def visit(browser):
-    """Opens a page; it may ask for nothing but itself, and complain of nothing."""
-
-    @contextmanager
-    def visit(file, address="", **options):
-        context = browser.new_context(**options)
-        asked, said = [], []
-        page = context.new_page()
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.goto(f"{file.as_uri()}{address}")
-        yield page
-        context.close()
-        assert [url for url in asked if not url.startswith((file.as_uri(), "data:,"))] == []
-        assert said == []
-
-    return visit
 
 
 @pytest.fixture

@@ -4,17 +4,18 @@ import ast
 from fnmatch import fnmatchcase
 
 import pytest
+from kills import asked, assert_killed
 
 from conformance.faults import CHAPTERS, FAULTS, inject
 from conformance.faults.refusals import UnrelatedRefusal
 from conformance.implementations.torch_func import TorchFunc
 from conformance.plugin.diagnosis import Diagnosis
-from conformance.spec.coverage import asking_tests, chapter_files
+from conformance.spec.coverage import asking_tests
 from conformance.spec.locations import SUITE
 from conformance.spec.requirements import load_requirements
 from conftest import Thin
 
-# Those of a second device tests/meta/on_the_stand_in.py judges.
+# Those of a second device tests/meta/devices/on_the_simulated_device.py judges.
 HERE = [name for name, fault in FAULTS.items() if fault.device == "cpu" and not issubclass(fault, UnrelatedRefusal)]
 # Their refusals are an optimizer's and the compiler's, not the implementation's.
 UNREFUSED = {"compiled.legacy", "training.refusing_optimizers"}
@@ -103,20 +104,6 @@ class AcceptingTests:
 
 def requirement_of(item):
     return item.get_closest_marker("requirement").args[0]
-
-
-def asked(fault):
-    """The files of the chapters in which something may go red."""
-    chapters = {pattern.partition(".")[0] for pattern in (FAULTS[fault].breaks, *FAULTS[fault].also)}
-    return [str(path) for chapter in sorted(chapters) for path in chapter_files(chapter)]
-
-
-def assert_killed(fault, red, record_property):
-    breaks, also = FAULTS[fault].breaks, FAULTS[fault].also
-    record_property("kill", [breaks, fault, sorted(red)])
-    assert breaks in red, fault
-    unrelated = {each for each in red if not any(fnmatchcase(each, pattern) for pattern in (breaks, *also))}
-    assert not unrelated, fault
 
 
 def test_every_requirement_whose_tests_accept_a_refusal_is_refused_with_an_unrelated_word():

@@ -1,6 +1,6 @@
 """How much more than the loop may an ensemble err in other precisions and under settings, and how much the loop?
 
-``python tests/meta/derive_parity.py 300`` prints, for each dtype and setting over that many seeds, the largest
+``python tests/meta/numerics/derive_parity.py 300`` prints, for each dtype and setting over that many seeds, the largest
 (ensemble - UNITS) / loop, which `numerics.FACTOR` has to cover, and the loop's largest error in roundings, which
 `precision.MAX_GRADIENT_ROUNDINGS` has to.
 """

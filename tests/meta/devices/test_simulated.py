@@ -17,7 +17,7 @@ def in_a_process(*command, cwd):
 
 
 def test_the_stand_in_is_a_device_and_the_faults_of_a_second_one_are_seen_on_it():
-    path = Path(__file__).with_name("on_the_stand_in.py")
+    path = Path(__file__).with_name("on_the_simulated_device.py")
 
     run = in_a_process("pytest", path, "-q", "-p", "no:cacheprovider", "-p", "no:xdist", cwd=HOME)
 

@@ -111,7 +111,7 @@ def test_a_device_that_breaks_ends_the_run(run_suite, monkeypatch):
 def test_a_worker_whose_device_breaks_ends_the_run(tmp_path):
     outcome = in_a_process(
         tmp_path,
-        "tests/test_stacking.py",
+        *("tests/test_stacking.py", "tests/test_stacking_originals.py"),
         *("--implementation=tests.meta.broken:Breaking", "--profile=core", "-n", "1"),
     )
 

@@ -1,6 +1,6 @@
 """How much more than the loop may an ensemble err? Measures the ratio that `numerics.FACTOR` has to cover.
 
-``python tests/meta/derive_budget.py 300`` prints the largest (ensemble - UNITS) / loop over that many seeds.
+``python tests/meta/numerics/derive_budget.py 300`` prints the largest (ensemble - UNITS) / loop over that many seeds.
 """
 
 import sys

@@ -1,0 +1,70 @@
+"""Are the loop and vmap timed on the same work, and is memory told?"""
+
+import pytest
+import torch
+from check_questions import CPU, ask, questions
+
+from conformance.checks.subject import Subject
+from conformance.implementations.torch_func import TorchFunc
+from conformance.model_check import cost
+from conformance.model_check.model_loader import load_model
+
+
+@pytest.mark.parametrize("calls", [cost.forward_calls, cost.backward_calls])
+@pytest.mark.parametrize("model", ["mlp", "dropped"])
+def test_loop_and_vmap_are_timed_on_the_same_work(calls, model):
+    case = load_model(ask(f"theirs:{model}", ("3",)))
+    subject = Subject(case, TorchFunc(), CPU, torch.float64, 3)
+
+    loop, together = (calls(subject)[name]() for name in ("loop", "vmap"))
+
+    if calls is cost.forward_calls:
+        together, shape = together[0], (3, 7, 2)
+        assert not together.requires_grad
+        assert together.shape == torch.stack(loop).shape == shape
+    else:
+        own = list(zip(*loop, strict=True))
+        assert [each.shape for each in together] == [torch.stack(each).shape for each in own]
+    if model == "mlp":
+        own = [loop] if calls is cost.forward_calls else own
+        together = [together] if calls is cost.forward_calls else together
+        for each, those in zip(together, own, strict=True):
+            torch.testing.assert_close(each, torch.stack(those))
+
+
+def test_what_is_asked_for_is_measured_and_more_while_there_is_time(monkeypatch):
+    monkeypatch.setattr(cost, "SIZES", (1, 3, 6))
+    asking = questions("mlp")
+
+    assert [row["members"] for row in asking.measure("speed_forward")["rows"]] == [1, 3, 6]
+    monkeypatch.setattr(cost, "SPARE_SECONDS", -1)
+    (row,) = asking.measure("speed_forward")["rows"]
+    assert row["members"] == 3
+    assert row["ratio"] == row["loop"]["median"] / row["vmap"]["median"]
+
+
+def test_a_sum_of_complex_outputs_is_a_number():
+    assert (
+        cost.sum_outputs((torch.ones(2, dtype=torch.complex64), torch.ones(3), torch.ones(2, dtype=torch.int64))) == 5
+    )
+
+
+@pytest.mark.parametrize(
+    ("ratios", "turn"),
+    [({1: 0.5, 2: 1.5, 5: 2}, 2), ({1: 1.5, 2: 0.9, 5: 2}, 5), ({1: 2, 5: 3}, 1), ({1: 2, 5: 0.5}, None)],
+)
+def test_it_turns_where_vmap_is_faster_from_then_on(ratios, turn):
+    assert cost.break_even([{"members": n, "ratio": ratio} for n, ratio in ratios.items()]) == turn
+
+
+def test_large_activations_on_a_cpu_are_told(monkeypatch):
+    monkeypatch.setattr(cost, "SIZES", ())
+    monkeypatch.setattr(cost, "peak_memory", lambda calls, device: {"loop": 2**20, "vmap": 2**25})
+    monkeypatch.setattr(cost.timing, "time_in_turn", lambda calls: {"loop": cost.timing.Timing(1, 1, 1), "vmap": TWICE})
+
+    told = questions("mlp").measure("speed_forward")
+
+    assert told["status"] == "slower with large activations"
+
+
+TWICE = cost.timing.Timing(2, 2, 2)

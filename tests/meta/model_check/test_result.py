@@ -1,0 +1,105 @@
+"""Is the verdict what the checks come to, and is it shown on one screen?"""
+
+import json
+
+import pytest
+from check_questions import MODEL, ask
+
+from conformance.model_check import terminal
+from conformance.model_check.result import CheckReport
+
+
+def document(problem=None, **statuses):
+    """A document in which the checks ended like this."""
+    made = CheckReport(ask("my:net", ("3",)))
+    made.describe(MODEL | {"problem": problem})
+    for name, status in {"own_minibatch": "right", **statuses}.items():
+        made.add(name, {"status": status, "message": f"{name} said so", "slow": ["aten::one"]})
+    return made
+
+
+@pytest.mark.parametrize(
+    ("made", "code", "verdict"),
+    [
+        (document(), 0, "RIGHT"),
+        (document(buffers="not applicable"), 0, "RIGHT"),
+        (document(per_sample="refused"), 0, "RIGHT, as far as it is not refused: per_sample"),
+        (document(per_sample="refused unclearly"), 0, "RIGHT, as far as it is not refused: per_sample"),
+        (document(own_minibatch="refused"), 1, "CAN'T BE ENSEMBLED: torch.func refuses"),
+        (document(own_minibatch="refused unclearly"), 1, "CAN'T BE ENSEMBLED: torch.func refuses"),
+        (document(grad="wrong", order="crash"), 1, "WRONG: grad; CRASHES: order"),
+        (document(grad="refused", order="crash"), 1, "CRASHES: order"),
+        (document(problem="the same numbers"), 1, "WRONG: members"),
+        (document(own_minibatch="not applicable"), 4, "NO ANSWER: own_minibatch said so"),
+    ],
+)
+def test_the_verdict_is_what_the_checks_come_to(made, code, verdict):
+    data = json.loads(json.dumps(made.data()))
+
+    assert made.verdict == (code, verdict)
+    assert (data["exit_code"], data["verdict"]) == (code, verdict)
+    assert data["slow"] == ["aten::one"]
+
+
+def test_remedies_name_the_checks_that_they_are_for():
+    made = document(out_of_range="wrong", randomness="right")
+
+    assert [(row["name"], row["checks"]) for row in made.data()["remedies"]] == [
+        ("dropout", ["randomness"]),
+        ("index-out-of-range", ["out_of_range"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({}, "differ in every tensor"),
+        ({"tensors": 0}, "no parameters"),
+        ({"equal": list("abcdef")}, "differ, except in a, b, c, d and 2 more"),
+        ({"problem": "they are one"}, "WRONG: they are one"),
+        ({"training": False}, "eval mode"),
+    ],
+)
+def test_members_are_shown(facts, said):
+    made = CheckReport(ask("my:net", ("3",)))
+    made.describe(MODEL | facts)
+
+    assert said in terminal.member_lines(made)
+
+
+def test_an_answer_is_one_line_and_where_it_stops():
+    refused = {
+        "status": "refused",
+        "message": "no\nmore",
+        "operation": "aten::x",
+        "module": None,
+        "source": "a.py:1: b",
+    }
+
+    assert terminal.answer_text({"status": "right", "message": ""}, {}) == "right"
+    assert terminal.answer_text({"status": "wrong", "message": "by 3"}, {}) == "WRONG: by 3"
+    assert terminal.answer_text(refused, {}).splitlines() == [
+        "refused: no",
+        " " * 20 + "operation: aten::x",
+        " " * 20 + "line:      a.py:1: b",
+    ]
+    assert terminal.answer_text(refused, {"grad": refused}) == "refused as grad"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "turn", "said"),
+    [
+        (2.0, 1, "vmap is 2 times as fast as the loop with 3 members (1 ms, spread 10% against 2 ms"),
+        (0.5, None, "vmap is 2 times as slow as the loop with 3 members"),
+    ],
+)
+def test_the_speed_is_shown(ratio, turn, said):
+    timing = {"median": 1e-3, "low": 0.95e-3, "high": 1.05e-3}
+    row = {"members": 3, "ratio": ratio, "vmap": timing, "loop": timing | {"median": 2e-3}}
+    told = {"status": "x", "asked": row, "rows": [row, row | {"members": 50}], "crossing": turn}
+
+    shown = " ".join(terminal.answer_text(told | {"peak": {"loop": 999_000, "vmap": 2 * 10**6}}, {}).split())
+
+    assert said in shown
+    assert ("faster from 1 members on" if turn else "never faster") in shown
+    assert shown.endswith("measured with 3, 50; peak memory 2 MB against 999 kB")
