@@ -1,20 +1,12 @@
 """Requirements and cases for the tests of statuses, tables and the screen."""
 
+from results import MUST, SPEC
+
 from conformance.report.results import (
     CaseResult,
     decide_verdict,
     requirement_results,
 )
-from conformance.spec.requirements import Requirement
-
-MUST = Requirement("forward.a", "must", "It works.", "docs")
-
-
-SHOULD = Requirement("stacking.b", "should", "It helps.", "docs")
-
-
-SPEC = {each.id: each for each in (MUST, SHOULD)}
-
 
 FACTS = {"torch": "2.13.0", "device": "cpu", "cpu_capability": "AVX2", "threads": 1}
 

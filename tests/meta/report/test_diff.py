@@ -82,7 +82,6 @@ def test_what_was_fixed_is_told_by_what_it_was():
     assert transition.message == "a reason"
 
 
-OTHER = {MUST.id: MUST}
 NEITHER = {SHOULD.id: SHOULD}
 
 

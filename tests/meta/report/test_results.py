@@ -1,7 +1,8 @@
 """Do cases fold into the status of a requirement, and statuses into the verdict?"""
 
 import pytest
-from requirement_results import SHOULD, SPEC, case, judge
+from requirement_results import case, judge
+from results import SHOULD, SPEC
 
 from conformance.report.results import (
     Status,

@@ -1,6 +1,7 @@
 """Do tables say what was found, in full and in short?"""
 
-from requirement_results import FACTS, OPTIONS, SPEC, TABLES, case, cell, judge
+from requirement_results import FACTS, OPTIONS, TABLES, case, cell, judge
+from results import SPEC
 
 from conformance.report import tables, terminal, writer
 from conformance.report.results import (

@@ -1,6 +1,7 @@
 """Does the screen show facts, counts, names and the verdict?"""
 
-from requirement_results import FACTS, MUST, OPTIONS, SHOULD, SPEC, case, judge
+from requirement_results import FACTS, OPTIONS, case, judge
+from results import MUST, SHOULD, SPEC
 
 from conformance.report import terminal
 from conformance.report.results import (

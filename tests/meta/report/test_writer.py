@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from requirement_results import FACTS, OPTIONS, SPEC, TABLES, case
+from requirement_results import FACTS, OPTIONS, TABLES, case
+from results import SPEC
 
 from conformance.report import writer
 from conformance.report.results import (
