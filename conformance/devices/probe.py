@@ -4,12 +4,14 @@
 """
 
 import importlib
+import re
 import sys
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 from conformance.devices import cuda
+from conformance.utils.suggestions import did_you_mean
 
 CANNOT_ANSWER = 8  # the exit code for "this environment can't answer"; pytest's own end at 5
 # The two variables by which PyTorch's own device tests are told what to test.
@@ -68,7 +70,10 @@ def resolve_device(name: str) -> Any:
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise UnknownDeviceError(f"torch knows no device {name!r}: {_first_line(error)}") from error
+        # torch lists the types that it knows in the message.
+        known = re.findall(r"\w+", str(error).partition("one of ")[2].partition(" device")[0])
+        near = did_you_mean(name.partition(":")[0], known)
+        raise UnknownDeviceError(f"torch knows no device {name!r}: {_first_line(error)}{near}") from error
     problem = device_failure(device)
     if problem:
         raise UnusableDeviceError((cuda.problem(device) if device.type == "cuda" else None) or problem)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.spec.expectations import Expectation, parsed, read
+from conformance.utils.suggestions import invalid_choice
 
 DTYPES = ("float64", "float32", "bfloat16", "float16", "complex128", "complex64")
 LARGEST_FACTOR = 1000.0
@@ -73,7 +74,7 @@ def _lacking(entry: Any) -> dict[str, str]:
 
 def _factor(dtype: str, entry: dict[str, Any]) -> tuple[float, str]:
     if dtype not in DTYPES:
-        raise ValueError(f"budget: {dtype!r} is none of {', '.join(DTYPES)}")
+        raise ValueError(f"budget: {invalid_choice(dtype, DTYPES)}")
     factor = entry.pop("factor", None)
     # True is a number to Python, and NaN is in no range.
     if type(factor) not in (int, float) or not 1 <= factor <= LARGEST_FACTOR:

@@ -8,6 +8,7 @@ from conformance.implementations.functorch import Functorch
 from conformance.implementations.protocol import Implementation
 from conformance.implementations.reference_loop import Reference
 from conformance.implementations.torch_func import TorchFunc
+from conformance.utils.suggestions import invalid_choice
 
 BUILT_IN: dict[str, type[Any]] = {
     each.name: each for each in (TorchFunc, Functorch, Reference, Compiled, CompiledEager, CompiledInductor)
@@ -25,7 +26,7 @@ def load_implementation(name: str) -> Implementation:
         return BUILT_IN[name]()
     module_name, colon, attribute = name.partition(":")
     if not colon:
-        raise ValueError(f"{name!r} is none of {', '.join(BUILT_IN)}, and not of the form package.module:Name")
+        raise ValueError(invalid_choice(name, [*BUILT_IN, "package.module:Name"]))
     try:
         found = getattr(importlib.import_module(module_name), attribute)
         made = found() if isinstance(found, type) else found

@@ -17,6 +17,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from conformance.spec.locations import FIXTURES
+from conformance.utils.suggestions import did_you_mean, invalid_choice
 
 KINDS = ("bug", "limitation")
 DEFAULT = FIXTURES / "expectations.toml"
@@ -123,7 +124,7 @@ def _mistake(entry: Any, requirements: Collection[str]) -> str | None:
         return "is no table"
     fields = Expectation.__dataclass_fields__
     optional = {"test", "device", "url"}
-    mistakes = [f"unknown key {key!r}" for key in entry if key not in fields]
+    mistakes = [f"unknown key {key!r}{did_you_mean(key, fields)}" for key in entry if key not in fields]
     mistakes += [
         f"{key} is {value!r}, and has to be a string" for key, value in entry.items() if not isinstance(value, str)
     ]
@@ -137,7 +138,7 @@ def _mistake(entry: Any, requirements: Collection[str]) -> str | None:
     if entry["requirement"] not in requirements:
         mistakes.append(f"unknown requirement {entry['requirement']!r}")
     if entry["kind"] not in KINDS:
-        mistakes.append(f"kind {entry['kind']!r} is none of {', '.join(KINDS)}")
+        mistakes.append(f"kind: {invalid_choice(entry['kind'], KINDS)}")
     try:
         SpecifierSet(entry["torch"]).contains(parse_release("2.0"))
     except ValueError:

@@ -11,6 +11,8 @@ from typing import Any
 
 from packaging.version import Version
 
+from conformance.utils.suggestions import did_you_mean, invalid_choice
+
 SPEC = Path(__file__).parent
 LEVELS = ("must", "should", "limitation")
 # The chapters in the order in which a reader meets them; a file of spec/ that is missing here is an error.
@@ -103,12 +105,13 @@ def _chapter(path: Path) -> list[Requirement]:
 def _requirement(identifier: str, entry: Any) -> Requirement:
     unknown = entry.keys() - Requirement.__dataclass_fields__.keys() | entry.keys() & {"id"}
     if unknown:
-        raise ValueError(f"{identifier} has the unknown key {min(unknown)!r}")
+        name = min(unknown)
+        raise ValueError(f"{identifier}: unknown key {name!r}{did_you_mean(name, Requirement.__dataclass_fields__)}")
     for key in ("text", "source"):
         if not isinstance(entry.get(key), str) or not entry[key].strip():
             raise ValueError(f"{identifier} has no {key}")
     if entry.get("level") not in LEVELS:
-        raise ValueError(f"{identifier} has the level {entry.get('level')!r}, which is none of {', '.join(LEVELS)}")
+        raise ValueError(f"{identifier}: level: {invalid_choice(str(entry.get('level')), LEVELS)}")
     for key, each in (("only", "implementation"), ("not_for", "implementation"), ("since", "release")):
         if not all(isinstance(reason, str) and reason for reason in entry.get(key, {}).values()):
             raise ValueError(f"{identifier}: {key} needs a reason for each {each}")

@@ -72,7 +72,10 @@ def test_all_but_the_device_may_be_left_out(tmp_path):
         ("device = 'npu'\n[dtypes]\nsupported = ['float32']\nreason = 'r'\nelse = 1", "dtypes has the unknown key 'el"),
         ("device = 'npu'\nbudget = 2", "budget is 2, and has to be a table"),
         ("device = 'npu'\n[budget]\nfloat32 = 2.0", "budget.float32 is 2.0, and has to be a table"),
-        ("device = 'npu'\n[budget.int8]\nfactor = 2\nreason = 'r'", "budget: 'int8' is none of float64"),
+        (
+            "device = 'npu'\n[budget.int8]\nfactor = 2\nreason = 'r'",
+            r"budget: invalid choice 'int8' \(choose from float64",
+        ),
         ("device = 'npu'\n[budget.float32]\nreason = 'r'", "budget.float32: factor is None"),
         ("device = 'npu'\n[budget.float32]\nfactor = 0.5\nreason = 'r'", "budget.float32: factor is 0.5, and has"),
         (

@@ -37,7 +37,7 @@ def test_anyones_own_is_loaded_by_module_and_name():
     [
         (
             "nope",
-            "'nope' is none of torch.func, functorch, reference, compiled, .* of the form package.module:Name",
+            r"invalid choice 'nope' \(choose from torch.func, functorch, .*, package.module:Name\)",
         ),
         ("no.such:Thing", "'no.such:Thing' does not load: ModuleNotFoundError: No module named 'no'"),
         ("broken:Nope", "does not load: AttributeError: module 'broken' has no attribute 'Nope'"),

@@ -41,7 +41,7 @@ def test_a_mistake_in_the_inputs_ends_the_check():
         ({"device": "nothing"}, "--device nothing: "),
         ({"device_module": "no_such_package"}, "there is no package"),
         ({"dtype": "float"}, "--dtype: invalid choice 'float'"),
-        ({"implementation": "mine"}, "--implementation: 'mine' is none of"),
+        ({"implementation": "mine"}, r"--implementation: invalid choice 'mine' \(choose from torch.func"),
         ({"implementation": "theirs:Lacking"}, "--implementation theirs:Lacking: this torch lacks it"),
     ],
 )

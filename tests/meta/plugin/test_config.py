@@ -17,7 +17,7 @@ from conformance.plugin.hooks import LONGEST
         (["--device=abacus"], "--device: torch knows no device 'abacus'"),
         (
             ["--implementation=nope"],
-            "--implementation: 'nope' is none of torch.func, functorch, reference, compiled, ",
+            "--implementation: invalid choice 'nope' (choose from torch.func, functorch, reference, compiled, ",
         ),
         (["--implementation=broken:Incomplete"], "--implementation: 'broken:Incomplete' has no combine and vmap"),
         (["--requirement=forward.nope"], "--requirement: invalid choice 'forward.nope'"),

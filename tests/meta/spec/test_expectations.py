@@ -50,7 +50,9 @@ def test_an_entry_is_loaded_as_it_is_written(tmp_path):
         pytest.param(GOOD | {"reason": "  "}, "has no reason", id="empty-reason"),
         pytest.param(GOOD | {"requirement": "stacking.ordre"}, "unknown requirement 'stacking.ordre'", id="misspelt"),
         pytest.param(GOOD | {"reasn": "x"}, "unknown key 'reasn'", id="misspelt-key"),
-        pytest.param(GOOD | {"kind": "feature"}, "kind 'feature' is none of bug, limitation", id="kind"),
+        pytest.param(
+            GOOD | {"kind": "feature"}, r"kind: invalid choice 'feature' \(choose from bug, limitation\)", id="kind"
+        ),
         pytest.param(GOOD | {"torch": "new"}, "torch 'new' is no version range", id="range"),
         pytest.param(GOOD | {"torch": 2}, "torch is 2, and has to be a string", id="number"),
         pytest.param(GOOD | {"raises": "NoSuchError"}, "raises 'NoSuchError', which is no builtin", id="error"),
