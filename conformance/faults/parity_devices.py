@@ -1,6 +1,6 @@
 """Faults for the chapter `parity`: state and results on or of the wrong device, and memory that is not freed.
 
-On one CPU there is no wrong device: most of these are judged on the stand-in.
+On one CPU there is no wrong device: most of these are judged on the simulated device.
 """
 
 from collections.abc import Callable, Sequence

@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 from conformance.spec.requirements import load_requirements
 from conftest import ROOT
 
-CARRIED = ("py", "toml", "json", "html.j2", "css", "js")
+CARRIED = ("py", "toml", "json", "html.j2", "css", "js", "typed")
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ class Devices(types.ModuleType):
         self.generators = [torch.Generator().manual_seed(torch.initial_seed()) for _ in range(COUNT)]
         self.memories = [Memory() for _ in range(COUNT)]
         self.current = 0
-        self.libraries: list[Any] = []  # as long as they live, torch sends here what a stand-in is asked
+        self.libraries: list[Any] = []  # as long as they live, torch sends here the calls for a simulated device
 
     def is_available(self) -> bool:
         return True

@@ -1,4 +1,4 @@
-"""Tensors on a stand-in, and how an operation on them is computed."""
+"""Tensors on a simulated device, and the dispatch of operations on them."""
 
 import copy
 from contextlib import nullcontext
@@ -16,7 +16,7 @@ INDEXED = ("aten::index", "aten::index_put", "aten::index_put_", "aten::_index_p
 
 
 class SimulatedTensor(Tensor):
-    """A tensor on a stand-in; `raw` holds its numbers, on the CPU."""
+    """A tensor on a simulated device; `raw` holds its numbers, on the CPU."""
 
     raw: Tensor
     __torch_function__: Any = torch._C._disabled_torch_function_impl  # noqa: SLF001 - torch's own word for "none"
@@ -154,7 +154,7 @@ def _become(tensor: Tensor, other: Tensor) -> None:
 
 
 def _place(func: Any, given: list[Tensor], kwargs: dict[str, Any]) -> int:
-    """On which stand-in it is computed. RuntimeError where tensors lie on two devices that an accelerator can't mix."""
+    """Return the index of the device to compute on; RuntimeError for tensors on two devices that can't be mixed."""
     asked = kwargs.get("device")
     if asked is not None and torch.device(asked).type == NAME:
         return devices().index(asked)
