@@ -153,14 +153,15 @@ QUIET = ("--no-sandbox", "--disable-background-networking", "--disable-component
 @pytest.fixture(scope="session")
 def browser():
     """An installed Chromium or Chrome, driven by Playwright."""
-    from install_chromium import PROGRAMS, find_chromium
-    from playwright.sync_api import sync_playwright
+    from install_chromium import find_chromium
+    from playwright.sync_api import Error, sync_playwright
 
-    program = find_chromium()
-    if program is None:
-        pytest.fail(f"the page is tested in Chromium: none of {', '.join(PROGRAMS)} is on the PATH", pytrace=False)
     with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=program, args=QUIET)
+        try:
+            # Without a path Playwright starts its own build.
+            yield playwright.chromium.launch(executable_path=find_chromium(), args=QUIET)
+        except Error as error:
+            pytest.fail(f"no Chromium: run tests/meta/install_chromium.py ({error.message})", pytrace=False)
 
 
 @pytest.fixture

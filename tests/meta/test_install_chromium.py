@@ -1,5 +1,6 @@
 """Is Chromium installed where that is possible, and otherwise missed in one line?"""
 
+import sys
 from types import SimpleNamespace
 
 import install_chromium
@@ -8,14 +9,17 @@ import pytest
 
 @pytest.fixture
 def machine(monkeypatch):
-    """A machine that has these programs; `ran` is what was run on it, and apt-get brings Chromium if `works`."""
-    made = SimpleNamespace(programs=set(), ran=[], works=True)
+    """A machine with `programs`, some of them `stubs`; `brings`: the installers that work; `ran`: their commands."""
+    made = SimpleNamespace(programs=set(), ran=[], brings={"apt-get", "playwright"}, stubs=set())
 
-    def run(command, env, check):
+    def run(command, **options):
+        if command[-1] == "--version":
+            return SimpleNamespace(returncode=int(command[0] in made.stubs))
         made.ran.append(command)
-        if made.works and "install" in command:
+        worked = bool(made.brings & set(command))
+        if worked and "install" in command and "apt-get" in command:
             made.programs.add("chromium")
-        return SimpleNamespace(returncode=0 if made.works else 100)
+        return SimpleNamespace(returncode=0 if worked else 100)
 
     monkeypatch.setattr(install_chromium.shutil, "which", lambda name: name if name in made.programs else None)
     monkeypatch.setattr(install_chromium.subprocess, "run", run)
@@ -28,10 +32,11 @@ def test_a_browser_that_is_there_is_enough(machine, name):
     machine.programs = {name}
 
     assert install_chromium.main() is None
+    assert install_chromium.find_chromium() == name
     assert machine.ran == []
 
 
-def test_root_installs_it(machine):
+def test_root_installs_the_package(machine):
     machine.programs = {"apt-get"}
 
     assert install_chromium.main() is None
@@ -46,16 +51,28 @@ def test_a_user_installs_it_through_sudo(machine, monkeypatch):
     assert all(command[:2] == ["sudo", "apt-get"] for command in machine.ran)
 
 
+OWN_BUILD = [sys.executable, "-m", "playwright", "install", "--with-deps", "chromium"]
+
+
+def test_where_the_package_is_a_stub_playwright_brings_its_own_build(machine):
+    machine.programs, machine.stubs = {"apt-get", "chromium-browser"}, {"chromium", "chromium-browser"}
+
+    assert install_chromium.main() is None
+    assert install_chromium.find_chromium() is None
+    assert machine.ran[-1] == OWN_BUILD
+
+
 @pytest.mark.parametrize(
-    ("programs", "user", "works"),
-    [(set(), 0, True), ({"apt-get"}, 1000, True), ({"apt-get"}, 0, False)],
+    ("programs", "user"),
+    [(set(), 0), ({"apt-get"}, 1000), ({"apt-get"}, 0)],
     ids=["no-apt", "no-sudo", "apt-fails"],
 )
-def test_elsewhere_one_line_says_what_is_missing(machine, monkeypatch, programs, user, works):
+def test_elsewhere_one_line_says_what_is_missing(machine, monkeypatch, programs, user):
     monkeypatch.setattr(install_chromium.os, "geteuid", lambda: user)
-    machine.programs, machine.works = programs, works
+    machine.programs, machine.brings = programs, set()
 
     said = install_chromium.main()
 
+    assert machine.ran[-1] == OWN_BUILD
     assert said.startswith("the tests of the HTML page need Chromium")
     assert "\n" not in said
