@@ -66,7 +66,7 @@ def _lacking(entry: Any) -> dict[str, str]:
         return {}
     supported = table.pop("supported", None)
     if not isinstance(supported, list) or not supported or not all(each in DTYPES for each in supported):
-        raise ValueError(f"dtypes: supported is {supported!r}, and has to list some of {', '.join(DTYPES)}")
+        raise ValueError(f"dtypes: supported: expected a list of {', '.join(DTYPES)}, got {supported!r}")
     reason = _text(table, "reason", "dtypes: ")
     _nothing_else(table, "dtypes")
     return {dtype: reason for dtype in DTYPES if dtype not in supported}
@@ -78,7 +78,7 @@ def _factor(dtype: str, entry: dict[str, Any]) -> tuple[float, str]:
     factor = entry.pop("factor", None)
     # True is a number to Python, and NaN is in no range.
     if type(factor) not in (int, float) or not 1 <= factor <= LARGEST_FACTOR:
-        raise ValueError(f"budget.{dtype}: factor is {factor!r}, and has to be from 1 to {LARGEST_FACTOR:g}")
+        raise ValueError(f"budget.{dtype}: factor: expected a number from 1 to {LARGEST_FACTOR:g}, got {factor!r}")
     reason = _text(entry, "reason", f"budget.{dtype}: ")
     _nothing_else(entry, f"budget.{dtype}")
     return float(factor), reason
@@ -86,14 +86,14 @@ def _factor(dtype: str, entry: dict[str, Any]) -> tuple[float, str]:
 
 def _table(entry: Any, name: str) -> dict[str, Any]:
     if not isinstance(entry, dict):
-        raise ValueError(f"{name} is {entry!r}, and has to be a table")  # noqa: TRY004 - a mistake in a file
+        raise ValueError(f"{name}: expected a table, got {entry!r}")  # noqa: TRY004 - a mistake in a file
     return dict(entry)
 
 
 def _text(table: dict[str, Any], key: str, where: str = "") -> str:
     text = table.pop(key, None)
     if not isinstance(text, str) or not text.strip():
-        raise ValueError(f"{where}{key} is {text!r}, and has to be a string that says something")
+        raise ValueError(f"{where}{key}: expected a string that is not empty, got {text!r}")
     if not text.isprintable():
         raise ValueError(f"{where}{key} is {text!r}, which can't be printed")
     return text
@@ -101,7 +101,7 @@ def _text(table: dict[str, Any], key: str, where: str = "") -> str:
 
 def _nothing_else(table: Mapping[str, Any], name: str) -> None:
     if table:
-        raise ValueError(f"{name} has the unknown key {min(table)!r}")
+        raise ValueError(f"{name}: unknown key {min(table)!r}")
 
 
 # The profile of the run, if it has one: what is asked in any thread of it.

@@ -126,7 +126,7 @@ def _mistake(entry: Any, requirements: Collection[str]) -> str | None:
     optional = {"test", "device", "url"}
     mistakes = [f"unknown key {key!r}{did_you_mean(key, fields)}" for key in entry if key not in fields]
     mistakes += [
-        f"{key} is {value!r}, and has to be a string" for key, value in entry.items() if not isinstance(value, str)
+        f"{key}: expected a string, got {value!r}" for key, value in entry.items() if not isinstance(value, str)
     ]
     mistakes += [f"{key} is {value!r}, which can't be printed" for key, value in entry.items() if not _printable(value)]
     mistakes += [f"has no {key}" for key in fields if key not in optional and not str(entry.get(key, "")).strip()]

@@ -54,7 +54,7 @@ def test_an_entry_is_loaded_as_it_is_written(tmp_path):
             GOOD | {"kind": "feature"}, r"kind: invalid choice 'feature' \(choose from bug, limitation\)", id="kind"
         ),
         pytest.param(GOOD | {"torch": "new"}, "torch 'new' is no version range", id="range"),
-        pytest.param(GOOD | {"torch": 2}, "torch is 2, and has to be a string", id="number"),
+        pytest.param(GOOD | {"torch": 2}, "torch: expected a string, got 2", id="number"),
         pytest.param(GOOD | {"raises": "NoSuchError"}, "raises 'NoSuchError', which is no builtin", id="error"),
         pytest.param(GOOD | {"raises": "print"}, "raises 'print', which is no builtin", id="no-error"),
         pytest.param(GOOD | {"raises": "Exception"}, "raises 'Exception', which is no builtin", id="any-error"),
