@@ -32,8 +32,10 @@ def supervise(request: Request, patience: float = STEP_TIMEOUT) -> Iterator[Even
         again = bool(done)
         asked = None
         try:
-            for name, value in iterate_in_child(_work, request, done, patience=patience):
+            events = iterate_in_child(_work, request, done, patience=patience)
+            for name, value in events:
                 if name == "mistake":
+                    list(events)  # the child ends by itself
                     raise UsageError(value)
                 if name == "begin":
                     asked = value

@@ -16,7 +16,7 @@ from conformance.cases.operations import (
 )
 from conformance.cases.operations.compile_source import compile_function
 from conformance.cases.operations.distributions import DISTRIBUTIONS
-from conformance.cases.operations.outcome import attempt
+from conformance.cases.operations.outcome import CallOutcome, attempt
 from conformance.cases.operations.random_op import (
     OWN,
     SHARED,
@@ -27,6 +27,7 @@ from conformance.cases.operations.random_op import (
     make_inputs,
     member_inputs,
     stack_values,
+    was_accepted,
 )
 from conformance.implementations.torch_func import TorchFunc
 from conformance.numerics.statistics import COMPARISONS, FALSE_ALARM, measure_mean
@@ -55,6 +56,17 @@ def test_an_outcome_is_an_answer_a_slow_one_or_a_refusal():
     assert attempt(refusing).refusal == "RuntimeError: not this"
     with pytest.raises(RuntimeError, match="not this"):
         attempt(refusing).value_or_raise()
+
+
+def test_a_refusal_counts_in_its_column_and_with_its_words_alone():
+    draw = RandomOperation("torch.rand", "torch.rand(3)", refuses={"same, own": "not this"})
+
+    assert was_accepted(attempt(lambda: 3), draw, "same, own")
+    assert not was_accepted(attempt(refusing), draw, "same, own")
+    with pytest.raises(AssertionError, match="refused: RuntimeError: not this"):
+        was_accepted(attempt(refusing), draw, "same, shared")
+    with pytest.raises(AssertionError):
+        was_accepted(CallOutcome(refusal="RuntimeError: boom"), draw, "same, own")
 
 
 def test_what_is_no_clear_refusal_is_raised():

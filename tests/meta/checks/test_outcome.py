@@ -106,6 +106,20 @@ def test_a_check_ends_in_its_status(check, case, status, said):
     assert not finding.slow
 
 
+class Boom(TorchFunc):
+    """An implementation that refuses everything with an unrelated word."""
+
+    def vmap(self, func, *args, **kwargs):
+        raise RuntimeError("boom")
+
+
+def test_an_index_out_of_range_is_refused_for_its_own_reason():
+    finding = run_check(CHECKS["out_of_range"], CASES["Embedding"], Boom(), CPU)
+
+    assert finding.status is Outcome.REFUSED_UNCLEARLY
+    assert "boom" in finding.message
+
+
 def test_what_has_no_functional_call_has_no_base():
     finding = run_check(CHECKS["meta_base"], CASES["Linear"], Functorch(), CPU)
 

@@ -42,6 +42,11 @@ def test_what_it_leaves_out_is_there():
     assert {name.removeprefix("tests/") for name in simulate.DEADLY} <= asked
 
 
+def test_help_says_what_is_passed_on(capsys):
+    assert simulate.main(["--help"]) == 0
+    assert "--device=standin" in capsys.readouterr().out
+
+
 def test_a_torch_that_takes_no_stand_in_is_told_so(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "conformance.devices.simulated", None)
 

@@ -56,6 +56,7 @@ CALLS = {
     ),
     "words": recorded(lambda a, b: getattr(a, b)(), X, "sum", in_dims=(0, None)),
     "function": recorded(helper, X, in_dims=1, out_dims=0),
+    "one-line": recorded((lambda a: a * 3, lambda a, b: a + b, lambda a: a * 5)[2], X),
 }
 
 
@@ -78,6 +79,14 @@ def test_levels_and_chunks_are_written():
     assert run(source).returncode == 0
 
 
+def test_the_implementation_by_another_name_is_written():
+    recorder = Recorder(TorchFunc())
+    vmap = recorder.vmap
+    vmap(lambda row: vmap(torch.sin)(row) + row)(X)
+
+    assert run(call_source(recorder.call)).returncode == 0
+
+
 @pytest.mark.parametrize(
     ("call", "shown"),
     [
@@ -98,6 +107,13 @@ def test_a_defect_that_torch_has_is_shown(call, shown):
 
 
 SIZE = torch.Generator()
+
+
+def shadowing():
+    X = 3  # noqa: N806 - the name of another value
+    return lambda a: a + X + helper(a)
+
+
 EVALUATED = eval("lambda a: a")  # noqa: S307 - it has no file
 
 
@@ -108,8 +124,9 @@ EVALUATED = eval("lambda a: a")  # noqa: S307 - it has no file
         (lambda a: a + len(sys.path), "sys is a module of its own"),
         (EVALUATED, "no source of <lambda>"),
         (torch.sin, "a function of torch alone"),
+        (shadowing(), "two values are named X"),
     ],
-    ids=["object", "module", "evaluated", "function-of-torch"],
+    ids=["object", "module", "evaluated", "function-of-torch", "one-name-twice"],
 )
 def test_what_has_no_source_is_not_written(func, reason):
     with pytest.raises(NoSourceError, match=reason):

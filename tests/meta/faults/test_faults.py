@@ -1,5 +1,6 @@
 """What faults do where no test of the kill matrix need come by: each is tried on a sample of the tests alone."""
 
+import pytest
 import torch
 
 from conformance.cases.autograd_functions import DoubleWithSevenfoldGradient
@@ -7,6 +8,8 @@ from conformance.faults.base.derivative import _Over
 from conformance.faults.errors import RefusalsLeaveATrace
 from conformance.faults.inplace import LastMemberNotWritten, RefusedWriteWritesOneMember
 from conformance.faults.inplace_views import WritesNotCounted
+from conformance.faults.purity import RefusalsWriteOneMember
+from conformance.faults.refusals import RefusesEverything
 from conformance.implementations.torch_func import TorchFunc
 
 
@@ -58,3 +61,30 @@ def test_a_tensor_of_another_shape_than_before_is_left_as_it_was_written():
     LastMemberNotWritten(TorchFunc()).mapped(lambda _f, _in, _out, args: args[0].t_(), None, 0, 0, (x,))
 
     assert x.tolist() == [[0, 3], [1, 4], [2, 5]]
+
+
+class CombineIsRefused(RefusesEverything):
+    """Combining is refused, and nothing else."""
+
+    functions = ("combine",)
+
+
+def test_a_refusal_of_one_function_leaves_the_others():
+    fault, x = CombineIsRefused(TorchFunc()), torch.ones(2, 3)
+    linear = torch.nn.Linear(3, 1)
+
+    with pytest.raises(RuntimeError, match="boom"):
+        fault.combine([linear])
+
+    assert fault.refused
+    assert fault.vmap(torch.sin)(x).equal(x.sin())
+    assert fault.functional_call(linear, {}, (x,)).equal(linear(x))
+
+
+def test_a_refusal_with_inputs_alone_writes_to_no_parameter():
+    x = torch.ones(2, 3)
+
+    with pytest.raises(RuntimeError, match="item"):
+        RefusalsWriteOneMember(TorchFunc()).vmap(lambda row: row.sum().item())(x)
+
+    assert x.equal(torch.ones(2, 3))

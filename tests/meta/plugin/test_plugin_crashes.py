@@ -1,10 +1,12 @@
 """Is a test that takes its process down one failed test, and a device that breaks the end of the run?"""
 
+import json
 from types import SimpleNamespace
 
 import pytest
 
 from conformance.devices.probe import CANNOT_ANSWER
+from conformance.plugin.outcomes import OutcomeRecorder
 from conformance.plugin.reporter import Reporter
 from conformance.plugin.session import Run
 from conformance.report import journal
@@ -121,6 +123,30 @@ def test_a_worker_whose_device_breaks_ends_the_run(tmp_path):
     found = [case["status"] for row in outcome.result["requirements"] for case in row["cases"]]
     assert (found.count("fails"), found.count("conforms")) == (1, 0)
     assert found.count("not run") > 10
+
+
+def test_a_finding_arrives_as_the_worker_sent_it(tmp_path):
+    run = Run({}, [], "cpu", {}, tmp_path / "result.json", {}, None, {})
+    finding = Finding(Status.FAILS, "member 1", 2.0, layer="vmap", script="print()")
+
+    assert transported(finding, run) == finding
+    assert transported(None, run) is None
+
+
+def transported(finding, run):
+    """Return what arrives at the controller of a report with this finding."""
+    sent = SimpleNamespace(conformance=finding) if finding else SimpleNamespace()
+    data = finish(OutcomeRecorder(run).pytest_report_to_serializable(sent), {})
+    received = finish(Reporter(run).pytest_report_from_serializable(json.loads(json.dumps(data))), SimpleNamespace())
+    return getattr(received, "conformance", None)
+
+
+def finish(wrapper, result):
+    """Run a hook wrapper around a hook that returns `result`."""
+    next(wrapper)
+    with pytest.raises(StopIteration) as stopped:
+        wrapper.send(result)
+    return stopped.value.value
 
 
 @pytest.mark.parametrize(
