@@ -1,7 +1,6 @@
 """Do the catalogues of operations, and what judges their answers, do what they say?"""
 
 import math
-import warnings
 
 import pytest
 import torch
@@ -16,7 +15,6 @@ from conformance.cases.operations import (
 )
 from conformance.cases.operations.compile_source import compile_function
 from conformance.cases.operations.distributions import DISTRIBUTIONS
-from conformance.cases.operations.outcome import CallOutcome, attempt
 from conformance.cases.operations.random_op import (
     OWN,
     SHARED,
@@ -27,53 +25,12 @@ from conformance.cases.operations.random_op import (
     make_inputs,
     member_inputs,
     stack_values,
-    was_accepted,
 )
 from conformance.implementations.torch_func import TorchFunc
 from conformance.numerics.statistics import COMPARISONS, FALSE_ALARM, measure_mean
 from conformance.utils.rng import restore, state
 
 CPU = torch.device("cpu")
-
-
-def slowly():
-    warnings.warn("There is a performance drop because ...", stacklevel=1)
-    return 3
-
-
-def refusing():
-    raise RuntimeError("not this")
-
-
-def broken():
-    raise RuntimeError("x == 0 INTERNAL ASSERT FAILED")
-
-
-def test_an_outcome_is_an_answer_a_slow_one_or_a_refusal():
-    assert attempt(lambda: 3).value_or_raise() == 3
-    assert not attempt(lambda: 3).slow
-    assert attempt(slowly).slow
-    assert attempt(refusing).refusal == "RuntimeError: not this"
-    with pytest.raises(RuntimeError, match="not this"):
-        attempt(refusing).value_or_raise()
-
-
-def test_a_refusal_counts_in_its_column_and_with_its_words_alone():
-    draw = RandomOperation("torch.rand", "torch.rand(3)", refuses={"same, own": "not this"})
-
-    assert was_accepted(attempt(lambda: 3), draw, "same, own")
-    assert not was_accepted(attempt(refusing), draw, "same, own")
-    with pytest.raises(AssertionError, match="refused: RuntimeError: not this"):
-        was_accepted(attempt(refusing), draw, "same, shared")
-    with pytest.raises(AssertionError):
-        was_accepted(CallOutcome(refusal="RuntimeError: boom"), draw, "same, own")
-
-
-def test_what_is_no_clear_refusal_is_raised():
-    with pytest.raises(AssertionError, match="refused unclearly"):
-        attempt(broken)
-    with pytest.raises(ZeroDivisionError):
-        attempt(lambda: 1 / 0)
 
 
 def test_source_is_a_function_of_its_parameters():
