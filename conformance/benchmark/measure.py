@@ -19,6 +19,7 @@ from conformance.benchmark.variants import (
 )
 from conformance.benchmark.verify import ExpectedResults
 from conformance.utils import timing
+from conformance.utils.text import text_of, type_name
 
 MIN_ROUNDS = 3
 MAX_ROUNDS = 9
@@ -66,8 +67,8 @@ class Candidates:
             try:
                 self._seconds[name] = self._expected.check(variant, task)
             except Exception as error:  # noqa: BLE001 - a variant may fail with any error
-                kind = "wrong" if isinstance(error, AssertionError) else f"fails: {type(error).__name__}"
-                self.reasons[name] = f"{kind}: {error}".splitlines()[0]
+                kind = "wrong" if isinstance(error, AssertionError) else f"fails: {type_name(error)}"
+                self.reasons[name] = f"{kind}: {text_of(error)}".splitlines()[0]
                 del self._variants[name]
         # The loop comes last: its steps change the members that the others are restored from.
         self._seconds["loop"] = self._expected.check(self._loop, task)

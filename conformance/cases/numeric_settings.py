@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from conformance.cases.data import draw
+from conformance.utils.text import text_of
 from conformance.utils.torch_settings import TF32, matmul_precision, set_flags
 
 Context = Callable[[], AbstractContextManager[None]]
@@ -73,7 +74,7 @@ def _autocast_unavailable_reason(dtype: torch.dtype, device: torch.device) -> st
             with torch.autocast(device.type, dtype=dtype):
                 found = torch.mm(one, one).dtype
         except Exception as error:  # noqa: BLE001 - a device may refuse with any exception
-            return f"{device} has no autocast to {dtype}: {' '.join(str(error).split())}"
+            return f"{device} has no autocast to {dtype}: {' '.join(text_of(error).split())}"
     return None if found == dtype else f"under autocast to {dtype} {device} computes in {found}"
 
 

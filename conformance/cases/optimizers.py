@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.optim import lr_scheduler
 
+from conformance.utils.text import text_of
+
 
 @dataclass(frozen=True)
 class OptimizerConfig:
@@ -35,7 +37,7 @@ class OptimizerConfig:
             tensor.grad = torch.ones_like(tensor)
             self.make([tensor]).step(lambda: 0.0)
         except Exception as error:  # noqa: BLE001 - an optimizer may refuse with any exception
-            return f"{self.optimizer} can't be run with {dict(self.options)} here: {error}"
+            return f"{self.optimizer} can't be run with {dict(self.options)} here: {text_of(error)}"
         return None
 
     def __str__(self) -> str:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from conformance.cases.data import SAMPLES, draw
 from conformance.cases.members import MEMBERS
 from conformance.utils.module_state import gradients_in
+from conformance.utils.text import text_of
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class NumpyFunction:
         try:
             torch.zeros(1).numpy()
         except RuntimeError as error:
-            return f"this torch has no NumPy here: {error}"
+            return f"this torch has no NumPy here: {text_of(error)}"
         return None
 
 

@@ -33,6 +33,7 @@ from conformance.numerics.assertions import REFUSALS, assert_members_close, asse
 from conformance.numerics.plain_loop import PlainLoopError
 from conformance.utils.module_state import state_of
 from conformance.utils.pytree import is_inexact
+from conformance.utils.text import text_of
 
 Check = Callable[[Subject], None]
 
@@ -98,7 +99,7 @@ def randomness(subject: Subject) -> None:
     try:
         run(randomness="error")
     except REFUSALS as refusal:
-        if "random" not in str(refusal):
+        if "random" not in text_of(refusal):
             raise
     else:
         raise AssertionError("expected an error mentioning 'random', but none was raised")
@@ -178,7 +179,7 @@ def out_of_range(subject: Subject) -> None:
         try:
             each.run_ensemble(member_forward(ensemble), ensemble, each.stacked_minibatches)
         except Exception as refusal:
-            if not OUT_OF_RANGE.search(str(refusal)) and str(refusal) != plain_refusal(each):
+            if not OUT_OF_RANGE.search(text_of(refusal)) and text_of(refusal) != plain_refusal(each):
                 raise
         else:
             raise AssertionError(

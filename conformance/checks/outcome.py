@@ -15,6 +15,7 @@ from conformance.checks.subject import ModelCase, Subject
 from conformance.implementations.protocol import Implementation
 from conformance.numerics.assertions import REFUSALS
 from conformance.numerics.plain_loop import PlainLoopError
+from conformance.utils.text import describe_error, text_of
 
 # A refusal is clear if it names the operation, the mode, or the feature that vmap does not support.
 CLEAR_REFUSAL = re.compile(
@@ -74,13 +75,14 @@ def _classify(check: Check, subject: Subject) -> CheckResult:
     try:
         check(subject)
     except PlainLoopError as error:
-        return CheckResult(Outcome.NOT_APPLICABLE, str(error), error=error)
+        return CheckResult(Outcome.NOT_APPLICABLE, text_of(error), error=error)
     except Exception as error:  # noqa: BLE001 - any other exception is an unclear refusal
         if isinstance(error, AssertionError) and _raised_by_the_suite(error):
-            return CheckResult(Outcome.WRONG, str(error), error=error)
-        clear = isinstance(error, REFUSALS) and CLEAR_REFUSAL.search(str(error)) and "INTERNAL ASSERT" not in str(error)
+            return CheckResult(Outcome.WRONG, text_of(error), error=error)
+        said = text_of(error)
+        clear = isinstance(error, REFUSALS) and CLEAR_REFUSAL.search(said) and "INTERNAL ASSERT" not in said
         status = Outcome.REFUSED if clear else Outcome.REFUSED_UNCLEARLY
-        return CheckResult(status, f"{type(error).__name__}: {error}", error=error)
+        return CheckResult(status, describe_error(error), error=error)
     return CheckResult(Outcome.RIGHT)
 
 

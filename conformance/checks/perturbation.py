@@ -11,6 +11,7 @@ from conformance.checks.subject import Subject
 from conformance.numerics.assertions import assert_members_close
 from conformance.numerics.plain_loop import LoopResult
 from conformance.utils.pytree import is_inexact, leaves, tree_map
+from conformance.utils.text import text_of
 
 NON_FINITE = (math.nan, math.inf)
 PERTURBED_MEMBER = 1
@@ -53,7 +54,7 @@ def runs_alone(lone: Subject) -> bool:
 
 def plain_refusal(subject: Subject) -> str:
     """Return the plain module's error for the perturbed member; an empty string if there is none."""
-    return str(_error_of(subject.select([PERTURBED_MEMBER])) or "")
+    return text_of(_error_of(subject.select([PERTURBED_MEMBER])) or "")
 
 
 def _error_of(lone: Subject) -> Exception | None:

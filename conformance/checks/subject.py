@@ -16,6 +16,7 @@ from conformance.numerics.plain_loop import LoopResult, PlainLoopError, loop
 from conformance.utils.module_state import copy_module
 from conformance.utils.pytree import is_inexact, leaves, tree_map
 from conformance.utils.rng import restore, seed, state
+from conformance.utils.text import describe_error, text_of
 
 # The seed before each member's call: all members then draw the same numbers, as in vmap's mode "same".
 SEED = 23
@@ -61,7 +62,7 @@ class Subject:
         try:
             made.models = [copy_module(self.models[i]) for i in indices]
         except Exception as error:
-            raise PlainLoopError(f"the plain module can't be copied: {error}") from error
+            raise PlainLoopError(f"the plain module can't be copied: {text_of(error)}") from error
         made.minibatches = [tree_map(_copied, self.minibatches[i]) for i in indices]
         return made
 
@@ -81,7 +82,7 @@ class Subject:
             try:
                 model(*x)
             except Exception as error:
-                raise PlainLoopError(f"the plain loop fails: {type(error).__name__}: {error}") from error
+                raise PlainLoopError(f"the plain loop fails: {describe_error(error)}") from error
             after = state(self.device)
         return any(not torch.equal(old, after[kind]) for kind, old in before.items())
 

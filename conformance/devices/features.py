@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from conformance.devices import probe
+from conformance.utils.text import describe_error
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class DeviceFeature:
         try:
             self.use(device_namespace(device), device)
         except Exception as error:  # noqa: BLE001 - what a device can't do it says in any way it likes
-            return f"{device} has no {self.name}: {type(error).__name__}: {error}"
+            return f"{device} has no {self.name}: {describe_error(error)}"
         return None
 
     def __str__(self) -> str:

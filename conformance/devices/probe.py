@@ -12,6 +12,7 @@ from typing import Any
 
 from conformance.devices import cuda
 from conformance.utils.suggestions import did_you_mean
+from conformance.utils.text import first_line, text_of, type_name
 
 CANNOT_ANSWER = 8  # the exit code for "this environment can't answer"; pytest's own end at 5
 # The two variables by which PyTorch's own device tests are told what to test.
@@ -60,7 +61,7 @@ def load_module(name: str) -> None:
         # A package that is not there is a slip of the pen; one that is there and does not import is broken.
         if isinstance(error, ModuleNotFoundError) and f"{name}.".startswith(f"{error.name}."):
             raise UnknownModuleError(f"there is no package {name!r}") from error
-        raise UnusableDeviceError(f"{name} does not import: {type(error).__name__}: {_first_line(error)}") from error
+        raise UnusableDeviceError(f"{name} does not import: {type_name(error)}: {first_line(error)}") from error
 
 
 def resolve_device(name: str) -> Any:
@@ -71,9 +72,9 @@ def resolve_device(name: str) -> Any:
         device = torch.device(name)
     except RuntimeError as error:
         # torch lists the types that it knows in the message.
-        known = re.findall(r"\w+", str(error).partition("one of ")[2].partition(" device")[0])
+        known = re.findall(r"\w+", text_of(error).partition("one of ")[2].partition(" device")[0])
         near = did_you_mean(name.partition(":")[0], known)
-        raise UnknownDeviceError(f"torch knows no device {name!r}: {_first_line(error)}{near}") from error
+        raise UnknownDeviceError(f"torch knows no device {name!r}: {first_line(error)}{near}") from error
     problem = device_failure(device)
     if problem:
         raise UnusableDeviceError((cuda.problem(device) if device.type == "cuda" else None) or problem)
@@ -87,7 +88,7 @@ def device_failure(device: Any) -> str | None:
     try:
         total = float(torch.arange(4.0, device=device).sum())
     except Exception as error:  # noqa: BLE001 - a device that does not work says so in any way it likes
-        return f"device {str(device)!r} does not work here: {_first_line(error)}"
+        return f"device {str(device)!r} does not work here: {first_line(error)}"
     return None if total == sum(range(4)) else f"device {str(device)!r} adds 0, 1, 2 and 3 to {total}"
 
 
@@ -103,7 +104,7 @@ def dtype_unavailable_reason(device: Any, dtype: Any) -> str | None:
     try:
         torch.eye(2, device=device, dtype=dtype).matmul(torch.ones(2, 2, device=device, dtype=dtype)).sum().item()
     except Exception as error:  # noqa: BLE001 - what a device can't do it says in any way it likes
-        return f"{device} can't compute in {dtype}: {_first_line(error)}"
+        return f"{device} can't compute in {dtype}: {first_line(error)}"
     return None
 
 
@@ -113,10 +114,6 @@ def finest_dtype(device: Any) -> Any:
     import torch
 
     return torch.float32 if dtype_unavailable_reason(torch.device(device), torch.float64) else torch.float64
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def main(kind: str) -> int:

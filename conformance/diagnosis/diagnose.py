@@ -6,6 +6,7 @@ from typing import Any
 from conformance.diagnosis.layers import first_difference
 from conformance.diagnosis.recorder import Recorder
 from conformance.diagnosis.reproducer import make_reproducer
+from conformance.utils.text import describe_error
 
 NO_DIFFERENCE = "none: the last call of the test equals a loop over the stacked state"
 
@@ -29,5 +30,5 @@ def _diagnose_last_call(recorder: Recorder) -> tuple[str, str]:
     try:
         found = first_difference(recorder)
     except Exception as error:  # noqa: BLE001 - the failure is reported even if its diagnosis fails
-        return f"not found: {type(error).__name__}: {error}", ""
+        return f"not found: {describe_error(error)}", ""
     return str(found or NO_DIFFERENCE), make_reproducer(recorder.call) or ""

@@ -14,6 +14,7 @@ from conformance.diagnosis.recorder import RecordedCall, RecordedStack, Recorder
 from conformance.reference.vmap import slice_args, spread_dims
 from conformance.reference.vmap import vmap as reference_vmap
 from conformance.utils.pytree import describe_structure, is_inexact, leaves, tree_map
+from conformance.utils.text import describe_error
 
 # Allowed difference, in units of the dtype's rounding of a tensor's largest number: far above the effect of another
 # order of summation, and far below a wrong number.
@@ -150,7 +151,7 @@ def _difference(below: Compute, here: Compute) -> str | None:
     try:
         actual = here()
     except Exception as error:  # noqa: BLE001 - any error is a difference
-        return f"raises {type(error).__name__}: {' '.join(str(error).split())}"
+        return f"raises {' '.join(describe_error(error).split())}"
     if describe_structure(actual) != describe_structure(expected):
         return f"expected structure {describe_structure(expected)}, got {describe_structure(actual)}"
     pairs = zip(leaves(actual, "output"), leaves(expected, "output"), strict=True)

@@ -9,6 +9,7 @@ from conformance.implementations.protocol import Implementation
 from conformance.implementations.reference_loop import Reference
 from conformance.implementations.torch_func import TorchFunc
 from conformance.utils.suggestions import invalid_choice
+from conformance.utils.text import describe_error
 
 BUILT_IN: dict[str, type[Any]] = {
     each.name: each for each in (TorchFunc, Functorch, Reference, Compiled, CompiledEager, CompiledInductor)
@@ -31,7 +32,7 @@ def load_implementation(name: str) -> Implementation:
         found = getattr(importlib.import_module(module_name), attribute)
         made = found() if isinstance(found, type) else found
     except Exception as error:
-        raise ValueError(f"{name!r} does not load: {type(error).__name__}: {error}") from error
+        raise ValueError(f"{name!r} does not load: {describe_error(error)}") from error
     if not all(callable(getattr(made, method, None)) for method in ("combine", "vmap")):
         raise ValueError(f"{name!r} has no combine and vmap, which an implementation needs")
     if not isinstance(getattr(made, "name", None), str):

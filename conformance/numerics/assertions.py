@@ -12,6 +12,7 @@ from conformance.numerics.budget import Budget, compute_budgets, max_error, reco
 from conformance.numerics.plain_loop import LoopResult
 from conformance.utils.module_state import all_named_buffers, all_named_parameters, state_of
 from conformance.utils.pytree import describe_structure, is_inexact, leaves
+from conformance.utils.text import describe_error
 
 DECISIVE = 0.2  # of the spread between members: less than it makes no member look like another one
 REFUSALS = (RuntimeError, ValueError, TypeError, IndexError)
@@ -137,8 +138,8 @@ def may_refuse(word: str) -> Iterator[None]:
 
 
 def _assert_names(word: str, refusal: BaseException) -> None:
-    said = f"{type(refusal).__name__}: {refusal}"
-    assert re.search(word, str(refusal), re.IGNORECASE), f"refused without naming {word!r}: {said}"
+    said = describe_error(refusal)
+    assert re.search(word, said, re.IGNORECASE), f"refused without naming {word!r}: {said}"
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from conformance.utils.module_state import convert_module, copy_module, state_of
 from conformance.utils.pytree import is_inexact, leaves, tree_map
+from conformance.utils.text import describe_error
 
 COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
 
@@ -114,7 +115,7 @@ def _run(func: Callable[..., Any], models: Sequence[nn.Module], inputs: Sequence
             pairs = [(convert_module(model, convert), tree_map(convert, x)) for model, x in pairs]
         return [func(model, x) for model, x in pairs]
     except Exception as error:
-        raise PlainLoopError(f"the plain loop fails: {type(error).__name__}: {error}") from error
+        raise PlainLoopError(f"the plain loop fails: {describe_error(error)}") from error
 
 
 def _tensor_in(dtype: torch.dtype, leaf: Any) -> Any:

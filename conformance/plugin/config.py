@@ -27,6 +27,7 @@ from conformance.spec.expectations import load_expectations, parse_release
 from conformance.spec.requirements import load_requirements
 from conformance.utils.functorch_compat import name_torch_func
 from conformance.utils.suggestions import invalid_choice
+from conformance.utils.text import describe_error
 
 RECORDED = "recorded"
 PROFILES = ("core", "full", "certify")
@@ -106,7 +107,7 @@ def _usable(name: str, module: str | None) -> Any:
     try:
         importlib.import_module("torch")
     except Exception as error:  # noqa: BLE001 - the import of a broken build may raise any error
-        _cannot_answer(f"torch does not import: {type(error).__name__}: {error}")
+        _cannot_answer(f"torch does not import: {describe_error(error)}")
     name_torch_func()
     try:
         if module is not None:

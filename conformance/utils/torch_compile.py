@@ -13,6 +13,8 @@ from typing import Any
 
 import torch
 
+from conformance.utils.text import first_line
+
 Run = Callable[..., Any]
 NUMBERS = count()
 
@@ -87,8 +89,7 @@ def compile_unavailable_reason(backend: str, device: torch.device) -> str | None
         tried = torch.compile(lambda x: x + 1, backend=EAGER.name if native else backend, fullgraph=True)
         tried(torch.ones(1, device=device))
     except Exception as error:  # noqa: BLE001 - what can't be compiled is said in any way
-        said = str(error).strip() or type(error).__name__
-        return f"torch.compile by {backend} does not work here: {said.splitlines()[0]}"
+        return f"torch.compile by {backend} does not work here: {first_line(error)}"
     return None
 
 

@@ -24,6 +24,7 @@ from conformance.implementations.ensemble import Ensemble
 from conformance.implementations.protocol import Implementation
 from conformance.numerics.plain_loop import LoopResult, loop
 from conformance.utils.module_state import gradients_in
+from conformance.utils.text import text_of
 from conformance.workloads.plausibility import check_plausible
 from conformance.workloads.supervised import SupervisedTask, ensemble_gradients
 
@@ -240,7 +241,7 @@ def _kernel_unavailable_reason(setup: Setup, device: torch.device) -> str | None
         try:
             gradients_under_setting(run.around, run.task.models[0], run.task.member_data[0])
         except RuntimeError as error:
-            message = " ".join(str(error).split())
+            message = " ".join(text_of(error).split())
             if re.search("not (implemented|supported)|unsupported", message):
                 return f"{device} can't: {message}"
     return None

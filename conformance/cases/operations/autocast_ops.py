@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from conformance.utils.text import text_of
+
 Func = Callable[[Tensor, Tensor], Tensor]
 
 # x is (4, 3), w is (3, 3), and both are float32; x @ w has autocast's dtype.
@@ -85,7 +87,7 @@ class AutocastOperation:
                 with torch.autocast(device.type, dtype=self.dtype):
                     self.func(x, w)
             except Exception as error:  # noqa: BLE001 - a device may refuse with any exception
-                return f"{device} can't under autocast to {self.dtype}: {' '.join(str(error).split())}"
+                return f"{device} can't under autocast to {self.dtype}: {' '.join(text_of(error).split())}"
         return None
 
     def __str__(self) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from conformance.numerics.assertions import REFUSALS
+from conformance.utils.text import describe_error, text_of
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ def failure_message(call: Callable[[], Any], what: str) -> str | None:
         try:
             call()
         except Exception as error:  # noqa: BLE001 - the call may refuse with any exception
-            return f"{what}: {error}"
+            return f"{what}: {text_of(error)}"
     return None
 
 
@@ -46,7 +47,7 @@ def attempt(call: Callable[[], Any]) -> CallOutcome:
         try:
             value = call()
         except REFUSALS as refusal:
-            if "INTERNAL ASSERT" in str(refusal):
+            if "INTERNAL ASSERT" in text_of(refusal):
                 raise AssertionError(f"refused unclearly: {refusal}") from refusal
-            return CallOutcome(refusal=f"{type(refusal).__name__}: {refusal}")
+            return CallOutcome(refusal=describe_error(refusal))
     return CallOutcome(value, slow=any("performance drop" in str(warning.message) for warning in caught))
