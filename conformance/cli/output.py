@@ -1,4 +1,4 @@
-"""The output of all verbs: whatever it quotes is made printable, and a stream that takes no more is told in one line."""
+"""The output of all verbs: what it quotes is made printable, and a stream that takes no more is told in one line."""
 
 import os
 import sys
