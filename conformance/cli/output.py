@@ -2,7 +2,9 @@
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO, cast
 
 from conformance.utils.files import error_reason
 from conformance.utils.text import escape_unprintable
@@ -46,3 +48,49 @@ def print_error(message: str) -> None:
 def _discard() -> None:
     """Send to nowhere what is still in the buffer: Python writes it at exit, and would fail again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class _TolerantStream:
+    """A stream of text that drops what it can't write, and remembers why."""
+
+    def __init__(self, stream: Any, lost: list[OSError]) -> None:
+        self._stream = stream
+        self._lost = lost
+
+    def write(self, text: str) -> int:
+        with self._tolerance():
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with self._tolerance():
+            self._stream.flush()
+
+    @contextmanager
+    def _tolerance(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self._lost.append(error)
+            _discard()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def tolerate_lost_output() -> Iterator[list[OSError]]:
+    """Let nothing that runs in the body fail because standard output takes no more; it is told in one line at the end.
+
+    Yields the list of errors, in which a reader that went away does not count.
+    """
+    lost: list[OSError] = []
+    before, sys.stdout = sys.stdout, cast("TextIO", _TolerantStream(sys.stdout, lost))
+    try:
+        yield lost
+    finally:
+        sys.stdout.flush()
+        sys.stdout = before
+        lost[:] = [error for error in lost if not isinstance(error, BrokenPipeError)]
+        if lost:
+            print_error(f"can't write to standard output: {error_reason(lost[0])}")

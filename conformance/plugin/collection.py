@@ -68,4 +68,5 @@ class Collector:
                 "collected": {test: asdict(each) for test, each in self.run.collected.items()},
                 "problems": self.run.problems,
                 "environment_failed": self.run.environment_failed,
+                "interrupted": self.run.interrupted,
             }

@@ -2,7 +2,10 @@
 
 import importlib
 import os
+import re
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Never
 
 import pytest
@@ -23,13 +26,21 @@ from conformance.plugin.session import Run
 from conformance.report import releases as recorded_releases
 from conformance.report.reader import Result, read_result
 from conformance.spec.coverage import coverage_problem
-from conformance.spec.expectations import load_expectations, parse_release
+from conformance.spec.expectations import DEFAULT, load_expectations, parse_release
 from conformance.spec.requirements import load_requirements
+from conformance.utils.files import write_problem
 from conformance.utils.functorch_compat import name_torch_func
 from conformance.utils.suggestions import invalid_choice
-from conformance.utils.text import describe_error
+from conformance.utils.text import describe_error, text_of
 
 RECORDED = "recorded"
+RESULT = "conformance-result.json"
+# Environment variables that change what torch computes, or where: threads, instruction set, devices, vendors' settings.
+VARIABLES = re.compile(
+    r"(ATEN|CUBLAS|CUDA|HIP|HSA|MKL|ONEAPI|ONEDNN|OMP|PJRT|PYTORCH|ROCR|SYCL|TORCH|XLA|ZE)_(?!HOME|PATH)"
+)
+# One thread is what a run uses without the variable.
+USUAL = {"OMP_NUM_THREADS": "1"}
 PROFILES = ("core", "full", "certify")
 IMPLEMENTATIONS = ("torch.func", "functorch")
 
@@ -71,7 +82,8 @@ def prepare(config: pytest.Config) -> Run:
         facts=environment_facts(device),  # read now: a device that fails during the run may not even give its name
         device=device,
         implementations=_implementations(option.implementation, option.fault),
-        result=option.result,
+        result=option.result or Path(RESULT),
+        result_asked=option.result is not None,
         options={
             "implementations": option.implementation,
             "device": option.device,
@@ -81,15 +93,35 @@ def prepare(config: pytest.Config) -> Run:
             "requirements": option.requirement or [],
             "seed": option.seed,
             "expectations": option.expectations.name,
+            "arguments": _rerun_arguments(option),
+            "variables": _rerun_variables(option, os.environ),
             "fault": option.fault,
         },
     )
 
 
+def _rerun_arguments(option: Any) -> list[str]:
+    """Return the options that change what a case is held to, other than those with a place of their own."""
+    given = {
+        "--expectations": option.expectations.resolve() if option.expectations != DEFAULT else None,
+        "--device-profile": option.device_profile.resolve() if option.device_profile else None,
+        "--hypothesis-profile": getattr(option, "hypothesis_profile", None),
+    }
+    return [f"{name}={value}" for name, value in given.items() if value]
+
+
+def _rerun_variables(option: Any, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment variables that torch or a vendor's package may ask for."""
+    foreign = option.device_module or any(":" in name for name in option.implementation)
+    names = [name for name in sorted(environment) if VARIABLES.match(name) or (foreign and name == "PYTHONPATH")]
+    return {name: text_of(environment[name]) for name in names if environment[name] != USUAL.get(name)}
+
+
 def _check_writable(option: Any) -> None:
     for name, path in (("result", option.result), ("html", option.page)):
-        if path and (not path.absolute().parent.is_dir() or path.is_dir()):
-            raise ValueError(f"--{name}: can't write {path}")
+        problem = write_problem(path) if path else None
+        if problem:
+            raise ValueError(f"--{name}: can't write {path}: {problem}")
 
 
 def _baseline(name: str) -> Result | None:

@@ -13,15 +13,17 @@ from conformance.devices import profile as device_profile
 from conformance.devices.probe import FOR_CUSTOM, ONLY_FOR
 from conformance.plugin import xdist
 from conformance.plugin.collection import Collector
-from conformance.plugin.config import IMPLEMENTATIONS, PROFILES, prepare
+from conformance.plugin.config import IMPLEMENTATIONS, PROFILES, RESULT, prepare
+from conformance.plugin.interruption import Interruption
 from conformance.plugin.outcomes import OutcomeRecorder
 from conformance.plugin.reporter import Reporter
-from conformance.plugin.selection import Narrower
-from conformance.plugin.session import RUN
-from conformance.report.terminal import truncate
+from conformance.plugin.selection import Narrower, asks_for_suite
+from conformance.plugin.session import RUN, Run
+from conformance.report.journal import Journal
 from conformance.spec.expectations import DEFAULT
+from conformance.utils.files import error_reason
+from conformance.utils.text import one_line
 
-RESULT = "conformance-result.json"
 LONGEST = 400  # characters of an error message, which may quote an untrusted file
 
 # Derandomized and without a database, so that a run depends on its options only. No deadline: the first vmap call takes
@@ -78,9 +80,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FILE",
         help="file of known failures (default: the suite's)",
     )
-    group.addoption(
-        "--result", type=Path, default=Path(RESULT), metavar="FILE", help=f"result file to write (default: {RESULT})"
-    )
+    group.addoption("--result", type=Path, metavar="FILE", help=f"result file to write (default: {RESULT})")
     group.addoption(
         "--compare",
         metavar="RESULT",
@@ -103,16 +103,34 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         run = config.stash[RUN] = prepare(config)
     except ValueError as mistake:
-        raise pytest.UsageError(truncate(str(mistake), LONGEST)) from mistake
+        raise pytest.UsageError(one_line(str(mistake), LONGEST)) from mistake
     judging = ExitStack()
     judging.enter_context(device_profile.active(run.profile))
     config.add_cleanup(judging.close)
     config.pluginmanager.register(Collector(run), "conformance-collector")
     config.pluginmanager.register(OutcomeRecorder(run), "conformance-outcomes")
     config.pluginmanager.register(Narrower(run), "conformance-narrower")
+    config.pluginmanager.register(Interruption(run), "conformance-interruption")
     if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Reporter(run), "conformance-reporter")
+        reporter = Reporter(run)
+        _open_journal(config, run, reporter.journal)
+        config.pluginmanager.register(reporter, "conformance-reporter")
+        config.pluginmanager.register(reporter.output, "conformance-output")
         xdist.place(config)
+
+
+def _open_journal(config: pytest.Config, run: Run, journal: Journal) -> None:
+    """Open the journal before the first test: where it can't be written, the result can't be either."""
+    if config.option.collectonly or not asks_for_suite(config):
+        return
+    try:
+        journal.open()
+    except OSError as error:
+        if run.result_asked:
+            mistake = f"--result: can't write {run.result}: {error_reason(error)}"
+            raise pytest.UsageError(one_line(mistake, LONGEST)) from error
+        journal.problem = error_reason(error)
+    config.add_cleanup(journal.end)
 
 
 @pytest.hookimpl(wrapper=True, optionalhook=True)

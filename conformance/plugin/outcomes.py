@@ -11,6 +11,7 @@ from conformance.plugin.diagnosis import LAYER, Diagnosis
 from conformance.plugin.selection import NOT_APPLICABLE
 from conformance.plugin.session import Run
 from conformance.report.results import Finding, Status
+from conformance.utils.text import KEPT, describe_error, escape_unprintable, text_of, type_name
 
 SHARES = pytest.StashKey[list[float]]()
 DIGITS = 4  # of a share of the budget, which is an estimate itself
@@ -36,8 +37,8 @@ class OutcomeRecorder:
             try:
                 return (yield)
             except NotApplicableError as nothing:
-                item.stash[NOT_APPLICABLE] = str(nothing)
-                pytest.skip(str(nothing))
+                reason = item.stash[NOT_APPLICABLE] = text_of(nothing)
+                pytest.skip(reason)
             except Exception:
                 known = self.run.collected[item.nodeid]
                 self.diagnosis.diagnose(item, (known.requirement, known.implementation), self._seed)
@@ -54,13 +55,20 @@ class OutcomeRecorder:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        report = yield
+        try:
+            report = yield
+        except Exception as error:  # noqa: BLE001 - an exception of foreign code may fail to be shown in any way
+            report = _plain_report(item, call, f"an exception that can't be shown: {describe_error(error)}")
         if call.excinfo is not None:
             self._check_environment(item)
-        if item.nodeid in self.run.collected and (report.when == "call" or not report.passed):
-            finding = report.conformance = _finding(item, call, report)  # type: ignore[attr-defined]
-            if finding.script:
-                report.sections.append(("the same by torch alone", finding.script))
+        if item.nodeid in self.run.collected:
+            if hasattr(report, "wasxfail") and _is_own_xfail(call):
+                report = _plain_report(item, call, f"pytest.xfail was called: {report.wasxfail}")
+            if report.when == "call" or not report.passed:
+                finding = report.conformance = _finding(item, call, report)  # type: ignore[attr-defined]
+                if finding.script:
+                    report.sections.append(("the same by torch alone", finding.script))
+        make_printable(report)
         return report
 
     def _check_environment(self, item: pytest.Item) -> None:
@@ -88,7 +96,7 @@ def _finding(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Test
     if NOT_APPLICABLE in item.stash:
         return Finding(Status.NOT_APPLICABLE, item.stash[NOT_APPLICABLE], share)
     if hasattr(report, "wasxfail"):
-        return Finding(Status.KNOWN_FAILURE, report.wasxfail, share)
+        return Finding(Status.KNOWN_FAILURE, text_of(report.wasxfail), share)
     message = _message(call, report)
     if report.skipped:
         return Finding(Status.NOT_RUN, message, share, lost=True)
@@ -99,8 +107,38 @@ def _finding(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Test
 
 
 def _message(call: pytest.CallInfo[None], report: pytest.TestReport) -> str:
-    if call.excinfo is None:
-        return str(report.longrepr)  # an unexpected pass
-    kind = call.excinfo.type.__name__
-    said = " ".join(str(call.excinfo.value).split())
+    if call.excinfo is None or _is_own_xfail(call):
+        return text_of(report.longrepr)  # an unexpected pass, for example
+    said = " ".join(text_of(call.excinfo.value).split())
+    kind = type_name(call.excinfo.value)
     return said if kind == "AssertionError" else f"{kind}: {said}"
+
+
+def _is_own_xfail(call: pytest.CallInfo[None]) -> bool:
+    """Return whether what was asked called `pytest.xfail`: only an expectation makes a failure a known one."""
+    return call.excinfo is not None and isinstance(call.excinfo.value, pytest.xfail.Exception)
+
+
+def _plain_report(item: pytest.Item, call: pytest.CallInfo[None], message: str) -> pytest.TestReport:
+    """Return the report of a failure with no more than a message."""
+    return pytest.TestReport(
+        item.nodeid,
+        item.location,
+        {},
+        "failed",
+        text_of(message),
+        call.when,  # type: ignore[arg-type] # no test is in the phase of collection
+        duration=call.duration,
+        start=call.start,
+        stop=call.stop,
+    )
+
+
+def make_printable(report: pytest.TestReport) -> None:
+    """Make what foreign code said in a report printable, so that it can be sent, stored and shown."""
+    if report.longrepr is not None:
+        said = str(report.longrepr)
+        clean = escape_unprintable(said, KEPT)
+        if clean != said:
+            report.longrepr = clean
+    report.sections = [(escape_unprintable(name), escape_unprintable(text, KEPT)) for name, text in report.sections]

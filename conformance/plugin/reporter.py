@@ -1,42 +1,44 @@
 """The reporter: it runs in the controller of pytest-xdist, or in the only process."""
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 
-from conformance.devices.probe import CANNOT_ANSWER, device_failure
+from conformance.devices.probe import device_failure
+from conformance.plugin.output import Output
+from conformance.plugin.selection import asks_for_suite
 from conformance.plugin.session import CollectedTest, Run
-from conformance.report import diff, diff_text, reader, tables, terminal, writer
-from conformance.report.html import page as html_page
-from conformance.report.html.diff import make_diff_step
+from conformance.report import tables, terminal, writer
 from conformance.report.journal import Journal
 from conformance.report.results import (
     CaseResult,
     Finding,
-    RequirementResult,
     Status,
     Verdict,
     decide_verdict,
-    interrupted_verdict,
+    incomplete_verdict,
     requirement_results,
 )
 from conformance.spec.coverage import requirement_of
+from conformance.utils.exit_codes import ExitCode
+from conformance.utils.text import text_of
 
 
 class Reporter:
-    """Collects what the tests report, and ends the run with the verdict and the result file."""
+    """Collects what the tests report, and ends the run with the verdict."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
         self.started = time.perf_counter()
         self.findings: dict[str, Finding] = {}
         self.cells: dict[str, list[Any]] = {}
-        self.screen: list[str] = []
+        self.selected: dict[str, None] = {}
         self.ready: set[str] = set()
         self.journal = Journal(run.result, run.options)
+        self.output = Output(run, self.journal)
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         if self._known(nodeid):
@@ -46,7 +48,7 @@ class Reporter:
         finding: Finding | None = getattr(report, "conformance", None)
         if finding is None and report.failed:
             # A worker that dies takes its finding with it: what is left is its name and that it crashed.
-            finding = Finding(Status.FAILS, f"crashed: {' '.join(str(report.longrepr).split())}")
+            finding = Finding(Status.FAILS, f"crashed: {' '.join(text_of(report.longrepr).split())}")
         if report.when == "call":
             self.cells[report.nodeid] = [value for key, value in report.user_properties if key == "cell"]
         earlier = self.findings.get(report.nodeid)
@@ -69,14 +71,23 @@ class Reporter:
         self.ready.add(node.gateway.id)
 
     @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
+        """Note what was selected: the worker itself tells more about it when it ends, if it comes to that."""
+        self.selected.update(dict.fromkeys(ids))
+
+    @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         output = getattr(node, "workeroutput", {}).get("conformance")
-        if output:
-            self.run.collected.update({test: CollectedTest(**each) for test, each in output["collected"].items()})
-            self.run.problems += [each for each in output["problems"] if each not in self.run.problems]
-            self.run.environment_failed = self.run.environment_failed or output["environment_failed"]
-        else:
+        if not output:
             self._lost(node)
+            return
+        self.run.collected.update({test: CollectedTest(**each) for test, each in output["collected"].items()})
+        self.run.problems += [each for each in output["problems"] if each not in self.run.problems]
+        self.run.environment_failed = self.run.environment_failed or output["environment_failed"]
+        if output["interrupted"]:
+            self.run.note_interruption(f"worker {node.gateway.id} {output['interrupted']}")
+            # pytest-xdist would call it a crash, or, after `pytest.exit` with code 0, an error of its own.
+            node.workeroutput.update(exitstatus=pytest.ExitCode.TESTS_FAILED.value, shouldstop=self.run.interrupted)
 
     def _lost(self, node: Any) -> None:
         """A worker died. If it never started, or the device went with it, the next one would die too."""
@@ -86,51 +97,65 @@ class Reporter:
             self.run.environment_failed = self.run.environment_failed or f"worker {name}: {problem}"
             node.config.pluginmanager.getplugin("dsession").shouldstop = "environment failed"
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
+        """Judge first, so that the summary shows the verdict; write the files last, as that may fail."""
+        document = None
         if self.run.problems:
-            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+            session.exitstatus = ExitCode.USAGE_ERROR
         elif not session.config.option.collectonly:
-            self._judge(session, list(self._cases()))
-        self.journal.end()
+            self.run.judged = True
+            document = self._judge(session)
+        try:
+            yield
+        finally:
+            self.journal.end()
+            if document is not None:
+                self.output.finish(session, document)
 
-    def _judge(self, session: pytest.Session, cases: list[CaseResult]) -> None:
-        failed = self.run.environment_failed
-        if not cases and not failed:
-            return
+    def _judge(self, session: pytest.Session) -> Mapping[str, Any] | None:
+        """Set the exit status, prepare the screen, and return the result; None if nothing was asked."""
+        cases = list(self._cases())
+        reason = self._incomplete_reason(session, cases)
+        if not cases and reason is None:
+            return None
         table = requirement_results(self.run.requirements, list(self.run.implementations), cases)
-        certify = self.run.options["profile"] == "certify"
-        answer = interrupted_verdict(table, failed) if failed else decide_verdict(table, certify=certify)
-        if failed:
-            session.exitstatus = CANNOT_ANSWER
-        elif not answer.conforms and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        self._finish(table, answer)
-
-    def _finish(self, table: list[RequirementResult], answer: Verdict) -> None:
-        facts = self.run.facts
-        duration = time.perf_counter() - self.started
+        if reason is not None:
+            answer = incomplete_verdict(table, reason)
+            self._report_failure(session, answer)
+        else:
+            answer = decide_verdict(table, certify=self.run.options["profile"] == "certify")
+        if not answer.conforms and session.exitstatus == ExitCode.OK:
+            session.exitstatus = ExitCode.NEGATIVE
         if self.run.profile:
             answer = Verdict(answer.conforms, f"{answer.sentence}; with the device profile {self.run.profile.name}")
         found = tables.collect_tables(table, self.cells)
-        document = writer.result_document(facts, self.run.options, table, found, answer, duration)
-        writer.write_result(self.run.result, document)
-        self.screen = [
-            *terminal.report_lines(facts, self.run.options, table, found, answer),
-            f"results: {self.run.result}",
-        ]
-        result = reader.parse_result(self.run.result.name, document)
-        since = diff.restrict_to_selection(self.run.baseline, result) if self.run.baseline else None
-        if self.run.page:
-            text = html_page.render_page([result], [make_diff_step(since, result)] if since else [])
-            writer.write_atomically(self.run.page, text.encode())
-            self.screen.append(f"page: {self.run.page}")
-        if since:
-            self.screen += ["", *diff_text.diff_lines(since, result, diff.compare(since, result))]
+        document = writer.result_document(
+            self.run.facts, self.run.options, table, found, answer, time.perf_counter() - self.started
+        )
+        lines = terminal.report_lines(self.run.facts, self.run.options, table, found, answer)
+        self.output.prepare(lines, document, complete=reason is None)
+        return document
+
+    def _incomplete_reason(self, session: pytest.Session, cases: Sequence[CaseResult]) -> str | None:
+        """Return why the run did not reach its end, and set its exit status; None if it did, or was not the suite's."""
+        if self.run.environment_failed:
+            session.exitstatus = ExitCode.CANNOT_ANSWER
+            return f"ENVIRONMENT FAILED: {self.run.environment_failed}"
+        if self.run.interrupted and (cases or asks_for_suite(session.config)):
+            session.exitstatus = ExitCode.INTERNAL_ERROR if self.run.internal_error else ExitCode.INTERRUPTED
+            return f"INCOMPLETE: {self.run.interrupted}"
+        return None
+
+    def _report_failure(self, session: pytest.Session, answer: Verdict) -> None:
+        """Report a failed test, so that JUnit and other reports of this run can't be taken for a complete one's."""
+        where = ("conformance", None, "verdict")
+        report = pytest.TestReport("conformance::verdict", where, {}, "failed", answer.sentence, "call")
+        session.config.hook.pytest_runtest_logreport(report=report)
 
     def _cases(self) -> Iterator[CaseResult]:
         """Everything that was to run and everything that reported, also where only one of the two is known."""
-        for test in {**self.run.collected, **self.findings}:
+        for test in {**self.run.collected, **self.selected, **self.findings}:
             known = self._known(test)
             if known is None:
                 continue
@@ -158,11 +183,3 @@ class Reporter:
         implementations = (name for name in self.run.implementations if name in test.partition("[")[2])
         name = next(implementations, None)
         return CollectedTest(requirement, name) if requirement and name else None
-
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        for problem in self.run.problems:
-            terminalreporter.write_line(f"ERROR: {problem}", red=True)
-        if self.screen:
-            terminalreporter.section("verdict")
-        for line in self.screen:
-            terminalreporter.write_line(line)

@@ -45,6 +45,13 @@ class Narrower:
         return Unasked.from_parent(parent, path=module_path)
 
 
+def asks_for_suite(config: pytest.Config) -> bool:
+    """Return whether the arguments name the suite's folder, a folder around it, or a file in it."""
+    suite = SUITE.resolve()
+    paths = [(config.invocation_params.dir / argument.partition("::")[0]).resolve() for argument in config.args]
+    return any(path in (suite, *suite.parents) or path.parent == suite for path in paths)
+
+
 def case_parameters(item: pytest.Item) -> Mapping[str, Any]:
     """Return the parameters that this item is a case of."""
     callspec = getattr(item, "callspec", None)

@@ -29,8 +29,9 @@ class Run:
 
     `collected`: each test by node id, filled by the process that collects, so that the controller knows of a test that
     never reports. `problems`: mistakes in the suite that stop the run. `baseline`: the result to compare with at the
-    end. `page`: the file to write a page of HTML to. `environment_failed`: after which test the device stopped working,
-    and how.
+    end. `page`: the file to write a page of HTML to. `result_asked`: the caller named the result file. `interrupted`:
+    why the run does not reach its end. `internal_error`: that reason is an error of pytest or of the suite. `judged`:
+    the verdict is made. `environment_failed`: after which test the device stopped working, and how.
     """
 
     requirements: Mapping[str, Requirement]
@@ -46,11 +47,19 @@ class Run:
     collected: dict[str, CollectedTest] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     environment_failed: str | None = None
+    interrupted: str | None = None
+    internal_error: bool = False
+    judged: bool = False
+    result_asked: bool = False
 
     def asks(self, requirement: Requirement) -> bool:
         """Return whether the run was asked for this requirement."""
         asked = self.options["requirements"]
         return (not asked or requirement.id in asked) and (self.options["profile"] != "core" or requirement.core)
+
+    def note_interruption(self, reason: str) -> None:
+        """Record why the run does not reach its end; the first reason is kept."""
+        self.interrupted = self.interrupted or reason
 
 
 RUN = pytest.StashKey[Run]()

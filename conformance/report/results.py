@@ -100,25 +100,27 @@ def decide_verdict(table: Sequence[RequirementResult], *, certify: bool) -> Verd
     """Return the verdict: negative for any failure or lost case and, with `certify`, for a "must" that was not run."""
     count = Counter(row.status for row in table)
     total = len(table)
-    lost = sum(case.lost for row in table for case in row.cases)
+    cases = [case for row in table for case in row.cases]
+    lost = sum(case.lost for case in cases)
     unrun_musts = sum(row.status is Status.NOT_RUN and row.requirement.level == "must" for row in table)
     known = f"{count[Status.KNOWN_FAILURE]} known failures"
     run = f"{count[Status.NOT_RUN]} not run" if count[Status.NOT_RUN] else "everything was run"
     if count[Status.FAILS]:
         return Verdict(False, f"DOES NOT CONFORM: {count[Status.FAILS]} of {total} requirements fail; {known}; {run}")
     if lost:
-        return Verdict(False, f"NO VERDICT: {lost} selected tests ended without an answer; {known}; {run}")
+        return Verdict(False, f"INCOMPLETE: {lost} selected tests ended without an answer; {known}; {run}")
     if certify and unrun_musts:
         return Verdict(False, f"NOT CERTIFIED: {unrun_musts} requirements of level must were not run; {known}")
-    if not count[Status.CONFORMS]:
+    # A part of a requirement is an answer too, be it a known failure.
+    if not any(case.status in (Status.CONFORMS, Status.KNOWN_FAILURE) for case in cases):
         return Verdict(False, f"NO VERDICT: none of {total} requirements could be judged; {known}; {run}")
     if count[Status.NOT_RUN]:
         return Verdict(True, f"CONFORMS AS FAR AS RUN: {run} of {total} requirements; {known}")
     return Verdict(True, f"CONFORMS: {total} requirements; {known}; {run}")
 
 
-def interrupted_verdict(table: Sequence[RequirementResult], reason: str) -> Verdict:
-    """Return the verdict of a run that the environment interrupted."""
+def incomplete_verdict(table: Sequence[RequirementResult], reason: str) -> Verdict:
+    """Return the verdict of a run that did not reach its end, be it interrupted or left by its device."""
     count = Counter(row.status for row in table)
     judged = f"{len(table) - count[Status.NOT_RUN]} of {len(table)} requirements were judged until then"
-    return Verdict(False, f"ENVIRONMENT FAILED: {reason}; {judged}, {count[Status.FAILS]} fail")
+    return Verdict(False, f"{reason}; {judged}, {count[Status.FAILS]} fail")

@@ -5,12 +5,17 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from conformance.report.results import CaseResult, RequirementResult, Status, Verdict
+from conformance.report.rerun import rerun_command
+from conformance.report.results import RequirementResult, Status, Verdict
 from conformance.report.tables import MAX_LISTED, Tables, summarize_cells
 from conformance.spec.requirements import CHAPTERS, Requirement
+from conformance.utils.text import WIDTH as WIDTH  # noqa: PLC0414
+from conformance.utils.text import escape_unprintable as escape_unprintable  # noqa: PLC0414
+from conformance.utils.text import one_line
+
+truncate = one_line
 
 COLUMNS = tuple(Status)
-WIDTH = 120
 
 
 def report_lines(
@@ -87,27 +92,7 @@ def _wrap(head: str, text: str) -> list[str]:
 def _failure_lines(row: RequirementResult, options: Mapping[str, Any]) -> Iterator[str]:
     failed = [case for case in row.cases if case.status is Status.FAILS]
     more = f" (and {len(failed) - 1} more cases)" if len(failed) > 1 else ""
-    yield truncate(f"FAILS {row.requirement.id} ({row.implementation}): {failed[0].message}{more}")
+    yield one_line(f"FAILS {row.requirement.id} ({row.implementation}): {failed[0].message}{more}")
     if failed[0].layer:
-        yield f"       {truncate(f'first layer that differs: {failed[0].layer}', WIDTH - 7)}"
+        yield f"       {one_line(f'first layer that differs: {failed[0].layer}', WIDTH - 7)}"
     yield f"       rerun: {rerun_command(failed[0], options)}"
-
-
-def rerun_command(case: CaseResult, options: Mapping[str, Any]) -> str:
-    """Return the command that runs one case again."""
-    parts = [f'python -m conformance run "{case.test}" --implementation {case.implementation} --seed {options["seed"]}']
-    parts += [f"--device {options['device']}"] * (options["device"] != "cpu")
-    parts += [f"--device-module {options['device_module']}"] * bool(options["device_module"])
-    parts += [f"--fault {options['fault']}"] * bool(options["fault"])
-    return " ".join(parts)
-
-
-def truncate(line: str, width: int = WIDTH) -> str:
-    """Return `line` on one line, with at most `width` characters and without control characters."""
-    flat = escape_unprintable(" ".join(line.split()))
-    return flat if len(flat) <= width else flat[: width - 3] + "..."
-
-
-def escape_unprintable(text: str) -> str:
-    """Return `text` with unprintable characters escaped, as it may come from an untrusted file."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)

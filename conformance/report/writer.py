@@ -2,16 +2,15 @@
 
 import gzip
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from conformance.report.rerun import rerun_command
 from conformance.report.results import CaseResult, RequirementResult, Verdict
 from conformance.report.tables import Tables
-from conformance.report.terminal import rerun_command
+from conformance.utils.files import write_file
 
 SCHEMA_VERSION = 3
 COMPRESSED = ".gz"
@@ -60,21 +59,8 @@ def _case_document(case: CaseResult, options: Mapping[str, Any]) -> dict[str, An
 
 
 def write_result(path: Path, content: Mapping[str, Any]) -> None:
-    """Write `content` to `path` atomically, compressed if the name ends with .gz. Raises OSError."""
+    """Write `content` to `path` as a whole, compressed if the name ends with .gz. Raises OSError."""
     text = json.dumps(content, indent=1, allow_nan=False) + "\n"
     # Without a timestamp, so that equal content gives equal files.
     data = text.encode()
-    write_atomically(path, gzip.compress(data, mtime=0) if path.suffix == COMPRESSED else data)
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write `data` to `path` so that a reader never sees an incomplete file. Raises OSError."""
-    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(scratch).chmod(0o644)
-        Path(scratch).replace(path)
-    except BaseException:
-        Path(scratch).unlink()
-        raise
+    write_file(path, gzip.compress(data, mtime=0) if path.suffix == COMPRESSED else data)

@@ -19,6 +19,15 @@ def read_regular(path: Path, limit: int) -> bytes:
         return file.read(limit + 1)
 
 
+def is_stream(path: Path) -> bool:
+    """Return whether the path leads to a device or a pipe, such as /dev/null or /dev/stdout."""
+    try:
+        kind = path.stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISCHR(kind) or stat.S_ISFIFO(kind)
+
+
 def write_problem(path: Path) -> str | None:
     """Return the reason why `write_file` would refuse the path, or None. The disk may still be full."""
     try:
@@ -27,9 +36,9 @@ def write_problem(path: Path) -> str | None:
         return None if path.absolute().parent.is_dir() else "its folder does not exist"
     except OSError as error:
         return error_reason(error)
-    if stat.S_ISLNK(kind) and not _is_stream(path):
+    if stat.S_ISLNK(kind) and not is_stream(path):
         return "is a symbolic link"
-    if stat.S_ISREG(kind) or _is_stream(path):
+    if stat.S_ISREG(kind) or is_stream(path):
         return None
     return "is not a regular file"
 
@@ -43,7 +52,7 @@ def write_file(path: Path, data: bytes) -> None:
     problem = write_problem(path)
     if problem:
         raise OSError(problem)
-    if _is_stream(path):
+    if is_stream(path):
         _write_stream(path, data)
     else:
         _replace(path, data)
@@ -52,15 +61,6 @@ def write_file(path: Path, data: bytes) -> None:
 def error_reason(error: OSError) -> str:
     """Return what went wrong, without the path."""
     return error.strerror or str(error)
-
-
-def _is_stream(path: Path) -> bool:
-    """Return whether the path leads to a device or a pipe, such as /dev/null or /dev/stdout."""
-    try:
-        kind = path.stat().st_mode
-    except OSError:
-        return False
-    return stat.S_ISCHR(kind) or stat.S_ISFIFO(kind)
 
 
 def _write_stream(path: Path, data: bytes) -> None:

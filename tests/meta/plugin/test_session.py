@@ -120,7 +120,7 @@ def test_a_skip_is_no_answer(run_suite):
     assert outcome.code == pytest.ExitCode.TESTS_FAILED
     assert "NO ANSWER" in outcome.printed
     assert "not today" in outcome.printed
-    assert last_line(outcome.printed).startswith("VERDICT: NO VERDICT: 3 selected tests ended without an answer")
+    assert last_line(outcome.printed).startswith("VERDICT: INCOMPLETE: 3 selected tests ended without an answer")
 
 
 def test_an_interrupted_run_is_no_answer(run_suite):

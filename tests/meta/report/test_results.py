@@ -7,7 +7,7 @@ from results import SHOULD, SPEC
 from conformance.report.results import (
     Status,
     combine_statuses,
-    interrupted_verdict,
+    incomplete_verdict,
     requirement_results,
 )
 
@@ -50,7 +50,7 @@ def test_a_case_that_got_lost_leaves_its_requirement_without_an_answer():
             "DOES NOT CONFORM: 1 of 2 requirements fail; 0 known failures; everything was run",
         ),
         ([case(Status.CONFORMS)], True, "CONFORMS AS FAR AS RUN: 1 not run of 2 requirements; 0 known failures"),
-        ([case(Status.CONFORMS), case(Status.NOT_RUN, SHOULD, lost=True)], False, "NO VERDICT: 1 selected tests ended"),
+        ([case(Status.CONFORMS), case(Status.NOT_RUN, SHOULD, lost=True)], False, "INCOMPLETE: 1 selected tests ended"),
         ([case(Status.NOT_APPLICABLE)], False, "NO VERDICT: none of 2 requirements could be judged"),
         ([], False, "NO VERDICT: none of 2 requirements could be judged"),
     ],
@@ -75,7 +75,7 @@ def test_a_certificate_needs_every_must():
 def test_an_environment_that_failed_has_its_own_sentence():
     table = requirement_results(SPEC, ["torch.func"], [case(Status.FAILS), case(Status.NOT_RUN, SHOULD, lost=True)])
 
-    answer = interrupted_verdict(table, "after test_a[x]: it is gone")
+    answer = incomplete_verdict(table, "ENVIRONMENT FAILED: after test_a[x]: it is gone")
 
     assert not answer.conforms
     assert answer.sentence == (
