@@ -3,7 +3,6 @@
 A tiny operation shows where a setting is unavailable or makes no difference.
 """
 
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from conformance.cases.data import draw
+from conformance.utils.probing import ask, ignored_autocast_raises
 from conformance.utils.text import text_of
 from conformance.utils.torch_settings import TF32, matmul_precision, set_flags
 
@@ -60,16 +60,18 @@ def _product_and_convolution(device: torch.device) -> tuple[Tensor, Tensor]:
     return matrix @ matrix, F.conv2d(matrix.reshape(2, 8, 16, 16), matrix[:9].reshape(8, 8, 3, 3))
 
 
-def _cudnn_unavailable_reason(device: torch.device) -> str | None:
+def _cudnn_unavailable_reason(on: Context, device: torch.device) -> str | None:
     acceptable = torch.backends.cudnn.is_acceptable(torch.ones(1, device=device))  # type: ignore[no-untyped-call]
-    return None if acceptable else f"cuDNN takes no tensor of {device}"
+    if not acceptable:
+        return f"cuDNN takes no tensor of {device}"
+    with on():
+        return None
 
 
 @cache
 def _autocast_unavailable_reason(dtype: torch.dtype, device: torch.device) -> str | None:
     one = torch.ones(1, 1, device=device)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with ignored_autocast_raises():
         try:
             with torch.autocast(device.type, dtype=dtype):
                 found = torch.mm(one, one).dtype
@@ -82,14 +84,15 @@ def backend_setting(name: str, on: Context, off: Context, rounding: float = 0.0)
     """Return a setting of a backend; it is available where a result differs in at least one bit from `off`."""
 
     def unavailable_reason(device: torch.device) -> str | None:
-        return _no_effect_reason(name, on, off, device)
+        return ask(_no_effect_reason, name, on, off, device)
 
     return NumericSetting(name, lambda _: on(), unavailable_reason, rounding=rounding)
 
 
 def cudnn_setting(name: str, **values: bool) -> NumericSetting:
     """Return a setting of cuDNN's flags."""
-    return NumericSetting(f"cudnn-{name}", lambda _: set_flags(**values), _cudnn_unavailable_reason)
+    on = partial(set_flags, **values)
+    return NumericSetting(f"cudnn-{name}", lambda _: on(), partial(ask, _cudnn_unavailable_reason, on))
 
 
 def autocast_setting(dtype: torch.dtype, scope: str) -> NumericSetting:
@@ -101,7 +104,7 @@ def autocast_setting(dtype: torch.dtype, scope: str) -> NumericSetting:
             yield
 
     where = {CALL: "around", MEMBER: "inside"}[scope]
-    unavailable_reason = partial(_autocast_unavailable_reason, dtype)
+    unavailable_reason = partial(ask, _autocast_unavailable_reason, dtype)
     return NumericSetting(
         f"autocast-{dtype_name(dtype)}-{where}", cast, unavailable_reason, scope, torch.finfo(dtype).eps
     )

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.optim import lr_scheduler
 
+from conformance.utils.probing import without_warnings
 from conformance.utils.text import text_of
 
 
@@ -33,9 +34,10 @@ class OptimizerConfig:
         if not hasattr(torch.optim, self.optimizer):
             return f"this torch has no torch.optim.{self.optimizer}"
         try:
-            tensor = torch.ones(2, 2, device=device, requires_grad=True)
-            tensor.grad = torch.ones_like(tensor)
-            self.make([tensor]).step(lambda: 0.0)
+            with without_warnings():
+                tensor = torch.ones(2, 2, device=device, requires_grad=True)
+                tensor.grad = torch.ones_like(tensor)
+                self.make([tensor]).step(lambda: 0.0)
         except Exception as error:  # noqa: BLE001 - an optimizer may refuse with any exception
             return f"{self.optimizer} can't be run with {dict(self.options)} here: {text_of(error)}"
         return None

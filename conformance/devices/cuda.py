@@ -3,8 +3,9 @@
 import ctypes
 import re
 import sys
-import warnings
 from typing import Any
+
+from conformance.utils.probing import without_warnings
 
 DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 # A process has a CUDA context of about half a GiB, the controller of the workers too, and what its tests allocate, of
@@ -59,13 +60,12 @@ def problem(device: Any) -> str | None:
     # Within a major version the driver runs what any minor version has built.
     if runs[0] < int(torch.version.cuda.partition(".")[0]):
         return f"the NVIDIA driver is too old: it runs CUDA {runs[0]}.{runs[1]}, {build} needs {torch.version.cuda}"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch warns of what is said here
+    with without_warnings():  # torch warns of what is said here
         if not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count():
             return None
         capability = torch.cuda.get_device_capability(device)
         name = torch.cuda.get_device_name(device)
-    kernels = torch.cuda.get_arch_list()
+        kernels = torch.cuda.get_arch_list()
     if not kernels or any(runs_on(each, capability) for each in kernels):
         return None
     age = "old" if capability < min(_capability(each) for each in kernels) else "new"
@@ -103,5 +103,6 @@ def limit_memory(device: Any) -> None:
     """Limit this process to its share of a GPU's memory: a larger allocation raises an error."""
     import torch
 
-    total = torch.cuda.get_device_properties(device).total_memory
-    torch.cuda.set_per_process_memory_fraction(min(1.0, ALLOCATED / total), device)
+    with without_warnings():
+        total = torch.cuda.get_device_properties(device).total_memory
+        torch.cuda.set_per_process_memory_fraction(min(1.0, ALLOCATED / total), device)

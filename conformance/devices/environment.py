@@ -6,6 +6,9 @@ import re
 from importlib import metadata
 from typing import Any
 
+from conformance.utils.probing import without_warnings
+from conformance.utils.text import first_line
+
 PACKAGES = ("torch", "numpy", "pytest", "pytest-xdist", "hypothesis")
 
 
@@ -37,7 +40,13 @@ def _accelerators(kind: str) -> list[str]:
 
     module = getattr(torch, kind, None)
     tell = getattr(module, "get_device_name", None)
-    return [str(tell(index)) for index in range(module.device_count())] if module and tell else []
+    if not module or not tell:
+        return []
+    try:
+        with without_warnings():
+            return [str(tell(index)) for index in range(module.device_count())]
+    except Exception as error:  # noqa: BLE001 - a driver may answer with any exception, and only names are lost
+        return [f"unknown: {first_line(error)}"]
 
 
 def _cpu_capability(config: str) -> str:

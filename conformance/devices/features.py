@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from conformance.devices import probe
+from conformance.utils.probing import ask, without_warnings
 from conformance.utils.text import describe_error
 
 
@@ -25,6 +26,9 @@ class SecondDevice:
 
     def unavailable_reason(self, device: torch.device) -> str | None:
         """Return the reason why there is no such device, or None if there is."""
+        return ask(self._unavailable_reason, device)
+
+    def _unavailable_reason(self, device: torch.device) -> str | None:
         problem = probe.device_failure(self.beside(device))
         if problem is None and _where(self.beside(device)) == _where(device):
             return f"{device} has no {self.name} beside it"
@@ -48,7 +52,8 @@ class DeviceFeature:
     def unavailable_reason(self, device: torch.device) -> str | None:
         """Return torch's reason why the device lacks this feature, or None if it is available."""
         try:
-            self.use(device_namespace(device), device)
+            with without_warnings():
+                self.use(device_namespace(device), device)
         except Exception as error:  # noqa: BLE001 - what a device can't do it says in any way it likes
             return f"{device} has no {self.name}: {describe_error(error)}"
         return None

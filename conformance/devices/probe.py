@@ -7,10 +7,12 @@ import importlib
 import re
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
 from conformance.devices import cuda
+from conformance.utils.probing import without_warnings
 from conformance.utils.suggestions import did_you_mean
 from conformance.utils.text import first_line, text_of, type_name
 
@@ -76,8 +78,12 @@ def resolve_device(name: str) -> Any:
         near = did_you_mean(name.partition(":")[0], known)
         raise UnknownDeviceError(f"torch knows no device {name!r}: {first_line(error)}{near}") from error
     problem = device_failure(device)
+    if problem and device.type == "cuda":
+        # The known reasons say more than torch does; where they can't be looked for, torch's own words remain.
+        with suppress(Exception):
+            problem = cuda.problem(device) or problem
     if problem:
-        raise UnusableDeviceError((cuda.problem(device) if device.type == "cuda" else None) or problem)
+        raise UnusableDeviceError(problem)
     return device
 
 
@@ -86,7 +92,8 @@ def device_failure(device: Any) -> str | None:
     import torch
 
     try:
-        total = float(torch.arange(4.0, device=device).sum())
+        with without_warnings():
+            total = float(torch.arange(4.0, device=device).sum())
     except Exception as error:  # noqa: BLE001 - a device that does not work says so in any way it likes
         return f"device {str(device)!r} does not work here: {first_line(error)}"
     return None if total == sum(range(4)) else f"device {str(device)!r} adds 0, 1, 2 and 3 to {total}"
@@ -102,7 +109,8 @@ def dtype_unavailable_reason(device: Any, dtype: Any) -> str | None:
     if said:
         return said
     try:
-        torch.eye(2, device=device, dtype=dtype).matmul(torch.ones(2, 2, device=device, dtype=dtype)).sum().item()
+        with without_warnings():
+            torch.eye(2, device=device, dtype=dtype).matmul(torch.ones(2, 2, device=device, dtype=dtype)).sum().item()
     except Exception as error:  # noqa: BLE001 - what a device can't do it says in any way it likes
         return f"{device} can't compute in {dtype}: {first_line(error)}"
     return None

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from conformance.utils.probing import without_warnings
 from conformance.utils.text import first_line
 
 Run = Callable[..., Any]
@@ -86,8 +87,9 @@ def compile_unavailable_reason(backend: str, device: torch.device) -> str | None
     try:
         if native:
             _compile_cpp()
-        tried = torch.compile(lambda x: x + 1, backend=EAGER.name if native else backend, fullgraph=True)
-        tried(torch.ones(1, device=device))
+        with without_warnings():
+            tried = torch.compile(lambda x: x + 1, backend=EAGER.name if native else backend, fullgraph=True)
+            tried(torch.ones(1, device=device))
     except Exception as error:  # noqa: BLE001 - what can't be compiled is said in any way
         return f"torch.compile by {backend} does not work here: {first_line(error)}"
     return None

@@ -1,13 +1,16 @@
 """Settings of torch that numbers may hang on: threads, deterministic algorithms, and what `torch.backends` offers."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
 
 import torch
+
+from conformance.utils.probing import without_warnings
 
 
 @dataclass(frozen=True)
@@ -61,32 +64,43 @@ AUTOCAST: tuple[Callable[[], Any], ...] = (
 # A torch that has `fp32_precision` refuses to tell `allow_tf32` once both are in use: one of the two alone.
 BACKENDS: Any = torch.backends
 FP32_PRECISION = hasattr(BACKENDS.cudnn, "conv")
-FLAGS: Mapping[str, tuple[Any, str]] = MappingProxyType(
-    {
-        "cudnn.enabled": (BACKENDS.cudnn, "enabled"),
-        "cudnn.benchmark": (BACKENDS.cudnn, "benchmark"),
-        "cudnn.deterministic": (BACKENDS.cudnn, "deterministic"),
-        "onednn.enabled": (BACKENDS.mkldnn, "enabled"),
-        **(
-            {
-                "tf32.matmul": (BACKENDS.cuda.matmul, "fp32_precision"),
-                "tf32.conv": (BACKENDS.cudnn.conv, "fp32_precision"),
-                "onednn.matmul": (BACKENDS.mkldnn.matmul, "fp32_precision"),
-            }
-            if FP32_PRECISION
-            else {
-                "tf32.matmul": (BACKENDS.cuda.matmul, "allow_tf32"),
-                "tf32.conv": (BACKENDS.cudnn, "allow_tf32"),
-            }
-        ),
-    }
-)
+PLACES: Mapping[str, str] = {
+    "cudnn.enabled": "cudnn.enabled",
+    "cudnn.benchmark": "cudnn.benchmark",
+    "cudnn.deterministic": "cudnn.deterministic",
+    "onednn.enabled": "mkldnn.enabled",
+    **(
+        {
+            "tf32.matmul": "cuda.matmul.fp32_precision",
+            "tf32.conv": "cudnn.conv.fp32_precision",
+            "onednn.matmul": "mkldnn.matmul.fp32_precision",
+        }
+        if FP32_PRECISION
+        else {"tf32.matmul": "cuda.matmul.allow_tf32", "tf32.conv": "cudnn.allow_tf32"}
+    ),
+}
 TF32: Mapping[bool, Any] = {False: "ieee", True: "tf32"} if FP32_PRECISION else {False: False, True: True}
+
+
+def find_flags(places: Mapping[str, str]) -> Mapping[str, tuple[Any, str]]:
+    """Return the flags that this torch has as (owner, attribute), by name; `places` are paths in torch.backends."""
+    found = {}
+    for name, place in places.items():
+        path, _, attribute = place.rpartition(".")
+        with suppress(Exception), without_warnings():
+            owner = attrgetter(path)(BACKENDS)
+            getattr(owner, attribute)
+            found[name] = owner, attribute
+    return MappingProxyType(found)
+
+
+FLAGS = find_flags(PLACES)
 
 
 def read_flags() -> dict[str, Any]:
     """Return the values of `FLAGS`."""
-    return {name: getattr(*flag) for name, flag in FLAGS.items()}
+    with without_warnings():
+        return {name: getattr(*flag) for name, flag in FLAGS.items()}
 
 
 @contextmanager
@@ -94,36 +108,47 @@ def set_flags(**values: Any) -> Iterator[None]:
     """`FLAGS` by name, with an underscore for the dot, set to these values for the body."""
     before = read_flags()
     try:
-        for name, value in values.items():
-            setattr(*FLAGS[name.replace("_", ".", 1)], value)
+        _write_flags({name.replace("_", ".", 1): value for name, value in values.items()})
         yield
     finally:
-        for name, value in before.items():
+        _write_flags(before)
+
+
+def _write_flags(values: Mapping[str, Any]) -> None:
+    with without_warnings():
+        for name, value in values.items():
             setattr(*FLAGS[name], value)
 
 
 @contextmanager
 def matmul_precision(precision: str) -> Iterator[None]:
     """torch.set_float32_matmul_precision for the body. It sets other flags too, which are put back with it."""
-    before = torch.get_float32_matmul_precision()
+    with without_warnings():
+        before = torch.get_float32_matmul_precision()
     with set_flags():
-        torch.set_float32_matmul_precision(precision)
+        _write_matmul_precision(precision)
         try:
             yield
         finally:
-            torch.set_float32_matmul_precision(before)
+            _write_matmul_precision(before)
+
+
+def _write_matmul_precision(precision: str) -> None:
+    with without_warnings():
+        torch.set_float32_matmul_precision(precision)
 
 
 def read_settings() -> dict[str, Any]:
     """Return the current settings."""
-    return {
-        **read_flags(),
-        "threads": torch.get_num_threads(),
-        "deterministic": torch.are_deterministic_algorithms_enabled(),
-        "warn_only": torch.is_deterministic_algorithms_warn_only_enabled(),
-        "dtype": torch.get_default_dtype(),
-        "gradients": torch.is_grad_enabled(),
-        "inference": torch.is_inference_mode_enabled(),
-        "autocast": [on() for on in AUTOCAST],
-        "anomaly": torch.is_anomaly_enabled(),
-    }
+    with without_warnings():
+        return {
+            **read_flags(),
+            "threads": torch.get_num_threads(),
+            "deterministic": torch.are_deterministic_algorithms_enabled(),
+            "warn_only": torch.is_deterministic_algorithms_warn_only_enabled(),
+            "dtype": torch.get_default_dtype(),
+            "gradients": torch.is_grad_enabled(),
+            "inference": torch.is_inference_mode_enabled(),
+            "autocast": [on() for on in AUTOCAST],
+            "anomaly": torch.is_anomaly_enabled(),
+        }

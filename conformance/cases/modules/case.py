@@ -8,7 +8,6 @@ it can be split into samples.
 """
 
 import inspect
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -21,6 +20,7 @@ from torch import Tensor, nn
 from conformance.cases.data import SAMPLES
 from conformance.cases.inputs import draw_minibatches
 from conformance.utils.module_state import move_module
+from conformance.utils.probing import without_warnings
 from conformance.utils.pytree import leaves
 
 __all__ = [
@@ -76,8 +76,7 @@ class ModuleCase:
 
     @cached_property
     def _one(self) -> nn.Module:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with without_warnings():
             return self.members(1, device="cpu", dtype=torch.float32)[0]
 
     def __str__(self) -> str:

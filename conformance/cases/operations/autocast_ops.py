@@ -1,6 +1,5 @@
 """Operations that autocast affects, each as a function of one member's minibatch and weight."""
 
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -9,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from conformance.utils.probing import ignored_autocast_raises
 from conformance.utils.text import text_of
 
 Func = Callable[[Tensor, Tensor], Tensor]
@@ -80,10 +80,9 @@ class AutocastOperation:
 
     def unavailable_reason(self, device: torch.device) -> str | None:
         """Return the plain operation's error if the device has no autocast to that dtype or no kernel, else None."""
-        x, w = torch.eye(4, 3, device=device), torch.eye(3, device=device)
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
+        with ignored_autocast_raises():
             try:
+                x, w = torch.eye(4, 3, device=device), torch.eye(3, device=device)
                 with torch.autocast(device.type, dtype=self.dtype):
                     self.func(x, w)
             except Exception as error:  # noqa: BLE001 - a device may refuse with any exception

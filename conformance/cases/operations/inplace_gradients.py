@@ -9,6 +9,7 @@ from torch import Tensor
 
 from conformance.cases.operations.inplace_op import InplaceOperation, make_operands, operand_shapes
 from conformance.cases.operations.outcome import failure_message
+from conformance.utils.probing import ask
 from conformance.utils.pytree import is_inexact
 
 # Operations whose derivative needs the values that they overwrite, of which torch keeps a copy.
@@ -62,7 +63,7 @@ class InplaceGradient:
 
     def unavailable_reason(self, device: torch.device) -> str | None:
         """Return torch's reason why it can't be differentiated, or None if it can."""
-        return _failure_message(self, device)
+        return ask(_failure_message, self, device)
 
     def __str__(self) -> str:
         return (

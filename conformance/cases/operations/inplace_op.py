@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from conformance.cases.data import draw
 from conformance.cases.operations.compile_source import compile_function
 from conformance.cases.operations.outcome import failure_message
+from conformance.utils.probing import ask
 
 NAMES = {"torch": torch, "nn": nn, "F": F, "operator": operator}
 
@@ -89,7 +90,7 @@ class InplaceOperation:
 
     def unavailable_reason(self, device: torch.device) -> str | None:
         """Return the error of the plain call on this device, or None if it works."""
-        return _failure_message(self, device)
+        return ask(_failure_message, self, device)
 
     def __str__(self) -> str:
         return self.name

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from conformance.numerics.assertions import REFUSALS
+from conformance.utils.probing import without_warnings
 from conformance.utils.text import describe_error, text_of
 
 
@@ -28,8 +29,7 @@ class CallOutcome:
 
 def failure_message(call: Callable[[], Any], what: str) -> str | None:
     """Return `what` and the error of the call, or None if it works; the CPU's random state does not change."""
-    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with torch.random.fork_rng(devices=[]), without_warnings():
         try:
             call()
         except Exception as error:  # noqa: BLE001 - the call may refuse with any exception

@@ -18,6 +18,7 @@ from conformance.cases.data import draw
 from conformance.cases.operations.compile_source import compile_function
 from conformance.cases.operations.outcome import CallOutcome, failure_message
 from conformance.numerics.assertions import refuses
+from conformance.utils.probing import ask
 from conformance.utils.pytree import leaves, tree_map
 from conformance.utils.rng import restore
 
@@ -165,7 +166,7 @@ class RandomOperation:
 
     def unavailable_reason(self, device: torch.device) -> str | None:
         """Return the error of the plain call on this device, or None if it works."""
-        return _failure_message(self, device, generated=False)
+        return ask(_failure_message, self, device, False)
 
     def __str__(self) -> str:
         return self.name
@@ -195,7 +196,7 @@ class OperationWithGenerator:
 
     def unavailable_reason(self, device: torch.device) -> str | None:
         """Return the error of the plain call with a generator on this device, or None if it works."""
-        return _failure_message(self.draw, device, generated=True)
+        return ask(_failure_message, self.draw, device, True)
 
     def __str__(self) -> str:
         return self.draw.name
@@ -210,7 +211,7 @@ def _call(call: Callable[..., Any], x: Tensor, generator: torch.Generator | None
 
 
 @cache
-def _failure_message(draw: RandomOperation, device: torch.device, *, generated: bool) -> str | None:
+def _failure_message(draw: RandomOperation, device: torch.device, generated: bool) -> str | None:
     x = make_inputs(1, device)[0]
     return failure_message(
         lambda: draw.one(x, torch.Generator(device) if generated else None), f"{draw.name} can't be called on {device}"

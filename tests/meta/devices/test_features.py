@@ -1,11 +1,12 @@
 """Is a graph captured and used as torch says, where none of the machines at hand has graphs?"""
 
+import warnings
 from contextlib import contextmanager
 
 import torch
 
 from conformance.devices import features
-from conformance.devices.features import GRAPHS, capture_graph
+from conformance.devices.features import GRAPHS, DeviceFeature, SecondDevice, capture_graph
 
 CPU = torch.device("cpu")
 
@@ -46,3 +47,15 @@ def test_a_call_is_tried_on_a_stream_before_it_is_captured(monkeypatch):
 
 def test_a_device_without_graphs_says_so():
     assert GRAPHS.unavailable_reason(CPU).startswith("cpu has no graphs: AttributeError")
+
+
+def test_a_feature_that_warns_is_there():
+    warns = DeviceFeature("warnings", lambda *_: warnings.warn("this feature is new", UserWarning, stacklevel=1))
+
+    assert warns.unavailable_reason(CPU) is None
+
+
+def test_a_second_device_that_can_not_be_asked_for_is_not_there():
+    odd = SecondDevice("odd", lambda device: torch.device(device.type, device.index + 1))
+
+    assert odd.unavailable_reason(CPU).startswith("torch can't be asked for it here: TypeError: ")

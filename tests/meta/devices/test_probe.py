@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -146,6 +147,34 @@ def test_of_cuda_it_is_said_what_is_missing(monkeypatch, known, message):
         resolve_device("cuda")
 
 
+def test_where_what_is_missing_can_not_be_found_the_device_is_quoted(monkeypatch):
+    def fail(*_, **__):
+        raise OSError("the driver does not answer")
+
+    monkeypatch.setattr(torch, "arange", fail)
+    monkeypatch.setattr(cuda, "problem", fail)
+
+    with pytest.raises(UnusableDeviceError, match=r"^device 'cuda' does not work here: the driver does not answer$"):
+        resolve_device("cuda")
+
+
+def test_a_device_that_warns_works(monkeypatch):
+    arange, eye = torch.arange, torch.eye
+
+    def warning(call):
+        def warn(*args, **options):
+            warnings.warn("this device is new", UserWarning, stacklevel=2)
+            return call(*args, **options)
+
+        return warn
+
+    monkeypatch.setattr(torch, "arange", warning(arange))
+    monkeypatch.setattr(torch, "eye", warning(eye))
+
+    assert resolve_device("cpu") == torch.device("cpu")
+    assert dtype_unavailable_reason(torch.device("cpu"), torch.float64) is None
+
+
 def test_a_device_that_computes_wrongly(monkeypatch):
     monkeypatch.setattr(torch, "arange", lambda *_, **__: torch.zeros(4))
 
@@ -209,3 +238,12 @@ def test_the_facts_name_the_devices_of_the_type_that_is_judged(monkeypatch):
 
     assert environment_facts(torch.device("xpu"))["accelerators"] == ["Abacus 0", "Abacus 1"]
     assert environment_facts(torch.device("vulkan"))["accelerators"] == []
+
+
+def test_devices_that_do_not_give_their_names_end_nothing(monkeypatch):
+    def fail(index):
+        raise RuntimeError(f"no answer from {index}\nand more")
+
+    monkeypatch.setattr(torch, "xpu", SimpleNamespace(device_count=lambda: 2, get_device_name=fail))
+
+    assert environment_facts(torch.device("xpu"))["accelerators"] == ["unknown: no answer from 0"]

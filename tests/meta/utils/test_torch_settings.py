@@ -1,14 +1,17 @@
 """Are torch's settings as they were, whatever happens in between?"""
 
+import warnings
 from contextlib import suppress
 
 import pytest
 import torch
 
+from conformance.utils import torch_settings
 from conformance.utils.torch_settings import (
     TF32,
     Threads,
     deterministic,
+    find_flags,
     matmul_precision,
     read_flags,
     read_settings,
@@ -82,3 +85,45 @@ def test_flags_within_the_precision_of_products_are_put_back():
 
     assert within != before
     assert read_settings() == before
+
+
+class Old:
+    """A backend that warns of its flag whenever it is read or written, as torch does of what it has deprecated."""
+
+    @property
+    def flag(self):
+        return self.read("read")
+
+    @flag.setter
+    def flag(self, value):
+        self.read("written")
+
+    def read(self, what):
+        warnings.warn(f"the flag is {what} by an old name", FutureWarning, stacklevel=2)
+        return True
+
+
+def test_a_flag_that_torch_has_not_or_can_not_tell_is_none_of_its_flags(monkeypatch):
+    monkeypatch.setattr(Old, "mixed", property(lambda _: (_ for _ in ()).throw(RuntimeError("old and new"))), False)
+    monkeypatch.setattr(torch.backends, "old", Old(), raising=False)
+
+    found = find_flags({"a.flag": "old.flag", "b.flag": "old.nope", "c.flag": "nope.flag", "d.flag": "old.mixed"})
+
+    assert list(found) == ["a.flag"]
+
+
+def test_a_flag_that_is_deprecated_is_read_and_set_in_silence(monkeypatch):
+    old = Old()
+    with pytest.raises(FutureWarning, match="the flag is read by an old name"):
+        assert old.flag
+    monkeypatch.setattr(torch_settings, "FLAGS", {"old.flag": (old, "flag")})
+
+    with set_flags(old_flag=False):
+        assert read_settings()["old.flag"]
+
+
+def test_a_warning_of_what_runs_under_a_setting_is_not_silenced():
+    with pytest.raises(FutureWarning, match="by an old name"), set_flags(onednn_enabled=False):
+        assert Old().flag
+    with pytest.raises(FutureWarning, match="by an old name"), matmul_precision("high"):
+        assert Old().flag
