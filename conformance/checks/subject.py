@@ -12,7 +12,7 @@ from conformance.cases.members import MEMBERS
 from conformance.devices.probe import finest_dtype
 from conformance.implementations.ensemble import Ensemble
 from conformance.implementations.protocol import Implementation
-from conformance.numerics.plain_loop import LoopResult, PlainLoopError, loop
+from conformance.numerics.plain_loop import LoopResult, PlainLoopError, as_constant, loop
 from conformance.utils.module_state import copy_module
 from conformance.utils.pytree import is_inexact, leaves, tree_map
 from conformance.utils.rng import restore, seed, state
@@ -167,4 +167,4 @@ def _weights(leaf: Tensor) -> Tensor:
     cancel almost completely: the gradient of a bias would be little more than rounding, and equal in all members.
     """
     phases = torch.arange(1, 1 + leaf.numel(), dtype=torch.float64).square()
-    return phases.cos().to(leaf.dtype).to(leaf.device).reshape(leaf.shape)
+    return as_constant(phases.cos().to(leaf.dtype).to(leaf.device).reshape(leaf.shape))

@@ -2,18 +2,23 @@
 
 import copy
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from conformance.utils import rng
 from conformance.utils.module_state import convert_module, copy_module, state_of
 from conformance.utils.pytree import is_inexact, leaves, tree_map
 from conformance.utils.text import describe_error
 
+# How often the loop's error is measured again before a comparison that is in doubt fails.
+MORE_DRAWS = 4
 COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
 
 
@@ -22,16 +27,39 @@ class LoopResult:
     """The result of the plain loop, one tree of tensors per member.
 
     `values` are the loop's as asked, `truth` float64 on the CPU, `sample` what to measure the loop's error on: the
-    values themselves, or for float64 the same loop in float32.
+    values themselves, or for float64 the same loop in float32. `draw` measures it again, with models, inputs and
+    constants one rounding away, as often as there are `seeds`; it returns None if a model or an input has changed.
     """
 
     values: Sequence[Any]
     truth: Sequence[Any]
     sample: Sequence[Any]
+    draw: Callable[[int], Sequence[Any] | None] | None = None
+    seeds: Sequence[int] = ()
+
+    def measured_again(self) -> "LoopResult | None":
+        """Return the result with the loop's error measured once more, or None if it can't be."""
+        more = self.draw(self.seeds[0]) if self.draw and self.seeds else None
+        if more is None:
+            return None
+        return replace(self, sample=_farthest(self.truth, self.sample, more), seeds=self.seeds[1:])
 
 
 class PlainLoopError(AssertionError):
     """The plain loop itself fails: this build is broken before any ensemble is."""
+
+
+_shake_constant: ContextVar[Callable[[Tensor], Tensor] | None] = ContextVar("shake_constant", default=None)
+
+
+def as_constant(tensor: Tensor) -> Tensor:
+    """Return a constant of the function that `loop` runs: itself, or one rounding away where an error is measured.
+
+    A gradient in a last bias depends on the weights of the sum that is differentiated, and on nothing else. Its error
+    would be the same in all members and in all draws, and could be small by luck in all of them.
+    """
+    shake = _shake_constant.get()
+    return shake(tensor) if shake else tensor
 
 
 def loop(
@@ -63,14 +91,50 @@ def loop(
     exact = plain is None and all(doubles) and all(leaf.device.type == "cpu" for leaf in tensors)
     truth = values if exact else _run(bare, models, inputs, torch.float64)
     coarse = torch.float32 if any(doubles) else None
-    sample = _run(bare, models, inputs, coarse) if coarse else values
-    sizes = [leaf.numel() for _, leaf in leaves(truth[0], "") if is_inexact(leaf) and leaf.numel()]
-    enough = math.ceil(numbers / (len(models) * min(sizes, default=numbers)))
-    for draw in range(1, max(draws, enough)):
+
+    def sample(draw: int) -> list[Any]:
         shaken = [_shaken(pair, draw, rounding) for pair in zip(models, inputs, strict=True)]
-        more = _run(bare if coarse else func, [model for model, _ in shaken], [x for _, x in shaken], coarse)
-        sample = [tree_map(_farther, *each) for each in zip(truth, sample, more, strict=True)]
-    return LoopResult(values, truth, sample)
+        with _noisy_constants(draw, rounding):
+            return _run(bare if coarse else func, [model for model, _ in shaken], [x for _, x in shaken], coarse)
+
+    def sample_of_the_same(draw: int) -> list[Any] | None:
+        # Whoever asks later may have changed the models or the inputs, and an error measured on others means nothing.
+        with _kept_random_state(tensors[0].device), suppress(PlainLoopError):
+            if _are_equal(_run(func, models, inputs, None), values):
+                return sample(draw)
+        return None
+
+    with _noisy_constants(0, rounding):
+        worst = _run(bare, models, inputs, coarse) if coarse else values
+    sizes = [leaf.numel() for _, leaf in leaves(truth[0], "") if is_inexact(leaf) and leaf.numel()]
+    enough = max(draws, math.ceil(numbers / (len(models) * min(sizes, default=numbers))))
+    for draw in range(1, enough):
+        worst = _farthest(truth, worst, sample(draw))
+    return LoopResult(values, truth, worst, sample_of_the_same, tuple(range(enough, enough + MORE_DRAWS)))
+
+
+def _are_equal(trees: Sequence[Any], others: Sequence[Any]) -> bool:
+    pairs = zip(leaves(trees, ""), leaves(others, ""), strict=True)
+    return all(torch.equal(leaf, other) for (_, leaf), (_, other) in pairs if is_inexact(leaf))
+
+
+@contextmanager
+def _kept_random_state(device: torch.device) -> Iterator[None]:
+    kept = rng.state(device)
+    try:
+        yield
+    finally:
+        rng.restore(kept)
+
+
+@contextmanager
+def _noisy_constants(draw: int, rounding: float) -> Iterator[None]:
+    """Let `as_constant` return each constant of each member one rounding away."""
+    token = _shake_constant.set(partial(_shake, torch.Generator().manual_seed(draw), rounding))
+    try:
+        yield
+    finally:
+        _shake_constant.reset(token)
 
 
 def _shaken(pair: tuple[nn.Module, Any], draw: int, rounding: float) -> tuple[nn.Module, Any]:
@@ -78,16 +142,22 @@ def _shaken(pair: tuple[nn.Module, Any], draw: int, rounding: float) -> tuple[nn
     generator = torch.Generator().manual_seed(draw)
 
     def shake(leaf: Any) -> Any:
-        if not is_inexact(leaf):
-            return leaf
-        eps = max(torch.finfo(leaf.dtype).eps, torch.finfo(torch.float32).eps, rounding)
-        noise = (2 * torch.rand(leaf.shape, generator=generator) - 1).to(leaf.device)
-        return (leaf.detach() * (1 + eps * noise.to(leaf.dtype))).to(leaf.dtype)
+        return _shake(generator, rounding, leaf) if is_inexact(leaf) else leaf
 
     model = copy_module(pair[0])
     for tensor in state_of(model).values():
         tensor.data = shake(tensor)
     return model, tree_map(shake, pair[1])
+
+
+def _shake(generator: torch.Generator, rounding: float, tensor: Tensor) -> Tensor:
+    eps = max(torch.finfo(tensor.dtype).eps, torch.finfo(torch.float32).eps, rounding)
+    noise = (2 * torch.rand(tensor.shape, generator=generator) - 1).to(tensor.device)
+    return (tensor.detach() * (1 + eps * noise.to(tensor.dtype))).to(tensor.dtype)
+
+
+def _farthest(truth: Sequence[Any], sample: Sequence[Any], more: Sequence[Any]) -> list[Any]:
+    return [tree_map(_farther, *each) for each in zip(truth, sample, more, strict=True)]
 
 
 def _farther(truth: Any, one: Any, other: Any) -> Any:

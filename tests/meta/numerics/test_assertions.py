@@ -1,6 +1,7 @@
 """Does a failure say which member, which tensor, by how much, of how much allowed?"""
 
 import math
+from functools import reduce
 
 import pytest
 import torch
@@ -19,7 +20,7 @@ from conformance.numerics.assertions import (
     refuses,
     unchanged,
 )
-from conformance.numerics.plain_loop import LoopResult, loop
+from conformance.numerics.plain_loop import LoopResult, as_constant, loop
 
 
 def answer(*values):
@@ -61,6 +62,29 @@ def test_a_failure_in_a_tree_names_its_path_and_integers_have_to_be_equal():
 
     with pytest.raises(AssertionError, match=r"member 2: result\['counts'\]\[0\] is 7, and has to be 2"):
         assert_members_close({"counts": [torch.tensor([0, 1, 7])]}, expected, "result")
+
+
+TERMS = torch.arange(1, 169, dtype=torch.float64).square().cos()
+
+
+def exact_sum(model, x):
+    """Sum constants with one rounding at the end, as kernels do whose float32 sums are float64."""
+    return as_constant(TERMS.to(x.dtype)).double().sum().to(x.dtype)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_where_the_loop_is_exact_the_roundings_of_a_sum_pass_and_a_wrong_term_does_not(dtype):
+    expected = loop(exact_sum, members(NormNet, 3, dtype=dtype), [torch.ones(1, dtype=dtype)] * 3, numbers=15)
+    terms = TERMS.to(dtype)
+    orders = [terms[torch.randperm(len(terms), generator=torch.Generator().manual_seed(i))] for i in range(30)]
+
+    sums = torch.stack([reduce(torch.add, each) for each in orders])
+    for three in sums.split(3):
+        assert_members_close(three, expected)
+
+    assert len(sums.unique()) > 1
+    with pytest.raises(AssertionError, match="member 0: output differs by"):
+        assert_members_close(sums[:3] - terms.abs().min(), expected)
 
 
 @pytest.mark.parametrize(
