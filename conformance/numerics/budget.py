@@ -25,18 +25,19 @@ says how much rounding the computation suffers, and an ensemble may suffer
   others, and what a single float32 loop loses there may be little by luck: over 150 seeds of 20 steps with torch
   2.13.0, one RMSprop in 150 was 19 times its loop's error off, while all others stayed below 8. So the error of such a
   loop is measured several times, one rounding of its inputs apart.
-- Constants. The gradient in the bias of a norm is a sum of the weights of the differentiated sum: 168 numbers, the same
-  in all members and in all draws, for BatchNorm3d of chapter `modules`. Its float32 kernel adds them up in float64. So
-  the three errors of its three features were all that there was, 0.16 units at most, and an ensemble that adds one by
-  one with ATEN_CPU_CAPABILITY=default was 2.07 units off: 0.90 of the budget on a correct build. `as_constant` lets
-  these numbers be one rounding away too, in each member another one, where float64's error is measured in float32. That
+- Constants. The gradient in the bias of a norm is a sum of the weights of the differentiated sum: 168 numbers, the
+  same in all members and in all draws, for BatchNorm3d of chapter `modules`. So the errors of its three features were
+  all that there was, 0.16 units at most by luck, and an ensemble that adds them in another order with
+  ATEN_CPU_CAPABILITY=default was 2.07 units off: 0.90 of the budget on a correct build. `as_constant` lets these
+  numbers be one rounding away too, in each member another one, where float64's error is measured in float32. That
   costs no further loop, measures 3.1 units, and leaves a share of 0.08.
-- Doubt. Deep modules amplify a rounding, and all elements of a tensor then share the few roundings that were amplified:
-  one run is one draw, however many its elements are (per-sample gradients of a Transformer: 0.61 of the budget with
-  AVX512). More draws for every comparison would double the cost of the suite for a few of them. So a comparison that
-  uses more than DOUBTFUL of its budget and less than HOPELESS budgets measures the loop's error again, a few times, each
-  time one rounding of all numbers apart, and takes the worst. An error can't grow its own budget by this: the draws see
-  the plain loop alone, and none is made if a model or an input has changed since the loop ran.
+- Doubt. Deep modules amplify a rounding, and all elements of a tensor then share the few roundings that were
+  amplified: one run is one draw, however many its elements are (per-sample gradients of a Transformer with AVX512:
+  39.5 units, and the loop 8.0, 0.61 of the budget). More draws for every comparison would double the cost of the
+  suite for a few of them. So a comparison that uses more than DOUBTFUL of its budget and less than HOPELESS budgets
+  measures the loop's error again, up to four times, with all numbers one rounding away, and takes the worst. An error
+  can't grow its own budget by this: the draws see the plain loop alone, and none is made if a model or an input has
+  changed since the loop ran.
 - UNITS. Where the loop is exact by luck the ensemble may still round its last operation once.
 """
 
