@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.optim import lr_scheduler
 
 from conformance.utils.probing import without_warnings
-from conformance.utils.text import text_of
+from conformance.utils.text import first_line
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class OptimizerConfig:
                 tensor.grad = torch.ones_like(tensor)
                 self.make([tensor]).step(lambda: 0.0)
         except Exception as error:  # noqa: BLE001 - an optimizer may refuse with any exception
-            return f"{self.optimizer} can't be run with {dict(self.options)} here: {text_of(error)}"
+            return f"{self.optimizer} can't be run with {dict(self.options)} here: {first_line(error)}"
         return None
 
     def __str__(self) -> str:

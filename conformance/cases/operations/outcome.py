@@ -9,7 +9,7 @@ import torch
 
 from conformance.numerics.assertions import REFUSALS
 from conformance.utils.probing import without_warnings
-from conformance.utils.text import describe_error, text_of
+from conformance.utils.text import describe_error, first_line, text_of
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,12 @@ class CallOutcome:
 
 
 def failure_message(call: Callable[[], Any], what: str) -> str | None:
-    """Return `what` and the error of the call, or None if it works; the CPU's random state does not change."""
+    """Return `what` and the first line of the call's error, or None if it works; the CPU's random state is kept."""
     with torch.random.fork_rng(devices=[]), without_warnings():
         try:
             call()
         except Exception as error:  # noqa: BLE001 - the call may refuse with any exception
-            return f"{what}: {text_of(error)}"
+            return f"{what}: {first_line(error)}"
     return None
 
 

@@ -159,7 +159,7 @@ def test_where_what_is_missing_can_not_be_found_the_device_is_quoted(monkeypatch
 
 
 def test_a_device_that_warns_works(monkeypatch):
-    arange, eye = torch.arange, torch.eye
+    arange, ones = torch.arange, torch.ones
 
     def warning(call):
         def warn(*args, **options):
@@ -169,7 +169,7 @@ def test_a_device_that_warns_works(monkeypatch):
         return warn
 
     monkeypatch.setattr(torch, "arange", warning(arange))
-    monkeypatch.setattr(torch, "eye", warning(eye))
+    monkeypatch.setattr(torch, "ones", warning(ones))
 
     assert resolve_device("cpu") == torch.device("cpu")
     assert dtype_unavailable_reason(torch.device("cpu"), torch.float64) is None
