@@ -44,6 +44,16 @@ class LoopResult:
             return None
         return replace(self, sample=_farthest(self.truth, self.sample, more), seeds=self.seeds[1:])
 
+    def select(self, indices: Sequence[int]) -> "LoopResult":
+        """Return the result of these members alone, in this order."""
+
+        def draw(seed: int) -> Sequence[Any] | None:
+            trees = self.draw(seed) if self.draw else None
+            return trees and [trees[i] for i in indices]
+
+        values, truth, sample = ([each[i] for i in indices] for each in (self.values, self.truth, self.sample))
+        return LoopResult(values, truth, sample, draw, self.seeds)
+
 
 class PlainLoopError(AssertionError):
     """The plain loop itself fails: this build is broken before any ensemble is."""

@@ -213,3 +213,20 @@ def test_an_error_is_not_measured_again_on_models_that_have_changed(change):
     change(models[0])
 
     assert answer.measured_again() is None
+
+
+def test_selected_members_keep_their_results_and_their_draws():
+    models = members(small_cnn, 3, seed=0, dtype=torch.float64)
+    answer = loop(forward, models, list(draw(3, SAMPLES, 1, 8, 8, seed=0, dtype=torch.float64)))
+
+    selected = answer.select([2, 0])
+
+    assert torch.equal(selected.values[0], answer.values[2])
+    again, of_all = selected.measured_again(), answer.measured_again()
+    for found in (again.truth, again.sample), (selected.truth, selected.sample):
+        assert [len(trees) for trees in found] == [2, 2]
+    assert torch.equal(again.sample[1], of_all.sample[0])
+    assert not torch.equal(again.sample[1], selected.sample[1])
+    models[0].conv1.bias.data.zero_()
+    assert selected.measured_again() is None
+    assert replace(answer, draw=None).select([0]).measured_again() is None
