@@ -1,44 +1,31 @@
-"""The verb ``conformance check``: its arguments, progress output and exit code."""
+"""The verb ``conformance check``: its progress output and exit code."""
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
-from contextlib import redirect_stdout
-from pathlib import Path
-from typing import NoReturn
+from contextlib import closing, redirect_stdout, suppress
+from typing import Any, NoReturn
 
+from conformance.cli.output import OutputError, print_error, print_lines, print_text
 from conformance.model_check import supervisor, terminal
-from conformance.model_check.options import Request, UsageError
-from conformance.model_check.result import USAGE_ERROR, CheckReport
-
-DESCRIPTION = """\
-Check whether a model can be ensembled, whether the ensemble is right, and whether it is faster than a loop.
-
-The model is imported, which runs its code. The import and all checks run in a child process."""
-EPILOG = """\
-inputs, one --input for each positional argument of forward, without the batch dimension:
-  3x32x32             standard normal numbers in the dtype of the model
-  3:complex128        standard normal numbers of another dtype
-  17:0..999           integers (int64) from 0 to 999
-  17:int32:0..999     integers of another dtype
-  :0..9               one integer for each sample
-  17:bool             True or False
-  :make_inputs        a function in the model's module (or package.module:make_inputs) that returns a tuple of all
-                      arguments; it is called once for each member
-
-exit codes:
-  0  all checks are right, or some are refused
-  1  a check is wrong or crashes, or the ensemble is refused
-  4  a usage error, or the model does not run by itself
-"""
+from conformance.model_check.arguments import DESCRIPTION, EPILOG, add_arguments
+from conformance.model_check.options import CannotAnswerError, Request, UsageError
+from conformance.model_check.result import CheckReport
+from conformance.utils.exit_codes import ExitCode
+from conformance.utils.interrupts import interruptible
+from conformance.utils.text import escape_unprintable, one_line
 
 
 class UsageErrorParser(argparse.ArgumentParser):
-    """A parser that raises UsageError instead of exiting."""
+    """A parser that raises UsageError instead of exiting, and OutputError if it can't print its help."""
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message)
+
+    def print_help(self, file: Any = None) -> None:  # noqa: ARG002 - argparse's signature
+        print_lines(self.format_help().splitlines())
 
 
 def make_parser() -> UsageErrorParser:
@@ -49,79 +36,99 @@ def make_parser() -> UsageErrorParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "model", metavar="package.module:make_model", help="the factory of members: a function or a class"
-    )
-    parser.add_argument(
-        "--input", action="append", required=True, metavar="SHAPE", help="an input of forward, see below; repeatable"
-    )
-    parser.add_argument("--members", type=_positive_integer, default=5, help="number of members (default 5)")
-    parser.add_argument("--batch", type=_positive_integer, default=7, help="samples in each minibatch (default 7)")
-    parser.add_argument("--device", default="cpu", help="any device of torch (default cpu)")
-    parser.add_argument(
-        "--device-module", metavar="PACKAGE", help="a package that registers the device, imported first"
-    )
-    parser.add_argument(
-        "--dtype",
-        help="dtype of the model (default: the most precise of the device for checks, torch's default for timings)",
-    )
-    parser.add_argument(
-        "--implementation",
-        default="torch.func",
-        help="a name as for `conformance run`, or package.module:Name (default torch.func)",
-    )
-    parser.add_argument("--seed", type=int, default=0, help="seed of the random numbers (default 0)")
-    parser.add_argument("--json", action="store_true", help="print JSON, with progress on standard error")
+    add_arguments(parser)
     return parser
-
-
-def _positive_integer(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"invalid value {text!r} (expected a positive integer)")
-    return int(text)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Check a model and return the exit code."""
-    # Like `python -m`: modules in the current folder can be imported.
-    sys.path.insert(0, str(Path.cwd()))
     try:
-        options = vars(make_parser().parse_args(arguments))
-        as_json = options.pop("json")
-        request = Request(inputs=tuple(options.pop("input")), **options)
-        with redirect_stdout(sys.stderr if as_json else sys.stdout):
-            report = _run_request(request)
+        with interruptible():
+            return _check(arguments)
     except UsageError as error:
-        sys.stderr.write(f"ERROR: {error}\n")
-        return USAGE_ERROR
+        print_error(str(error))
+        return ExitCode.USAGE_ERROR
+    except CannotAnswerError as error:
+        print_error(f"environment can't answer: {error}")
+        return ExitCode.CANNOT_ANSWER
+    except OutputError as error:
+        print_error(str(error))
+        return ExitCode.CANNOT_WRITE
+    except KeyboardInterrupt:
+        print_error("interrupted")
+        return ExitCode.INTERRUPTED
+
+
+def _check(arguments: Sequence[str]) -> int:
+    if sys.flags.optimize:
+        raise UsageError("python -O removes the assertions of the suite")
+    # Like `python -m`: modules in the current folder can be imported. The folder may have been removed.
+    with suppress(OSError):
+        sys.path.insert(0, os.getcwd())  # noqa: PTH109 - the text is enough
+    options = vars(make_parser().parse_args(arguments))
+    as_json = options.pop("json")
+    request = Request(inputs=tuple(options.pop("input")), **options)
+    with redirect_stdout(sys.stderr if as_json else sys.stdout):
+        report = _run_request(request)
     if as_json:
-        sys.stdout.write(json.dumps(report.data(), indent=1) + "\n")
+        print_lines(json.dumps(report.data(), indent=1).splitlines())
     return report.verdict[0]
 
 
 def _run_request(request: Request) -> CheckReport:
     """Run the check and return its report; print each step as it begins and ends."""
     report = CheckReport(request)
-    step = ""
-    _print(terminal.heading_line(request))
-    for name, value in supervisor.supervise(request):
-        match name:
-            case "environment":
-                report.environment = value
-                _print(terminal.environment_line(value, request))
-            case "model":
-                report.describe(value)
-                _print(terminal.member_lines(report))
-            case "begin":
-                step = value
-                _print(f"{step:{terminal.NAME}}", end="")
-            case _:
-                _print(terminal.answer_text(value, report.checks))
-                report.add(step, value)
-    _print("\n".join(terminal.ending_lines(report)))
+    screen = _Screen()
+    screen.show(terminal.heading_line(request))
+    with closing(supervisor.supervise(request)) as events:
+        for name, value in events:
+            match name:
+                case "environment":
+                    report.environment = value
+                    screen.show(terminal.environment_line(value, request))
+                case "model":
+                    report.describe(value)
+                    screen.show(terminal.member_lines(report))
+                case "begin":
+                    screen.begin(value)
+                case "waiting":
+                    screen.interrupt_line()
+                    screen.show(f"{'':{terminal.NAME}}{value}")
+                case "printed":
+                    screen.interrupt_line()
+                    # A report in a file holds nothing of it.
+                    with redirect_stdout(sys.stderr), suppress(OutputError):
+                        screen.show(f"the model prints: {one_line(value)}")
+                case _:
+                    step = screen.step
+                    screen.end(terminal.answer_text(value, report.checks))
+                    report.add(step, value)
+    screen.show("\n".join(terminal.ending_lines(report)))
     return report
 
 
-def _print(text: str, end: str = "\n") -> None:
-    sys.stdout.write(text + end)
-    sys.stdout.flush()
+class _Screen:
+    """The lines of the progress. `step`: the step whose answer is waited for."""
+
+    def __init__(self) -> None:
+        self.step = ""
+        self._started = False  # whether the line of the step has its beginning already
+
+    def show(self, text: str) -> None:
+        print_lines(text.split("\n"))
+
+    def begin(self, step: str) -> None:
+        self.step, self._started = step, True
+        print_text(f"{escape_unprintable(step):{terminal.NAME}}")
+
+    def interrupt_line(self) -> None:
+        """End the line of the step, for lines of something else; the answer gets a line of its own later."""
+        if self._started:
+            print_text("\n")
+        self._started = False
+
+    def end(self, answer: str) -> None:
+        if not self._started:
+            self.begin(self.step)
+        self._started = False
+        self.show(answer)

@@ -14,10 +14,11 @@ from torch import nn
 from torch.overrides import TorchFunctionMode, resolve_name
 
 from conformance.model_check.user_code import user_code_line
+from conformance.utils.text import text_of, type_name
 
 ATEN_NAME = re.compile(r"aten::\w+")
 BACKWARD_NODE = re.compile(r"Error detected in (\w+)")
-FRAME = re.compile(r'File "(.+?)", line (\d+)')
+FRAME = re.compile(r'File "(.+?)", line (\d{1,9})')
 
 
 @dataclass(frozen=True)
@@ -35,19 +36,19 @@ class FailureLocation:
 def locate_failure(error: Exception, again: Callable[[], Any]) -> FailureLocation:
     """Return the location of `error`; `again` repeats the failing call under observation."""
     cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
-    with warnings.catch_warnings(record=True) as caught, suppress(Exception):
+    with warnings.catch_warnings(record=True) as caught, suppress(BaseException):
         warnings.simplefilter("always")
         with torch.autograd.set_detect_anomaly(True, check_nan=False):
             again()
     # In a separate call, as some functions of torch take another path under a TorchFunctionMode.
-    with _FunctionWatch() as watch, suppress(Exception):
+    with _FunctionWatch() as watch, suppress(BaseException):
         again()
-    said = "".join(str(warning.message) for warning in caught)
+    said = "".join(text_of(warning.message) for warning in caught)
     frames = [(frame.filename, frame.lineno or 0) for frame in traceback.extract_tb(cause.__traceback__)]
     # The cause of a failure in backward is a line of forward, which anomaly mode names in a warning.
     frames += [(name, int(line)) for name, line in FRAME.findall(said)]
     node = BACKWARD_NODE.search(said)
-    named = ATEN_NAME.search(str(cause))
+    named = ATEN_NAME.search(text_of(cause))
     operation = named[0] if named else node[1] if node else watch.failed
     return FailureLocation(operation, _failing_module(cause.__traceback__), user_code_line(frames))
 
@@ -74,6 +75,6 @@ def _failing_module(tb: TracebackType | None) -> str | None:
         return None
     names = {id(module): name for name, module in called[0].named_modules()}
     innermost = called[-1]
-    kind = type(innermost).__name__
+    kind = type_name(innermost)
     name = names.get(id(innermost))
     return f"{name} ({kind})" if name else kind

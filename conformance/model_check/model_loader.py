@@ -17,6 +17,7 @@ from conformance.model_check.input_spec import DTYPES, parse_input
 from conformance.model_check.options import Request, UsageError
 from conformance.utils.module_state import copy_module, move_module, state_of
 from conformance.utils.pytree import is_inexact, tree_map
+from conformance.utils.text import describe_error, type_name
 
 
 @dataclass
@@ -99,8 +100,8 @@ def _load_attribute(text: str) -> Callable[[], Any]:
         raise UsageError(f"invalid model {text!r} (expected package.module:name)")
     try:
         found = getattr(importlib.import_module(module_name), attribute)
-    except Exception as error:
-        raise UsageError(f"can't import {text}: {type(error).__name__}: {error}") from error
+    except BaseException as error:  # SystemExit as well
+        raise UsageError(f"can't import {text}: {describe_error(error)}") from error
     if not callable(found):
         raise UsageError(f"{text} is not callable")
     return found
@@ -109,7 +110,7 @@ def _load_attribute(text: str) -> Callable[[], Any]:
 def _make_member(factory: Callable[[], Any], text: str) -> nn.Module:
     model = _call(factory, text)
     if not isinstance(model, nn.Module):
-        raise UsageError(f"{text}(): expected a torch.nn.Module, got {type(model).__name__}")
+        raise UsageError(f"{text}(): expected a torch.nn.Module, got {type_name(model)}")
     if any(isinstance(each, UninitializedParameter | UninitializedBuffer) for each in state_of(model).values()):
         raise UsageError(f"{text}() returns a lazy module: call it once on an input, which initializes its parameters")
     return model
@@ -118,8 +119,8 @@ def _make_member(factory: Callable[[], Any], text: str) -> nn.Module:
 def _call(function: Callable[[], Any], text: str) -> Any:
     try:
         return function()
-    except Exception as error:
-        raise UsageError(f"{text}() raises {type(error).__name__}: {error}") from error
+    except BaseException as error:  # SystemExit as well
+        raise UsageError(f"{text}() raises {describe_error(error)}") from error
 
 
 def _minibatches_from(make: Callable[[], Any], text: str) -> Callable[..., list[tuple[Any, ...]]]:
@@ -133,7 +134,7 @@ def _minibatches_from(make: Callable[[], Any], text: str) -> Callable[..., list[
             torch.default_generator.manual_seed(torch.initial_seed() ^ 0x5EED)
             given = [_call(make, text) for _ in range(n)]
         if not all(isinstance(each, tuple) for each in given):
-            raise UsageError(f"{text}(): expected a tuple of arguments, got {type(given[0]).__name__}")
+            raise UsageError(f"{text}(): expected a tuple of arguments, got {type_name(given[0])}")
         return [tree_map(ready, each) for each in given]
 
     return draw

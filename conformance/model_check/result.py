@@ -33,9 +33,9 @@ class CheckReport:
         """Add the result of a step."""
         (self.cost if step in COSTS else self.checks)[step] = answer
 
-    def ended(self, *statuses: str) -> list[str]:
-        """Return the checks with one of these statuses."""
-        return [name for name, answer in self.checks.items() if answer["status"] in statuses]
+    def ended(self, *statuses: str, among: Mapping[str, Mapping[str, Any]] | None = None) -> list[str]:
+        """Return the checks, or the steps in `among`, with one of these statuses."""
+        return [name for name, answer in (among or self.checks).items() if answer["status"] in statuses]
 
     @property
     def slow(self) -> list[str]:
@@ -57,14 +57,18 @@ class CheckReport:
     def verdict(self) -> tuple[int, str]:
         """The exit code and the verdict."""
         plain = self.checks[FORWARD]
-        wrong, refused = self.ended("wrong"), self.ended("refused", "refused unclearly")
-        crashed = self.ended("crash")
         if plain["status"] == "not applicable":
             return USAGE_ERROR, f"NO ANSWER: {plain['message']}"
-        if wrong:
-            return WRONG, f"WRONG: {', '.join(wrong)}" + (f"; CRASHES: {', '.join(crashed)}" if crashed else "")
-        if crashed:
-            return WRONG, f"CRASHES: {', '.join(crashed)}"
+        # A timing is no matter of right and wrong, but one that ends the process or is not asked leaves no answer.
+        found = [
+            ("WRONG", self.ended("wrong")),
+            ("CRASHES", self.ended("crash", among=self.checks | self.cost)),
+            ("NOT ASKED", self.ended("not asked", among=self.checks | self.cost)),
+        ]
+        bad = [f"{word}: {', '.join(names)}" for word, names in found if names]
+        if bad:
+            return WRONG, "; ".join(bad)
+        refused = self.ended("refused", "refused unclearly")
         if FORWARD in refused:
             return WRONG, f"CAN'T BE ENSEMBLED: {self.request.implementation} refuses"
         if refused:

@@ -1,78 +1,80 @@
 """The supervisor of a check: a child process does the work, so that a crash or a hang does not end the check."""
 
-import os
-import re
-import signal
-from collections.abc import Collection, Iterator
-from pathlib import Path
-from typing import Any
+import time
+from collections.abc import Generator, Iterator
+from contextlib import suppress
 
-from conformance.model_check.options import Request, UsageError
-from conformance.model_check.user_code import user_code_line
-from conformance.utils.child_process import ChildDiedError, iterate_in_child
+from conformance.model_check.child_work import work
+from conformance.model_check.course import Course, Event
+from conformance.model_check.crash import crash_result, describe_end
+from conformance.model_check.options import CannotAnswerError, Request
+from conformance.utils.child import Child, ChildDiedError
+from conformance.utils.child_messages import DONE, ERROR, GOODBYE, PRINTED, Message
 
-Event = tuple[str, Any]
-# Seconds for one step: a check of a large model may take minutes.
-STEP_TIMEOUT = 600.0
-FRAME = re.compile(r'File "(.+?)", line (\d+) in (\w+)')
-# The file and function that run the plain loop.
-PLAIN = ("plain_loop.py", "_run")
-# Events that a restarted child sends again.
-FACTS = ("environment", "model")
+# Seconds of silence before a step is said to be waited for; then twice as many, and so on.
+FIRST_NOTICE = 10.0
+# Events after which a child ends by itself.
+LAST = ("mistake", "cannot answer")
 
 
-def supervise(request: Request, patience: float = STEP_TIMEOUT) -> Iterator[Event]:
+def supervise(request: Request, notice: float = FIRST_NOTICE) -> Generator[Event, None, None]:
     """Yield the events of `worker` as they arrive, and ("end", {"status": "crash", ...}) for a step that crashes.
 
-    After a crash a new child continues with the next step. `patience`: seconds after which a silent step counts as a
-    crash. Raises UsageError.
+    After a crash a new child continues with the next step; if too many crash or hang, the others end with the status
+    "not asked". More events: ("waiting", text) after `notice` seconds of silence, and ("printed", line) for what the
+    model prints. Raises UsageError and CannotAnswerError.
     """
-    done: list[str] = []
-    while True:
-        again = bool(done)
-        asked = None
+    course = Course(request)
+    while course.goes_on:
+        course.start_child()
         try:
-            events = iterate_in_child(_work, request, done, patience=patience)
-            for name, value in events:
-                if name == "mistake":
-                    list(events)  # the child ends by itself
-                    raise UsageError(value)
-                if name == "begin":
-                    asked = value
-                    done.append(value)
-                if name == "end":
-                    asked = None
-                if not (again and name in FACTS):
-                    yield name, value
-        except ChildDiedError as died:
-            answer = crash_result(died, patience)
-            if asked is None:
-                raise UsageError(f"{request.model} crashes before the first check: {answer['message']}") from died
-            yield "end", answer
-        else:
-            return
+            child = Child(work, (request, tuple(course.done)), contain=True)
+        except OSError as error:
+            raise CannotAnswerError(f"no process can be started: {error.strerror}") from error
+        with child:
+            yield from _follow(child, course, notice)
+    yield from course.close()
 
 
-def crash_result(died: ChildDiedError, patience: float = STEP_TIMEOUT) -> dict[str, Any]:
-    """Return the result of the step during which the child process died."""
-    if died.exitcode is None:
-        return {"status": "crash", "message": f"no answer within {patience:.0f} s"}
-    how = signal.Signals(-died.exitcode).name if died.exitcode < 0 else f"exit code {died.exitcode}"
-    found = FRAME.findall(died.trace)
-    plain = any(Path(name).name == PLAIN[0] and function == PLAIN[1] for name, _, function in found)
-    # faulthandler lists the innermost frame first.
-    source = user_code_line([(name, int(line)) for name, line, _ in reversed(found)])
-    message = f"the {'plain module' if plain else 'ensemble'} kills the process with {how}"
-    return {"status": "crash", "message": message, "source": source}
-
-
-def _work(request: Request, done: Collection[str]) -> Iterator[Event]:
-    """Run in the child: yield what `worker` yields."""
-    # Silence torch's profiler, whose output would mix with the report.
-    os.environ.setdefault("KINETO_LOG_LEVEL", "99")
-    from conformance.model_check.worker import run_steps
-
+def _follow(child: Child, course: Course, notice: float) -> Iterator[Event]:
+    """Yield the events of one child, up to its end or the first step that it does not survive."""
     try:
-        yield from run_steps(request, done)
-    except UsageError as error:
-        yield "mistake", str(error)
+        while True:
+            kind, value = yield from _wait(child, course.phase, course.patience, notice)
+            if kind == DONE:
+                child.await_end()
+                course.finish()
+                return
+            if kind == ERROR or value[0] in LAST:
+                with suppress(ChildDiedError):
+                    child.await_end()
+            if kind == ERROR:
+                yield from course.fail({"status": "crash", "message": value}, f"fails with {value}")
+                return
+            yield from course.take(*value)
+            if value[0] in LAST:
+                return
+    except TimeoutError:
+        message = f"no answer within {course.patience:g} s"
+        yield from course.fail({"status": "crash", "message": message}, f"gives {message}", hung=True)
+    except ChildDiedError as died:
+        yield from course.fail(crash_result(died), describe_end(died))
+
+
+def _wait(child: Child, phase: str, patience: float, notice: float) -> Generator[Event, None, Message]:
+    """Return the next message that is no output; yield the output, and a notice at doubling intervals."""
+    begun = time.monotonic()
+    while True:
+        try:
+            kind, value = child.receive(min(notice, patience) - (time.monotonic() - begun))
+        except TimeoutError:
+            if notice >= patience:
+                raise
+            yield "waiting", f"still waiting for {phase}: {notice:g} s of at most {patience:g} s"
+            notice *= 2
+            continue
+        if kind == PRINTED:
+            yield "printed", value
+        # Without another message before it, it is the beginning of a death.
+        elif kind != GOODBYE:
+            return kind, value

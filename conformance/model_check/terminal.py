@@ -6,11 +6,13 @@ from typing import Any
 
 from conformance.model_check.options import Request
 from conformance.model_check.result import CheckReport
+from conformance.utils.text import one_line
 
 NAME = 18
 WIDTH = 116
 MEGA = 10**6
 LONG = 200  # characters of a message; --json has all of it
+VERDICT = 500  # characters of the verdict, which may name all steps
 LOUD = ("wrong", "crash")
 
 
@@ -47,8 +49,8 @@ def answer_text(result: Mapping[str, Any], before: Mapping[str, Mapping[str, Any
     if "rows" in result:
         return _speed_text(result)
     status = result["status"].upper() if result["status"] in LOUD else result["status"]
-    places = [f"{label} {result[key]}" for key, label in PLACES if result.get(key)]
-    first = [textwrap.shorten(line, LONG) for line in result["message"].strip().splitlines()[:1]]
+    places = [f"{label} {one_line(result[key], LONG)}" for key, label in PLACES if result.get(key)]
+    first = [textwrap.shorten(one_line(line, LONG), LONG) for line in result["message"].strip().splitlines()[:1]]
     alike = [name for name, other in before.items() if other == result] if first else []
     if alike:
         return f"{status} as {alike[0]}"
@@ -65,7 +67,7 @@ def ending_lines(report: CheckReport) -> Iterator[str]:
         yield _line("slow fallback", f"one member at a time: {', '.join(report.slow)}")
     for row in report.remedies:
         yield _line("suggested fix", f"({_join_names(row['checks'])}) {row['advice']}")
-    yield f"VERDICT: {report.verdict[1]}"
+    yield one_line(f"VERDICT: {report.verdict[1]}", VERDICT)
 
 
 def _speed_text(result: Mapping[str, Any]) -> str:

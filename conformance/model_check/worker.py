@@ -6,14 +6,15 @@ An event is a pair of a name and plain data: ("environment", facts), ("model", f
 import random
 import warnings
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from conformance.checks.model_checks import CHECKS
-from conformance.checks.outcome import Outcome, run_check
-from conformance.checks.subject import Subject
+from conformance.checks.outcome import CheckResult, Outcome, run_check
+from conformance.checks.subject import Subject, output_tensors
 from conformance.devices import probe
 from conformance.devices.environment import environment_facts
 from conformance.implementations.protocol import Implementation, unavailable_reason
@@ -22,9 +23,11 @@ from conformance.model_check import cost
 from conformance.model_check.failure_location import locate_failure
 from conformance.model_check.input_spec import DTYPES
 from conformance.model_check.model_loader import LoadedModel, load_model
-from conformance.model_check.options import Request, UsageError
+from conformance.model_check.options import CannotAnswerError, Request, UsageError
+from conformance.model_check.result import FORWARD
 from conformance.utils.module_state import state_of
 from conformance.utils.suggestions import invalid_choice
+from conformance.utils.text import describe_error, text_of, type_name
 
 Event = tuple[str, Any]
 COSTS: dict[str, Callable[[Subject], cost.Calls]] = {
@@ -37,13 +40,16 @@ LARGE = 2**25
 
 
 def run_steps(request: Request, done: Collection[str]) -> Iterator[Event]:
-    """Load the model, run all steps but those in `done`, and yield the events. Raises UsageError."""
+    """Load the model, run all steps but those in `done`, and yield the events.
+
+    Raises UsageError and CannotAnswerError.
+    """
     device, implementation = _resolve_device(request), _load_implementation(request)
     random.seed(request.seed)
     torch.manual_seed(request.seed)
     yield "environment", environment_facts(device)
-    case = load_model(request)
-    yield "model", _model_facts(case)
+    case, facts = _load(request)
+    yield "model", facts
     dtype = DTYPES[request.dtype] if request.dtype else None
     runner = StepRunner(case, implementation, device, dtype, request.members)
     for step in STEPS:
@@ -57,8 +63,21 @@ def _resolve_device(request: Request) -> torch.device:
         if request.device_module:
             probe.load_module(request.device_module)
         return probe.resolve_device(request.device)
-    except (probe.UnknownDeviceError, probe.UnusableDeviceError, probe.UnknownModuleError) as error:
+    except probe.UnusableDeviceError as error:
+        raise CannotAnswerError(text_of(error)) from error
+    except (probe.UnknownDeviceError, probe.UnknownModuleError) as error:
         raise UsageError(f"--device {request.device}: {error}") from error
+
+
+def _load(request: Request) -> tuple[LoadedModel, dict[str, Any]]:
+    """Return the loaded model and the facts about it."""
+    try:
+        case = load_model(request)
+        return case, _model_facts(case)
+    except UsageError:
+        raise
+    except BaseException as error:  # a model may raise anything wherever it is touched
+        raise UsageError(f"{request.model}: loading it raises {describe_error(error)}") from error
 
 
 def _load_implementation(request: Request) -> Implementation:
@@ -78,10 +97,10 @@ def _model_facts(case: LoadedModel) -> dict[str, Any]:
     first = case.made[0]
     state = state_of(first)
     return {
-        "class": type(first).__name__,
+        "class": type_name(first),
         "holds": module_features(first),
         "parameters": sum(each.numel() for each in first.parameters()),
-        "training": first.training,
+        "training": bool(first.training),
         "tensors": len(state),
         "equal": case.equal,
         "problem": case.problem,
@@ -92,7 +111,7 @@ def module_features(model: torch.nn.Module) -> list[str]:
     """Return the class names of a model's modules, and other features that a suggested fix may depend on."""
     modules = list(model.modules())
     hooked = any(module._backward_hooks for module in modules)  # noqa: SLF001 - torch has no public API for it
-    return sorted({type(module).__name__ for module in modules} | ({"full backward hook"} if hooked else set()))
+    return sorted({type_name(module) for module in modules} | ({"full backward hook"} if hooked else set()))
 
 
 @dataclass(frozen=True)
@@ -110,13 +129,20 @@ class StepRunner:
         check = CHECKS[step]
         try:
             found = run_check(check, self.case, self.implementation, self.device, self.dtype, self.members)
+            if step == FORWARD and found.status is Outcome.RIGHT:
+                empty = self._empty_output()
+                found = CheckResult(Outcome.NOT_APPLICABLE, empty) if empty else found
         except UsageError:
             raise
         except Exception as error:  # noqa: BLE001 - copying and converting a model may raise any error
-            return {"status": "not applicable", "message": f"can't copy the members: {type(error).__name__}: {error}"}
+            return {"status": "not applicable", "message": f"can't copy the members: {describe_error(error)}"}
+        except BaseException as error:  # noqa: BLE001 - a model that wants to end the process
+            return _crash(error)
         result: dict[str, Any] = {"status": found.status.value, "message": found.message, "slow": list(found.slow)}
         if found.error is not None and found.status is not Outcome.WRONG:
-            result |= vars(locate_failure(found.error, lambda: check(self._subject(self.dtype))))
+            # The place is worth having, and the result is known without it.
+            with suppress(BaseException):
+                result |= vars(locate_failure(found.error, lambda: check(self._subject(self.dtype))))
         return result
 
     def measure(self, step: str) -> dict[str, Any]:
@@ -127,7 +153,9 @@ class StepRunner:
                 warnings.simplefilter("ignore")
                 return self._timed(COSTS[step])
         except Exception as error:  # noqa: BLE001 - the checks report why a call fails
-            return {"status": "not measured", "message": f"{type(error).__name__}: {error}"}
+            return {"status": "not measured", "message": describe_error(error)}
+        except BaseException as error:  # noqa: BLE001 - as above
+            return _crash(error)
 
     def _timed(self, calls: Callable[[Subject], cost.Calls]) -> dict[str, Any]:
         dtype = self.dtype or torch.get_default_dtype()
@@ -139,5 +167,18 @@ class StepRunner:
         crossing = cost.break_even(rows)
         return {"status": status, "message": "", "asked": wanted, "rows": rows, "crossing": crossing, "peak": peaks}
 
+    def _empty_output(self) -> str | None:
+        """Return the reason why the outputs prove nothing although they are right, or None."""
+        outputs = [leaf for model, x in self._subject(self.dtype).pairs for leaf in output_tensors(model(*x))]
+        if not any(leaf.numel() for leaf in outputs):
+            return "the plain module returns no numbers"
+        if not any(leaf.layout != torch.strided or leaf.isfinite().any() for leaf in outputs):
+            return "the plain module returns only NaN and infinity"
+        return None
+
     def _subject(self, dtype: torch.dtype | None, n: int | None = None) -> Subject:
         return Subject(self.case, self.implementation, self.device, dtype, n or self.members)
+
+
+def _crash(error: BaseException) -> dict[str, Any]:
+    return {"status": "crash", "message": f"the model raises {describe_error(error)}"}

@@ -1,31 +1,14 @@
-"""Child processes: a function that may crash or hang runs where it can take nothing down but itself."""
+"""Child processes: a function that may crash or hang runs where it can take nothing down but itself.
 
-import faulthandler
-import os
-import pickle
-import sys
+No process that it starts outlives it: see `guardian`. Only for POSIX.
+"""
+
 from collections.abc import Callable, Iterator
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from contextlib import suppress
 from typing import Any
 
-# Kinds of message that a child sends.
-ITEM, ERROR, FINISHED = "item", "error", "finished"
-
-
-class ChildDiedError(Exception):
-    """A child process that did not finish.
-
-    `exitcode`: as of `multiprocessing.Process`, negative for a signal; None if the child gave no sign in time.
-    `trace`: the Python frames that faulthandler wrote when it crashed, the innermost one first; empty if none.
-    """
-
-    def __init__(self, exitcode: int | None, trace: str = "") -> None:
-        super().__init__(f"exit code {exitcode}")
-        self.exitcode = exitcode
-        self.trace = trace
+from conformance.utils.child import Child, ChildDiedError
+from conformance.utils.child_messages import DONE, ERROR, ITEM
 
 
 class ChildError(Exception):
@@ -37,35 +20,24 @@ def iterate_in_child(
 ) -> Iterator[Any]:
     """Call a generator function in a new interpreter, and yield each item as soon as the child sends it.
 
-    `function`, `args` and the items are pickled. `patience`: seconds to wait for the next item; None waits for ever.
-    Standard output of the child goes to its standard error. Raises ChildError and ChildDiedError.
+    `function` and `args` are pickled; the items are JSON data. `patience`: seconds to wait for the next item; None
+    waits for ever. Standard output of the child goes to its standard error. Raises ChildError and ChildDiedError.
     """
-    context = get_context("spawn")
-    with TemporaryDirectory() as folder:
-        log = Path(folder) / "crash.txt"
-        ours, theirs = context.Pipe(duplex=False)
-        # Pickled here: multiprocessing's own pickler would pass tensors on through shared memory.
-        process = context.Process(target=_serve, args=(theirs, pickle.dumps((function, args)), str(log)))
-        process.start()
-        theirs.close()
-        try:
-            while ours.poll(patience):
-                kind, value = ours.recv()
-                if kind != ITEM:
-                    process.join(patience)
-                if kind == ERROR:
-                    raise ChildError(value)
-                if kind == FINISHED:
-                    return
+    with Child(function, args) as child:
+        while True:
+            try:
+                kind, value = child.receive(patience)
+            except TimeoutError:
+                raise ChildDiedError(None) from None
+            if kind == ITEM:
                 yield value
-            raise ChildDiedError(None)
-        except EOFError:
-            process.join()
-            trace = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
-            raise ChildDiedError(process.exitcode, trace) from None
-        finally:
-            process.kill()
-            process.join()
+            if kind == ERROR:
+                with suppress(ChildDiedError):
+                    child.await_end()
+                raise ChildError(value)
+            if kind == DONE:
+                child.await_end()
+                return
 
 
 def run_in_child(function: Callable[..., None], *args: Any) -> None:
@@ -84,20 +56,3 @@ def run_in_child(function: Callable[..., None], *args: Any) -> None:
 def _call(function: Callable[..., None], args: tuple[Any, ...]) -> Iterator[Any]:
     function(*args)
     yield from ()
-
-
-def _serve(connection: Connection, call: bytes, log: str) -> None:
-    """Run in the child: send each item of the generator, and then how it ended."""
-    os.dup2(sys.stderr.fileno(), 1)
-    with Path(log).open("w", encoding="utf-8") as file:
-        faulthandler.enable(file)
-        try:
-            function, args = pickle.loads(call)  # noqa: S301 - from the process that started this one
-            for item in function(*args):
-                connection.send((ITEM, item))
-        except Exception as error:  # noqa: BLE001 - the parent is told of any
-            connection.send((ERROR, f"{type(error).__name__}: {error}"))
-        else:
-            connection.send((FINISHED, None))
-        finally:
-            faulthandler.disable()

@@ -1,12 +1,16 @@
 """Does `conformance check` go from a name to a verdict?"""
 
 import json
+import os
+import sys
+from types import SimpleNamespace
 
 import pytest
 from check_questions import MODEL
 
 from conformance.cli import check as check_command
 from conformance.model_check import supervisor, worker
+from conformance.model_check.options import CannotAnswerError
 
 
 @pytest.fixture
@@ -18,6 +22,18 @@ def checked(capfd):
         return code, *capfd.readouterr()
 
     return call
+
+
+def generate(*events):
+    """A supervisor that has these events; one that is an exception is raised."""
+
+    def supervise(request):
+        for event in events:
+            if isinstance(event, BaseException):
+                raise event
+            yield event
+
+    return supervise
 
 
 def test_a_model_is_checked_from_its_name_to_the_verdict(checked):
@@ -46,7 +62,7 @@ def test_without_json_a_person_reads_it(checked, monkeypatch):
         ("begin", "own_minibatch"),
         ("end", told),
     ]
-    monkeypatch.setattr(supervisor, "supervise", lambda request: iter(events))
+    monkeypatch.setattr(supervisor, "supervise", generate(*events))
 
     code, out, err = checked("my:net", "--input=3")
 
@@ -69,6 +85,10 @@ def test_without_json_a_person_reads_it(checked, monkeypatch):
         (("theirs:mlp",), "the following arguments are required: --input"),
         (("theirs:mlp", "--input=3", "--members=0"), "invalid value '0'"),
         (("theirs:mlp", "--input=3", "--members=few"), "invalid value 'few'"),
+        (("theirs:mlp", "--input=3", "--seed=-1"), "invalid value -1 (expected 0 to 2**63 - 1)"),
+        (("theirs:mlp", "--input=3", "--timeout=0"), "--timeout: invalid value '0' (expected a positive number)"),
+        (("theirs:mlp", "--input=3", "--timeout=inf"), "invalid value 'inf'"),
+        (("theirs:mlp", "--input=3", "--timeout=soon"), "invalid value 'soon'"),
     ],
 )
 def test_a_mistake_is_one_line(checked, arguments, problem):
@@ -95,3 +115,63 @@ def test_help_says_how_inputs_are_described(capsys):
 
     assert ended.value.code == 0
     assert "17:0..999" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "line"),
+    [
+        (CannotAnswerError("torch does\nnot import"), 8, "ERROR: environment can't answer: torch does not import\n"),
+        (KeyboardInterrupt(), 2, "ERROR: interrupted\n"),
+    ],
+)
+def test_what_ends_a_check_is_one_line(checked, monkeypatch, raised, code, line):
+    monkeypatch.setattr(supervisor, "supervise", generate(raised))
+
+    assert checked("my:net", "--input=3")[::2] == (code, line)
+
+
+def test_python_without_assertions_is_refused(checked, monkeypatch):
+    monkeypatch.setattr(check_command, "sys", SimpleNamespace(flags=SimpleNamespace(optimize=1)))
+
+    assert checked("my:net", "--input=3") == (4, "", "ERROR: python -O removes the assertions of the suite\n")
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("my:net", "--input=3")])
+def test_output_that_can_t_be_written_is_one_line(capfd, monkeypatch, arguments):
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - as a shell opens it
+        monkeypatch.setattr(sys, "stdout", full)
+        code = check_command.main(arguments)
+
+    assert code == 9
+    assert capfd.readouterr().err == "ERROR: can't write to standard output: No space left on device\n"
+
+
+def test_the_screen_says_what_it_waits_for_and_what_the_model_prints(checked, monkeypatch, tmp_path):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(OSError, match="No such file"):
+        os.getcwd()  # noqa: PTH109 - a folder that is gone
+    events = [
+        ("environment", {"torch": "2", "device": "cpu", "threads": 1}),
+        ("printed", "\x1b[2Jhello"),
+        ("model", MODEL),
+        ("begin", "own_minibatch"),
+        ("waiting", "still waiting for own_minibatch: 10 s of at most 600 s"),
+        ("printed", "again"),
+        ("end", {"status": "right", "message": ""}),
+    ]
+    monkeypatch.setattr(supervisor, "supervise", generate(*events))
+
+    code, out, err = checked("my:net\x1b", "--input=3")
+
+    assert code == 0
+    assert err == "the model prints: \\x1b[2Jhello\nthe model prints: again\n"
+    assert out.splitlines()[0].startswith("conformance check my:net\\x1b: ")
+    assert [line.rstrip() for line in out.splitlines()[4:]] == [
+        "own_minibatch",
+        f"{'':18}still waiting for own_minibatch: 10 s of at most 600 s",
+        "own_minibatch     right",
+        "VERDICT: RIGHT",
+    ]

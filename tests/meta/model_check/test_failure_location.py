@@ -46,3 +46,13 @@ def test_the_line_is_ones_own_or_that_of_a_third_one(tmp_path, monkeypatch):
     assert user_code.user_code_line([(str(own), 2), (str(third), 1), *others]) == f"{own}:2: b"
     assert user_code.user_code_line([(str(third), 1), *others]) == f"{third}:1: c"
     assert user_code.user_code_line(others) is None
+
+
+def test_a_line_that_can_t_be_read_is_none(tmp_path, monkeypatch):
+    own = tmp_path / "own.py"
+    own.write_text("a\n", encoding="utf-8")
+
+    assert user_code.user_code_line([(str(own), 1000)]) == f"{own}:1000:"
+    assert user_code.user_code_line([("x" * 10_000, 1)]) is None
+    monkeypatch.setattr(user_code, "read_regular", lambda *_: (_ for _ in ()).throw(OSError))
+    assert user_code.user_code_line([(str(own), 1)]) is None

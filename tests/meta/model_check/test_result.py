@@ -8,6 +8,8 @@ from check_questions import MODEL, ask
 from conformance.model_check import terminal
 from conformance.model_check.result import CheckReport
 
+CUT_SHORT = "CRASHES: speed_forward; NOT ASKED: speed_backward"
+
 
 def document(problem=None, **statuses):
     """A document in which the checks ended like this."""
@@ -30,6 +32,9 @@ def document(problem=None, **statuses):
         (document(grad="wrong", order="crash"), 1, "WRONG: grad; CRASHES: order"),
         (document(grad="refused", order="crash"), 1, "CRASHES: order"),
         (document(problem="the same numbers"), 1, "WRONG: members"),
+        (document(grad="wrong", order="not asked"), 1, "WRONG: grad; NOT ASKED: order"),
+        (document(speed_forward="crash", speed_backward="not asked"), 1, CUT_SHORT),
+        (document(speed_forward="not measured"), 0, "RIGHT"),
         (document(own_minibatch="not applicable"), 4, "NO ANSWER: own_minibatch said so"),
     ],
 )
@@ -84,6 +89,15 @@ def test_an_answer_is_one_line_and_where_it_stops():
         " " * 20 + "line:      a.py:1: b",
     ]
     assert terminal.answer_text(refused, {"grad": refused}) == "refused as grad"
+
+
+def test_what_a_model_says_is_shown_without_its_control_characters():
+    loud = {"status": "crash", "message": "\x1b[31m\u202e red", "module": "a\n\x9b", "source": "\udcff.py:1: b"}
+
+    shown = [terminal.answer_text(loud, {}), *terminal.ending_lines(document(own_minibatch="not applicable"))]
+
+    assert all(line.isprintable() for text in shown for line in text.split("\n"))
+    assert shown[0].splitlines()[0] == "CRASH: \\x1b[31m\\u202e red"
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,14 @@ import subprocess
 import sys
 
 import pytest
-from check_questions import ask, found, questions
+import torch
+from check_questions import CPU, ask, found, questions
+from torch import nn
 
-from conformance.model_check import worker
-from conformance.model_check.options import UsageError
+from conformance.implementations.torch_func import TorchFunc
+from conformance.model_check import child_work, worker
+from conformance.model_check.model_loader import LoadedModel
+from conformance.model_check.options import CannotAnswerError, UsageError
 from conftest import ROOT
 
 
@@ -28,6 +32,98 @@ def test_members_that_can_t_be_copied_are_notasked(monkeypatch):
         "message": "can't copy the members: ZeroDivisionError: division by zero",
     }
     assert asking.measure("speed_forward")["status"] == "not measured"
+
+
+class Output(nn.Module):
+    """A module with an output that any function makes."""
+
+    def __init__(self, make):
+        super().__init__()
+        self.linear, self.make = nn.Linear(3, 2), make
+
+    def forward(self, x):
+        return self.make(self.linear(x))
+
+
+def asked_of(make):
+    models = [Output(make) for _ in range(3)]
+    case = LoadedModel("output", models, lambda n, device, dtype: [(torch.randn(7, 3, dtype=dtype),)] * n)
+    return worker.StepRunner(case, TorchFunc(), CPU, None, 3)
+
+
+def leave(y):
+    raise SystemExit(0)
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [
+        (lambda y: None, "returns no numbers"),
+        (lambda y: y[:, :0], "returns no numbers"),
+        (lambda y: y * float("nan"), "returns only NaN"),
+    ],
+    ids=["nothing", "no samples", "nan"],
+)
+def test_outputs_that_prove_nothing_are_no_answer(make, problem):
+    told = asked_of(make).run_check("own_minibatch")
+
+    assert told["status"] == "not applicable"
+    assert problem in told["message"]
+
+
+def test_a_model_that_wants_to_end_the_process_crashes():
+    asking = asked_of(leave)
+
+    crash = {"status": "crash", "message": "the model raises SystemExit: 0"}
+    assert asking.run_check("own_minibatch") == asking.measure("speed_forward") == crash
+
+
+def test_a_failure_that_can_t_be_located_is_a_result(monkeypatch):
+    monkeypatch.setattr(worker, "locate_failure", lambda error, again: leave(error))
+
+    told = asked_of(lambda y: y if y.sum() > 0 else -y).run_check("own_minibatch")
+
+    assert told["status"] == "refused"
+    assert "operation" not in told
+
+
+def test_a_model_that_can_t_be_looked_at_is_a_mistake(monkeypatch):
+    monkeypatch.setattr(worker, "module_features", leave)
+
+    with pytest.raises(UsageError, match="theirs:mlp: loading it raises SystemExit: 0"):
+        list(worker.run_steps(ask("theirs:mlp", ("3",)), ()))
+
+
+def test_a_device_that_does_not_work_can_t_answer(monkeypatch):
+    def refuse(name):
+        raise worker.probe.UnusableDeviceError("it is broken")
+
+    monkeypatch.setattr(worker.probe, "resolve_device", refuse)
+
+    events = child_work.work(ask("theirs:mlp", ("3",)), ())
+    assert list(events) == [("steps", worker.STEPS), ("cannot answer", "it is broken")]
+    with pytest.raises(CannotAnswerError):
+        list(worker.run_steps(ask("theirs:mlp", ("3",)), ()))
+
+
+def test_a_mistake_is_an_event():
+    assert list(child_work.work(ask("theirs", ("3",)), ()))[2] == (
+        "mistake",
+        "invalid model 'theirs' (expected package.module:name)",
+    )
+
+
+@pytest.mark.parametrize("error", [ModuleNotFoundError("No module named 'torch'"), SystemExit(0)])
+def test_a_torch_that_does_not_import_can_t_answer(monkeypatch, error):
+    def refuse(name):
+        raise error
+
+    monkeypatch.setattr(child_work.importlib, "import_module", refuse)
+
+    ((name, value),) = child_work.work(ask("theirs:mlp", ("3",)), ())
+
+    assert name == "cannot answer"
+    assert value.startswith(f"torch does not import: {type(error).__name__}: ")
 
 
 def test_a_mistake_in_the_inputs_ends_the_check():

@@ -1,0 +1,29 @@
+"""The function that the child process of a check calls, importable without torch."""
+
+import importlib
+import os
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from conformance.model_check.options import CannotAnswerError, Request, UsageError
+from conformance.utils.text import describe_error
+
+
+def work(request: Request, done: Collection[str]) -> Iterator[tuple[str, Any]]:
+    """Yield the names of all steps, what `worker` yields, and the error that the supervisor has to raise."""
+    # Silence torch's profiler, whose output would mix with the report.
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")
+    try:
+        importlib.import_module("torch")
+    except BaseException as error:  # noqa: BLE001 - the import of a broken build may raise any error
+        yield "cannot answer", f"torch does not import: {describe_error(error)}"
+        return
+    from conformance.model_check.worker import STEPS, run_steps
+
+    yield "steps", STEPS
+    try:
+        yield from run_steps(request, done)
+    except UsageError as error:
+        yield "mistake", str(error)
+    except CannotAnswerError as error:
+        yield "cannot answer", str(error)
