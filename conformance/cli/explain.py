@@ -1,22 +1,31 @@
 """The description of one requirement: wording, tests, faults, known failures, and history."""
 
+import importlib
 import textwrap
 from collections.abc import Collection, Iterator
 
 from conformance.report import releases as recorded_releases
 from conformance.report.reader import read_result
-from conformance.report.terminal import WIDTH
 from conformance.spec.coverage import asking_tests
 from conformance.spec.expectations import DEFAULT, load_expectations
 from conformance.spec.requirements import CHAPTERS, load_requirements
 from conformance.utils.suggestions import did_you_mean
+from conformance.utils.text import WIDTH, describe_error
+
+
+class CannotAnswerError(Exception):
+    """The environment can't answer; the message says why."""
 
 
 def explain_lines(identifier: str) -> Iterator[str]:
-    """Yield the description as text. Raises ValueError for an unknown requirement. Imports torch, for the faults."""
+    """Yield the description as text. Imports torch, for the faults.
+
+    Raises ValueError for an unknown requirement and CannotAnswerError if torch does not import.
+    """
     requirements = load_requirements()
     if identifier not in requirements:
         raise ValueError(f"requirement: invalid choice {identifier!r}{_suggestion(identifier, requirements)}")
+    _import_torch()
     asked = requirements[identifier]
     yield f"{identifier}   {asked.level}{', core' if asked.core else ''}"
     yield from _wrap("", asked.text)
@@ -33,6 +42,13 @@ def explain_lines(identifier: str) -> Iterator[str]:
     yield from _known_failure_lines(identifier)
     yield "history:"
     yield from _history_lines(identifier)
+
+
+def _import_torch() -> None:
+    try:
+        importlib.import_module("torch")
+    except (Exception, SystemExit) as error:
+        raise CannotAnswerError(f"environment can't answer: torch does not import: {describe_error(error)}") from error
 
 
 def _suggestion(identifier: str, requirements: Collection[str]) -> str:

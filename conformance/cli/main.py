@@ -13,6 +13,8 @@ usage: conformance run [options] [tests]
        conformance compare OLD NEW [options]
        conformance explain REQUIREMENT
        conformance render RESULT... [--html FILE]
+       conformance tables RESULT...
+       conformance recover JOURNAL
        conformance simulate [options] [tests]
 
 A conformance suite for PyTorch model ensembling.
@@ -23,6 +25,8 @@ verbs:
   compare   show what changed between result files, or between releases of torch
   explain   show everything known about one requirement
   render    write result files as one HTML page
+  tables    print the tables of result files as Markdown
+  recover   show how far a run came that died
   simulate  run the suite on a simulated second device
 
 `run` and `simulate` take the options of pytest and of the suite: `conformance run --help` lists them. Without tests
@@ -75,6 +79,20 @@ def render(arguments: Sequence[str]) -> int:
     return report_command.main("render", arguments)
 
 
+def tables(arguments: Sequence[str]) -> int:
+    """Print the tables of results and return the exit code."""
+    from conformance.cli import report as report_command
+
+    return report_command.main("tables", arguments)
+
+
+def recover(arguments: Sequence[str]) -> int:
+    """Print how far a run came and return the exit code."""
+    from conformance.cli import report as report_command
+
+    return report_command.main("recover", arguments)
+
+
 def simulate(arguments: Sequence[str]) -> int:
     """Run the suite on the simulated device and return pytest's exit code."""
     from conformance.cli import simulate as simulate_command
@@ -89,6 +107,8 @@ VERBS: Mapping[str, Callable[[Sequence[str]], int]] = MappingProxyType(
         "compare": compare,
         "explain": explain,
         "render": render,
+        "tables": tables,
+        "recover": recover,
         "simulate": simulate,
     }
 )

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from conformance.spec.expectations import Expectation, parsed, read
+from conformance.spec.expectations import Expectation, file_mistake, parsed, read, shown
 from conformance.utils.suggestions import invalid_choice
 
 DTYPES = ("float64", "float32", "bfloat16", "float16", "complex128", "complex64")
 LARGEST_FACTOR = 1000.0
+MOST_OF_A_TEXT = 1_000
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def load_profile(path: Path, requirements: Collection[str]) -> DeviceProfile:
         factors = {dtype: _factor(dtype, _table(entry, f"budget.{dtype}")) for dtype, entry in budget.items()}
         _nothing_else(content, "the file")
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise file_mistake(path, str(error)) from error
     return DeviceProfile(
         name=path.name,
         device=device,
@@ -66,7 +67,7 @@ def _lacking(entry: Any) -> dict[str, str]:
         return {}
     supported = table.pop("supported", None)
     if not isinstance(supported, list) or not supported or not all(each in DTYPES for each in supported):
-        raise ValueError(f"dtypes: supported: expected a list of {', '.join(DTYPES)}, got {supported!r}")
+        raise ValueError(f"dtypes: supported: expected a list of {', '.join(DTYPES)}, got {shown(supported)}")
     reason = _text(table, "reason", "dtypes: ")
     _nothing_else(table, "dtypes")
     return {dtype: reason for dtype in DTYPES if dtype not in supported}
@@ -78,7 +79,7 @@ def _factor(dtype: str, entry: dict[str, Any]) -> tuple[float, str]:
     factor = entry.pop("factor", None)
     # True is a number to Python, and NaN is in no range.
     if type(factor) not in (int, float) or not 1 <= factor <= LARGEST_FACTOR:
-        raise ValueError(f"budget.{dtype}: factor: expected a number from 1 to {LARGEST_FACTOR:g}, got {factor!r}")
+        raise ValueError(f"budget.{dtype}: factor: expected a number from 1 to {LARGEST_FACTOR:g}, got {shown(factor)}")
     reason = _text(entry, "reason", f"budget.{dtype}: ")
     _nothing_else(entry, f"budget.{dtype}")
     return float(factor), reason
@@ -86,22 +87,24 @@ def _factor(dtype: str, entry: dict[str, Any]) -> tuple[float, str]:
 
 def _table(entry: Any, name: str) -> dict[str, Any]:
     if not isinstance(entry, dict):
-        raise ValueError(f"{name}: expected a table, got {entry!r}")  # noqa: TRY004 - a mistake in a file
+        raise ValueError(f"{name}: expected a table, got {shown(entry)}")  # noqa: TRY004 - a mistake in a file
     return dict(entry)
 
 
 def _text(table: dict[str, Any], key: str, where: str = "") -> str:
     text = table.pop(key, None)
     if not isinstance(text, str) or not text.strip():
-        raise ValueError(f"{where}{key}: expected a string that is not empty, got {text!r}")
+        raise ValueError(f"{where}{key}: expected a string that is not empty, got {shown(text)}")
+    if len(text) > MOST_OF_A_TEXT:
+        raise ValueError(f"{where}{key} is longer than {MOST_OF_A_TEXT} characters")
     if not text.isprintable():
-        raise ValueError(f"{where}{key} is {text!r}, which can't be printed")
+        raise ValueError(f"{where}{key} is {shown(text)}, which can't be printed")
     return text
 
 
 def _nothing_else(table: Mapping[str, Any], name: str) -> None:
     if table:
-        raise ValueError(f"{name}: unknown key {min(table)!r}")
+        raise ValueError(f"{name}: unknown key {shown(min(table))}")
 
 
 # The profile of the run, if it has one: what is asked in any thread of it.

@@ -150,7 +150,8 @@ def _case_change(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -
         return Change.REGRESSED if was == Status.CONFORMS else Change.FIXED
     if was == Status.KNOWN_FAILURE and now == Status.FAILS:
         return Change.REGRESSED  # the failure is no longer recorded as known
-    return Change.FAILS_DIFFERENTLY if _failure_key(old) != _failure_key(new) else None
+    alike = (was, old["message"]) == (now, new["message"]) or _failure_key(old) == _failure_key(new)
+    return None if alike else Change.FAILS_DIFFERENTLY
 
 
 def _make_move(change: Change, test: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> _Move:

@@ -7,10 +7,11 @@ from typing import NamedTuple
 from conformance.report.diff import GATING_CHANGES, Change, Transition
 from conformance.report.reader import Result
 from conformance.report.releases import release_labels
-from conformance.report.terminal import WIDTH, escape_unprintable, truncate
+from conformance.utils.text import WIDTH, escape_unprintable, one_line
 
 # More requirements than this are listed by chapter and without messages, for these kinds of change.
 MAX_NAMED = 10
+MAX_LINE = 2_000  # characters; a terminal gets the first three lines of them, and a page all
 TERSE = (Change.NO_LONGER_RUNS, Change.NEWLY_RUNS, Change.NEW, Change.GONE)
 
 
@@ -25,8 +26,8 @@ class Section(NamedTuple):
 def diff_lines(old: Result, new: Result, transitions: Sequence[Transition]) -> Iterator[str]:
     """Yield the two results, how their runs differ, the changes by kind, and a summary line."""
     before, after = release_labels([old, new])
-    yield truncate(f"what changed from torch {before} ({old.name}) to {after} ({new.name})")
-    yield from map(truncate, changed_conditions(old, new))
+    yield one_line(f"what changed from torch {before} ({old.name}) to {after} ({new.name})")
+    yield from map(one_line, changed_conditions(old, new))
     for title, found, _ in diff_sections(transitions):
         yield f"{title}:"
         for line in found:
@@ -69,7 +70,7 @@ def _section_lines(transitions: Sequence[Transition]) -> Iterator[str]:
         for each in transitions:
             chapter, _, name = each.requirement.partition(".")
             chapters.setdefault(chapter, {})[name] = None
-        yield from (f"{chapter}: {', '.join(names)}" for chapter, names in chapters.items())
+        yield from (_shorten(f"{chapter}: {', '.join(names)}") for chapter, names in chapters.items())
         return
     alike: dict[tuple[object, ...], list[Transition]] = {}
     for each in transitions:
@@ -81,8 +82,8 @@ def _section_lines(transitions: Sequence[Transition]) -> Iterator[str]:
 def _transition_lines(implementations: Sequence[str], moved: Transition) -> Iterator[str]:
     cases = f", {len(moved.tests)} of {moved.of} cases" if moved.tests else ""
     way = f": {moved.old or 'nothing'} -> {moved.new or 'nothing'}" if moved.old != moved.new else ""
-    said = f": {moved.message}" if moved.message else ""
-    yield f"{moved.requirement} ({', '.join(implementations)}){way}{cases}{said}"
+    said = f": {moved.message[:MAX_LINE]}" if moved.message else ""
+    yield _shorten(f"{moved.requirement} ({', '.join(implementations)}){way}{cases}{said}")
     if moved.gating and moved.rerun:
         yield f"    rerun: {moved.rerun}"
 
@@ -105,6 +106,11 @@ def changed_conditions(old: Result, new: Result) -> Iterator[str]:
         was, now = ask(old), ask(new)
         if was != now:
             yield f"also differs: {name} {was} -> {now}"
+
+
+def _shorten(line: str) -> str:
+    """Cut a line: what wraps it takes the square of the time for a text without spaces."""
+    return line if len(line) <= MAX_LINE else f"{line[:MAX_LINE]}..."
 
 
 def _indent(line: str) -> list[str]:

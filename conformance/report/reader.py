@@ -1,24 +1,33 @@
 """Reading of result files. They are untrusted data: a file that does not match the schema is refused."""
 
-import gzip
 import json
 import re
+import reprlib
 import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from packaging.version import Version
 
-from conformance.report.terminal import truncate
+from conformance.report.bounds import (
+    MAX_BYTES,
+    MAX_DIGITS,
+    MAX_PACKED,
+    check_content,
+    check_count,
+    check_parse_memory,
+    check_size,
+    unpack,
+)
 from conformance.report.writer import COMPRESSED, SCHEMA_VERSION
-from conformance.spec.expectations import parse_release
+from conformance.spec.expectations import file_mistake, parse_release
+from conformance.utils.files import error_reason, read_regular
 
 SCHEMA = Path(__file__).with_name("schema.json")
-# Ten times the size of a result of the whole suite.
-MAX_BYTES = 200_000_000
+SURROGATE = re.compile(rb"\\u[dD]")
 Key = tuple[str, str]
 
 
@@ -49,14 +58,16 @@ class Result:
 def read_result(path: Path) -> Result:
     """Read the result file at `path`. Raises ValueError with one line that names the file and the problem."""
     try:
-        content = _parse_file(path)
+        content = _parse(_read_json(path))
         _check_schema(content)
+        check_content(content)
         return parse_result(path.name, content)
-    except (OSError, EOFError, zlib.error, ValueError, RecursionError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        if isinstance(error, RecursionError):
-            reason = "is nested too deeply"
-        raise ValueError(truncate(f"{path}: {reason}")) from error
+    except OSError as error:
+        raise file_mistake(path, error_reason(error)) from error
+    except RecursionError as error:
+        raise file_mistake(path, "is nested too deeply") from error
+    except (ValueError, zlib.error) as error:
+        raise file_mistake(path, str(error)) from error
 
 
 def parse_result(name: str, content: Mapping[str, Any]) -> Result:
@@ -64,32 +75,40 @@ def parse_result(name: str, content: Mapping[str, Any]) -> Result:
     return Result(name, content, _rows_by_key(content))
 
 
-def _parse_file(path: Path) -> Any:
-    opening: Any = gzip.open if path.suffix == COMPRESSED else open
-    with opening(path, "rb") as file:
-        text = _read_text(file)
-    content = json.loads(text, parse_constant=_reject_constant, parse_float=_parse_finite_float)
-    if r"\ud" in text.lower():
-        json.dumps(content, ensure_ascii=False).encode()  # a lone surrogate can be neither shown nor written
+def _read_json(path: Path) -> bytes:
+    if path.suffix == COMPRESSED:
+        packed = read_regular(path, MAX_PACKED)
+        check_count("bytes", len(packed), MAX_PACKED)
+        return unpack(packed)
+    content = read_regular(path, MAX_BYTES)
+    check_size(content)
     return content
 
 
-def _read_text(file: IO[bytes]) -> str:
-    data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise ValueError(f"is larger than {MAX_BYTES} bytes, the limit for a result file")
-    return data.decode("utf-8")
+def _parse(data: bytes) -> Any:
+    check_parse_memory(data)
+    text = data.decode("utf-8")
+    content = json.loads(text, parse_constant=_reject_constant, parse_float=_parse_float, parse_int=_parse_int)
+    if SURROGATE.search(data):
+        json.dumps(content, ensure_ascii=False).encode()  # a lone surrogate can be neither shown nor written
+    return content
 
 
 def _reject_constant(constant: str) -> None:
     raise ValueError(f"contains {constant}, which is not valid JSON")
 
 
-def _parse_finite_float(digits: str) -> float:
+def _parse_float(digits: str) -> float:
     number = float(digits)
     if number in (float("inf"), float("-inf")):
         raise ValueError(f"contains {digits[:20]}, which is not a finite number")
     return number
+
+
+def _parse_int(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"contains {digits[:20]}..., an integer of more than {MAX_DIGITS} digits")
+    return int(digits)
 
 
 def _check_schema(content: Any) -> None:
@@ -100,7 +119,7 @@ def _check_schema(content: Any) -> None:
         raise ValueError("not a result file: it has no schema_version")
     version = content["schema_version"]
     if version != SCHEMA_VERSION:
-        raise ValueError(f"has schema_version {version!r}, but this suite reads {SCHEMA_VERSION}")
+        raise ValueError(f"has schema_version {reprlib.repr(version)}, but this suite reads {SCHEMA_VERSION}")
     try:
         _schema_validator()(content)
     except fastjsonschema.JsonSchemaException as error:

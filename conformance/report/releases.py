@@ -4,12 +4,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
+from conformance.report.bounds import check_together
+from conformance.report.markdown import code_cell, table_row, table_rule
 from conformance.report.reader import Key, Result, read_result
 from conformance.report.results import Status
+from conformance.spec.expectations import file_mistake
 from conformance.spec.locations import FIXTURES
+from conformance.utils.files import error_reason
 from conformance.utils.suggestions import did_you_mean
+from conformance.utils.text import one_line
 
 RELEASES = FIXTURES / "releases"
 SUFFIXES = (".json", ".json.gz")
@@ -23,6 +28,7 @@ STATUS_TEXTS = {
     Status.NOT_APPLICABLE: NOT_APPLICABLE,
     Status.NOT_RUN: "not run",
 }
+MAX_LABEL = 80  # characters; names are untrusted, and each row of a table is as wide as they are
 LEGEND = "ok: conforms; known 3: known failure, in 3 cases; n/a: not applicable; empty: the file lacks the requirement"
 
 
@@ -43,33 +49,38 @@ def find_results(name: str) -> list[Path]:
     Raises ValueError with one line if there are none.
     """
     path = Path(name)
-    if path.is_dir():
-        found = [each for each in path.iterdir() if each.name.endswith(SUFFIXES)]
-        if not found:
-            raise ValueError(f"{name}: this folder contains no result file")
-        return found
-    if path.exists() or name.endswith(SUFFIXES):
-        return [path]
+    try:
+        if path.is_dir():
+            found = [each for each in path.iterdir() if each.name.endswith(SUFFIXES)]
+            if not found:
+                raise file_mistake(path, "this folder contains no result file")
+            return found
+        if path.exists() or name.endswith(SUFFIXES):
+            return [path]
+    except OSError as error:
+        raise file_mistake(path, error_reason(error)) from error
     try:
         digits = Version(name).release
-    except InvalidVersion:
-        raise ValueError(f"{name}: no such file or recorded release") from None
+    except ValueError:  # not a version, or one with more digits than Python reads
+        raise file_mistake(path, "no such file or recorded release") from None
     releases = [each for version, each in recorded_release_paths().items() if version.release[: len(digits)] == digits]
     if not releases:
         known = [str(version) for version in recorded_release_paths()]
-        raise ValueError(
-            f"{name}: no such file or recorded release (choose from {', '.join(known)}){did_you_mean(name, known)}"
-        )
+        near = did_you_mean(name, known)
+        raise file_mistake(path, f"no such file or recorded release (choose from {', '.join(known)}){near}")
     return releases[-1:]
 
 
 def read_results(names: Sequence[str]) -> list[Result]:
     """Read the results that the arguments name; those of a folder in the order of their releases. Raises ValueError."""
-    return [
-        result
-        for name in names
-        for result in sorted(map(read_result, find_results(name)), key=lambda each: (each.release, each.name))
-    ]
+    found: list[Result] = []
+    for name in names:
+        some: list[Result] = []
+        for path in find_results(name):
+            some.append(read_result(path))
+            check_together([sum(len(row["cases"]) for row in each.rows.values()) for each in (*found, *some)])
+        found += sorted(some, key=lambda each: (each.release, each.name))
+    return found
 
 
 def release_labels(results: Sequence[Result]) -> list[str]:
@@ -80,7 +91,7 @@ def release_labels(results: Sequence[Result]) -> list[str]:
         told = list(zip(names, facts, strict=True))
         apart = {name: len({fact for other, fact in told if other == name}) > 1 for name in names}
         names = [f"{name} {fact}" if apart[name] else name for name, fact in told]
-    return names
+    return [one_line(name, MAX_LABEL) for name in names]
 
 
 def status_text(result: Result, key: Key) -> str:
@@ -136,10 +147,10 @@ def consecutive_pairs(results: Sequence[Result]) -> list[tuple[Result, Result]]:
 
 def changes_as_markdown(names: Sequence[str], rows: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """Yield the table as Markdown."""
-    yield f"| requirement | {' | '.join(names)} |"
-    yield "| --- " * (1 + len(names)) + "|"
+    yield table_row(["requirement", *names])
+    yield table_rule(1 + len(names))
     for requirement, row in rows.items():
-        yield f"| `{requirement}` | {' | '.join(each or ' ' for each in row)} |"
+        yield f"| {code_cell(requirement)} {table_row(row)}"
 
 
 def changes_as_text(names: Sequence[str], rows: Mapping[str, Sequence[str]]) -> Iterator[str]:

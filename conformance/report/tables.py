@@ -1,15 +1,13 @@
 """Tables of results, for example of the optimizers that train a stack as they train its members.
 
 A test records a cell with pytest's `record_property("cell", ...)`: table, row, column, and the cell's text if the test
-passes and if it fails. ``python -m conformance.report.tables conformance-result.json`` prints the tables as Markdown.
+passes and if it fails. ``conformance tables conformance-result.json`` prints the tables as Markdown.
 """
 
-import json
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
+from conformance.report.markdown import table_row, table_rule
 from conformance.report.results import RequirementResult, Status
 
 Cell = Mapping[str, str]
@@ -35,34 +33,27 @@ def collect_tables(table: Sequence[RequirementResult], recorded: Mapping[str, Se
 
 def summarize_cells(cells: Sequence[Cell]) -> str:
     """Return one line about the cells: rows by text if they are few, else counts, and the names of wrong rows."""
-    rows = sorted({cell["row"] for cell in cells})
-    if len(rows) > MAX_LISTED:
+    by_row: dict[str, set[str]] = {}
+    for cell in cells:
+        by_row.setdefault(cell["row"], set()).add(cell["says"])
+    if len(by_row) > MAX_LISTED:
         count = Counter(cell["says"] for cell in cells)
-        wrong = sorted({cell["row"] for cell in cells if cell["says"] == WRONG})
+        wrong = sorted(row for row, says in by_row.items() if WRONG in says)
         of_whom = f" ({', '.join(wrong)})" if wrong else ""
-        return f"{len(rows)} rows; " + ", ".join(f"{says} {n}" for says, n in sorted(count.items())) + of_whom
+        return f"{len(by_row)} rows; " + ", ".join(f"{says} {n}" for says, n in sorted(count.items())) + of_whom
     short: dict[str, list[str]] = {}
-    for row in rows:
-        said = sorted({cell["says"] for cell in cells if cell["row"] == row})
-        short.setdefault(" / ".join(said), []).append(row)
+    for row, said in sorted(by_row.items()):
+        short.setdefault(" / ".join(sorted(said)), []).append(row)
     return "; ".join(f"{says}: {', '.join(names)}" for says, names in short.items())
 
 
 def cells_as_markdown(cells: Sequence[Cell], title: str) -> Iterator[str]:
     """Yield a table as Markdown; a cell has all texts where implementations differ."""
+    said: dict[str, dict[str, set[str]]] = {}
+    for cell in cells:
+        said.setdefault(cell["row"], {}).setdefault(cell["column"], set()).add(cell["says"])
     columns = sorted({cell["column"] for cell in cells})
-    yield f"| {title} | {' | '.join(columns)} |"
-    yield "| --- " * (1 + len(columns)) + "|"
-    for row in sorted({cell["row"] for cell in cells}):
-        said = (sorted({c["says"] for c in cells if (c["row"], c["column"]) == (row, column)}) for column in columns)
-        yield f"| {row} | {' | '.join(' / '.join(each) or EMPTY for each in said)} |"
-
-
-def main(path: str) -> None:
-    """Print the tables of a result file as Markdown."""
-    for title, cells in json.loads(Path(path).read_text(encoding="utf-8"))["tables"].items():
-        sys.stdout.write("\n".join([*cells_as_markdown(cells, title), "", ""]))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])
+    yield table_row([title, *columns])
+    yield table_rule(1 + len(columns))
+    for name, row in sorted(said.items()):
+        yield table_row([name, *(" / ".join(sorted(row.get(column, {EMPTY}))) for column in columns)])

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
-from conformance.cli import check, report, simulate
+from conformance.cli import check, report_parsers, simulate
 from conformance.cli.main import HELP
 from conformance.plugin import hooks
 from docs.generate.markdown import block, code, escape, table
@@ -32,9 +32,11 @@ def verb_parsers() -> dict[str, argparse.ArgumentParser]:
     """Return the parser of each verb that has one of its own."""
     return {
         "check": check.make_parser(),
-        "compare": report.make_compare_parser(),
-        "explain": report.make_explain_parser(),
-        "render": report.make_render_parser(),
+        "compare": report_parsers.make_compare_parser(),
+        "explain": report_parsers.make_explain_parser(),
+        "render": report_parsers.make_render_parser(),
+        "tables": report_parsers.make_tables_parser(),
+        "recover": report_parsers.make_recover_parser(),
         "simulate": simulate.make_parser(),
     }
 

@@ -28,7 +28,7 @@ def releases_table() -> str:
 
 
 def optimizers_table() -> str:
-    """Return the table of optimizers of a recorded run, as ``python -m conformance.report.tables`` prints it."""
+    """Return the table of optimizers of a recorded run, as ``conformance tables`` prints it."""
     (path,) = recorded_releases.find_results(JUDGED)
     return "\n".join(tables.cells_as_markdown(read_result(path).content["tables"]["optimizers"], "optimizers"))
 

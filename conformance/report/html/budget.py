@@ -9,8 +9,8 @@ from typing import Any
 from conformance.report.html.columns import result_labels, shorten
 from conformance.report.reader import Result
 from conformance.report.results import Status
-from conformance.report.terminal import escape_unprintable
 from conformance.spec.requirements import CHAPTERS
+from conformance.utils.text import escape_unprintable
 
 LEFT, SCALE, RIGHT = 84, 330, 90  # widths of the chapter names, the axis from 0 to 1, and the label of each strip
 STRIP, BETWEEN, TOP = 13, 6, 22

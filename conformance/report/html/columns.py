@@ -9,6 +9,7 @@ from conformance.report.reader import Result
 
 ALL_COLUMNS = "all columns"
 MAX_NAME = 60  # characters of a name in a heading; names are untrusted
+MAX_NAMED = 30  # columns that share a row
 
 Row = Mapping[str, Any]
 
@@ -58,11 +59,12 @@ def make_columns(results: Sequence[Result]) -> list[Column]:
 
 
 def column_names(some: Iterable[Column], everything: Sequence[Column]) -> str:
-    """Return the names of some columns in the order of the page, or "all columns"."""
+    """Return the names of some columns in the order of the page, the first of them, or "all columns"."""
     chosen = set(some)
     if len(chosen) == len(everything) > 1:
         return ALL_COLUMNS
-    return "; ".join(column.name for column in everything if column in chosen)
+    names = [column.name for column in everything if column in chosen]
+    return "; ".join(names[:MAX_NAMED] + [f"{len(names) - MAX_NAMED} more"] * (len(names) > MAX_NAMED))
 
 
 def shorten(text: str) -> str:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from conformance.report.bounds import check_matrix
 from conformance.report.html.columns import Column
 from conformance.report.html.requirement import RequirementDetails, requirement_details
 from conformance.report.results import Status
@@ -46,9 +47,11 @@ class Chapter:
 
 
 def make_chapters(columns: Sequence[Column]) -> list[Chapter]:
-    """Return the chapters in the order of the suite, unknown ones last."""
+    """Return the chapters in the order of the suite, unknown ones last. Raises ValueError for too many cells."""
     by_chapter: dict[str, list[str]] = {chapter: [] for chapter in CHAPTERS}
-    for requirement in dict.fromkeys(key for column in columns for key, _ in column.result.rows):
+    requirements = dict.fromkeys(key for column in columns for key, _ in column.result.rows)
+    check_matrix(len(requirements), len(columns))
+    for requirement in requirements:
         by_chapter.setdefault(requirement.partition(".")[0], []).append(requirement)
     return [_make_chapter(name, ids, columns) for name, ids in by_chapter.items() if ids]
 

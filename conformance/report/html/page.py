@@ -17,18 +17,20 @@ from conformance.report.html.dtypes import count_dtypes
 from conformance.report.html.matrix import ABSENT, make_chapters
 from conformance.report.html.run_info import format_duration, run_facts
 from conformance.report.html.tables import result_tables
+from conformance.report.html.text import TextBudget
 from conformance.report.reader import Result
 from conformance.report.results import Status
-from conformance.report.terminal import escape_unprintable
 from conformance.spec.requirements import LEVELS
 
 HERE = Path(__file__).parent
 MAX_WIDE_COLUMNS = 4  # with more columns a cell has room for a symbol only
-MAX_CHARACTERS = 20_000  # of one text, so that browsers can open the page
 
 
 def render_page(results: Sequence[Result], steps: Sequence[DiffStep] = ()) -> str:
-    """Return the page of one or more results; `steps` are the differences between them, or from an earlier result."""
+    """Return the page of one or more results; `steps` are the differences between them, or from an earlier result.
+
+    Raises ValueError if the results have too many requirements and columns for one page.
+    """
     across = make_columns(results)
     matrix = make_chapters(across)
     style, script = (_read_asset(name) for name in ("style.css", "script.js"))
@@ -66,21 +68,12 @@ def _jinja_environment() -> Any:
         loader=FileSystemLoader(HERE),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=_display_text,
+        finalize=TextBudget().display,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters["duration"] = format_duration
     return environment
-
-
-def _display_text(value: Any) -> Any:
-    """Return text for display: limited in length, unprintable characters escaped, line breaks and Markup kept."""
-    if not isinstance(value, str) or hasattr(value, "__html__"):
-        return value
-    if len(value) > MAX_CHARACTERS:
-        value = f"{value[:MAX_CHARACTERS]}\n[and {len(value) - MAX_CHARACTERS} more characters]"
-    return value if value.isprintable() else "\n".join(map(escape_unprintable, value.expandtabs(4).split("\n")))
 
 
 def _read_asset(name: str) -> Any:

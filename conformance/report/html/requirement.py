@@ -9,6 +9,7 @@ from conformance.report.results import Status
 
 MAX_TESTS = 3  # of a group, listed by name
 MAX_FAILURES = 50  # of a requirement, listed one by one
+MAX_GROUPS = 50  # of a requirement
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,16 @@ class Group:
 
 @dataclass(frozen=True)
 class RequirementDetails:
-    """The details of a requirement. In `by_dtype`, columns with equal counts share a row."""
+    """The details of a requirement. In `by_dtype`, columns with equal counts share a row.
+
+    `failed`, `grouped`: the numbers of failures and of groups, of which the page shows the first.
+    """
 
     tallies: Sequence[Tally]
     dtypes: Sequence[str]
     by_dtype: Mapping[str, Mapping[str, Mapping[str, int]]]
     groups: Sequence[Group]
+    grouped: int
     failures: Sequence[tuple[str, Row]]
     failed: int
 
@@ -62,11 +67,13 @@ def requirement_details(rows: Mapping[Column, Row], columns: Sequence[Column]) -
     failures = [
         (column.name, case) for column, some in cases.items() for case in some if case["status"] == Status.FAILS
     ]
+    groups = _group_cases(cases, columns)
     return RequirementDetails(
         [_make_tally(column, some) for column, some in cases.items()],
         sorted({case["dtype"] for some in cases.values() for case in some if "dtype" in case}),
         _count_by_dtype(cases, columns),
-        _group_cases(cases, columns),
+        groups[:MAX_GROUPS],
+        len(groups),
         failures[:MAX_FAILURES],
         len(failures),
     )

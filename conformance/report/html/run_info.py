@@ -1,5 +1,6 @@
 """The environment and options of the results, side by side."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -36,8 +37,7 @@ def _result_facts(result: Result) -> Iterator[tuple[str, str]]:
 
 
 def _count_names(names: Sequence[str]) -> str:
-    count = {name: names.count(name) for name in names}
-    return ", ".join(f"{n} x {name}" if n > 1 else name for name, n in count.items())
+    return ", ".join(f"{n} x {name}" if n > 1 else name for name, n in Counter(names).items())
 
 
 def _package_versions(versions: Mapping[str, str | None]) -> Iterator[str]:

@@ -93,7 +93,7 @@ def test_help_says_which_verbs_there_are(capsys, asked):
 @pytest.mark.parametrize(
     ("arguments", "mistake"),
     [
-        ([], "a verb is required (choose from run, check, compare, explain, render, simulate)"),
+        ([], "a verb is required (choose from run, check, compare, explain, render, tables, recover, simulate)"),
         (
             ["chek", "run"],
             f"verb: invalid choice 'chek' (choose from {', '.join(VERBS)}); did you mean 'check'?",

@@ -58,6 +58,7 @@ def test_all_but_the_device_may_be_left_out(tmp_path):
         ("", "device: expected a string that is not empty, got None"),
         ('device = "\\u001b[2J"', "device is '.x1b.2J', which can't be printed"),
         ("device = ' '", "device: expected a string that is not empty, got ' '"),
+        ('device = """' + ("x" * 400 + "\\\n") * 3 + '"""', "device is longer than 1000 characters$"),
         ("device = 3", "device: expected a string that is not empty, got 3"),
         ("device = 'npu'\nname = 'x'", "the file: unknown key 'name'"),
         ("device = 'npu'\ndtypes = ['float32']", r"dtypes: expected a table, got \['float32'\]"),

@@ -9,8 +9,8 @@ from html_pages import shown, words
 from results import CELL, MUST, SHOULD, case, document, result
 
 from conformance.report import reader
-from conformance.report.html import page as html_page
 from conformance.report.html.matrix import split_link
+from conformance.report.html.text import LIMITS, TextBudget
 from conformance.spec.requirements import Requirement
 
 ATTACK = "\"'></script><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7 * 7 }}\x1b[31m\u202e"
@@ -141,7 +141,19 @@ def test_the_same_results_are_the_same_page():
 def test_a_text_that_nobody_could_read_to_its_end_is_cut():
     said = words(shown(result(case("fails", message="long " * 10_000))))
 
-    assert f"[and {50_000 - html_page.MAX_CHARACTERS} more characters]" in said
+    assert f"[and {50_000 - LIMITS[16_000_000]} more characters]" in said
+
+
+def test_the_more_a_page_says_the_shorter_are_its_texts():
+    budget = TextBudget()
+
+    shown = [len(budget.display("<" * 500_000)) for _ in range(3)]
+    budget.spent = max(LIMITS)
+    shown.append(len(budget.display("<" * 500_000)))
+
+    assert shown == sorted(shown, reverse=True)
+    assert budget.spent < max(LIMITS) + 1_000
+    assert shown[-1] < 200
 
 
 def test_lines_of_a_script_stay_lines():

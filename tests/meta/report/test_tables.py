@@ -3,7 +3,7 @@
 from requirement_results import FACTS, OPTIONS, TABLES, case, cell, judge
 from results import SPEC
 
-from conformance.report import tables, terminal, writer
+from conformance.report import markdown, tables, terminal
 from conformance.report.results import (
     Status,
     requirement_results,
@@ -44,16 +44,23 @@ def test_a_long_table_in_short_counts_and_names_what_is_wrong():
     assert tables.summarize_cells([*cells[1:], {**cells[1], "row": "op21"}]) == "21 rows; equal 21"
 
 
-def test_a_result_file_gives_its_tables_as_markdown(tmp_path, capsys):
+def test_a_table_as_markdown_has_all_texts_of_a_cell():
     cells = [*TABLES["optimizers"], cell("SGD", "default", "wrong", "functorch"), cell("SGD", "fused", "as alone")]
-    path = tmp_path / "result.json"
-    writer.write_result(path, {"tables": {"optimizers": cells}})
 
-    tables.main(str(path))
+    assert list(tables.cells_as_markdown(cells, "optimizers")) == [
+        "| optimizers | default | fused |",
+        "| --- | --- | --- |",
+        "| Adam | as alone | - |",
+        "| SGD | as alone / wrong | as alone |",
+    ]
 
-    assert capsys.readouterr().out == (
-        "| optimizers | default | fused |\n"
-        "| --- | --- | --- |\n"
-        "| Adam | as alone | - |\n"
-        "| SGD | as alone / wrong | as alone |\n\n"
+
+def test_a_cell_is_text_to_markdown():
+    assert markdown.escape_cell("a|b `c`\n[d](e) <f> *g* _h_ in_dims \\ & ~") == (
+        r"a\|b \`c\` \[d\](e) \<f\> \*g\* \_h\_ in_dims \\ \& \~"
     )
+    assert markdown.escape_cell("") == " "
+    assert markdown.escape_cell("\x1b[2J") == r"\\x1b\[2J"
+    assert len(markdown.escape_cell("x" * 1_000)) == markdown.MAX_CELL
+    assert markdown.code_cell("forward.a [torch.func]") == "`forward.a [torch.func]`"
+    assert markdown.code_cell("a`|`") == r"a\`\|\`"

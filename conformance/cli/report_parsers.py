@@ -1,0 +1,84 @@
+"""The parsers of the verbs about result files."""
+
+import argparse
+from pathlib import Path
+from typing import Any, NoReturn
+
+from conformance.cli.output import print_text
+
+RESULTS = "a result file (.json or .json.gz), a folder of result files, or a recorded release of torch, such as 2.8"
+COMPARE = """\
+Show what changed between results. For two results: what regressed, no longer runs, fails differently, was fixed, newly
+runs, is new or gone, with known failures apart. For more results: a table of the requirements that changed."""
+EXPLAIN = "Show everything known about one requirement: wording, tests, faults, known failures, and history by release."
+RENDER = """\
+Write results as one self-contained HTML page: the verdict, the changes from each result to the next, and the details of
+each requirement, with a column for each result and implementation."""
+TABLES = (
+    "Print the tables of results as Markdown: for example, which optimizers train an ensemble as they train a member."
+)
+RECOVER = """\
+Show how far a run came that died: its failures, the tests that were running at its end, and the number of results by
+status. The run left a journal beside its result file."""
+PAGE = "conformance.html"
+COMPARE_CODES = """\
+exit codes: 0 nothing regressed; 1 something regressed or no longer runs and is not a known failure; 4 a usage error;
+9 standard output can't be written to"""
+EXPLAIN_CODES = """\
+exit codes: 0 success; 4 a usage error; 8 torch does not import; 9 standard output can't be written to"""
+CODES = "exit codes: 0 success; 4 a usage error; 9 standard output can't be written to"
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that raises ValueError instead of exiting, and prints as all verbs do."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(message)
+
+    def _print_message(self, message: str, file: Any = None) -> None:  # noqa: ARG002 - as in argparse
+        print_text(message)
+
+
+def make_compare_parser() -> argparse.ArgumentParser:
+    """Return the parser of ``conformance compare``."""
+    parser = _Parser(prog="conformance compare", description=COMPARE, epilog=COMPARE_CODES)
+    parser.add_argument("results", nargs="+", metavar="RESULT", help=RESULTS)
+    parser.add_argument("--markdown", action="store_true", help="print a table as Markdown, also for two results")
+    parser.add_argument(
+        "--html", type=Path, metavar="FILE", help="also write an HTML page with the results side by side"
+    )
+    return parser
+
+
+def make_explain_parser() -> argparse.ArgumentParser:
+    """Return the parser of ``conformance explain``."""
+    parser = _Parser(prog="conformance explain", description=EXPLAIN, epilog=EXPLAIN_CODES)
+    parser.add_argument("requirement", metavar="ID", help="the id of a requirement, such as in_dims.negative")
+    return parser
+
+
+def make_render_parser() -> argparse.ArgumentParser:
+    """Return the parser of ``conformance render``."""
+    parser = _Parser(prog="conformance render", description=RENDER, epilog=CODES)
+    parser.add_argument("results", nargs="+", metavar="RESULT", help=RESULTS)
+    parser.add_argument("--html", type=Path, default=Path(PAGE), metavar="FILE", help=f"the page (default {PAGE})")
+    return parser
+
+
+def make_tables_parser() -> argparse.ArgumentParser:
+    """Return the parser of ``conformance tables``."""
+    parser = _Parser(prog="conformance tables", description=TABLES, epilog=CODES)
+    parser.add_argument("results", nargs="+", metavar="RESULT", help=RESULTS)
+    return parser
+
+
+def make_recover_parser() -> argparse.ArgumentParser:
+    """Return the parser of ``conformance recover``."""
+    parser = _Parser(prog="conformance recover", description=RECOVER, epilog=CODES)
+    parser.add_argument(
+        "journal",
+        type=Path,
+        metavar="JOURNAL",
+        help="the journal, such as conformance-result.json.partial, or the result file that it stands beside",
+    )
+    return parser
