@@ -164,7 +164,7 @@ def test_the_screen_says_what_it_waits_for_and_what_the_model_prints(checked, mo
     ]
     monkeypatch.setattr(supervisor, "supervise", generate(*events))
 
-    code, out, err = checked("my:net\x1b", "--input=3")
+    code, out, err = checked("my:net\x1b", "--input=3", "--seed=3", "--timeout=60")
 
     assert code == 0
     assert err == "the model prints: \\x1b[2Jhello\nthe model prints: again\n"
