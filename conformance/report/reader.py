@@ -66,7 +66,9 @@ def read_result(path: Path) -> Result:
         raise file_mistake(path, error_reason(error)) from error
     except RecursionError as error:
         raise file_mistake(path, "is nested too deeply") from error
-    except (ValueError, zlib.error) as error:
+    except zlib.error as error:
+        raise file_mistake(path, "is a damaged gzip file") from error
+    except ValueError as error:
         raise file_mistake(path, str(error)) from error
 
 

@@ -92,13 +92,6 @@ BOMBS = {
     "cases": lambda: with_cases(listed(350_000, lambda i: one_case(f"t{i}"))),
     "equal-cases": lambda: with_cases(listed(350_000, lambda i: one_case("t"))),
     "dtypes": lambda: with_cases(listed(200_000, lambda i: one_case(f"t{i}", more=f',"dtype":"{i}"'))),
-    "messages": lambda: with_rows(
-        listed(400, lambda i: row(i, cases=listed(50, lambda k: one_case(k, f"{k}{'x' * 1_900}"))))
-    ),
-    "long-messages": lambda: with_cases(listed(400, lambda i: one_case(i, f"{i}{'x' * 90_000}"))),
-    "escaped-messages": lambda: with_cases(listed(400, lambda i: one_case(i, f"{i}{'&' * 90_000}"))),
-    "control-characters": lambda: with_cases(listed(400, lambda i: one_case(i, f"{i}{TAG * 19_000}"))),
-    "digits": lambda: with_cases(listed(400, lambda i: one_case(i, f"{i}{'9' * 90_000}"))),
     "table-diagonal": lambda: with_tables(f'"t":[{listed(40_000, lambda i: cell(i, i))}]'),
     "table-columns": lambda: with_tables(f'"t":[{listed(40_000, lambda i: cell(0, i))}]'),
     "table-rows": lambda: with_tables(f'"t":[{listed(500_000, lambda i: cell(i, 0))}]'),
@@ -114,6 +107,13 @@ BOMBS = {
 
 # The largest that is read.
 LARGE = {
+    "messages": lambda: with_rows(
+        listed(400, lambda i: row(i, cases=listed(50, lambda k: one_case(k, f"{k}{'x' * 1_900}"))))
+    ),
+    "long-messages": lambda: with_cases(listed(400, lambda i: one_case(i, f"{i}{'x' * 90_000}"))),
+    "escaped-messages": lambda: with_cases(listed(400, lambda i: one_case(i, f"{i}{'&' * 90_000}"))),
+    "control-characters": lambda: with_cases(listed(400, lambda i: one_case(i, f"{i}{TAG * 19_000}"))),
+    "digits": lambda: with_cases(listed(400, lambda i: one_case(i, f"{i}{'9' * 90_000}"))),
     "most-cases": lambda: with_rows(
         listed(20, lambda i: row(i, cases=listed(6_000, lambda k: one_case(f"{i}-{k}", f"{i}-{k}"))))
     ),

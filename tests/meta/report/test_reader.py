@@ -126,7 +126,7 @@ def test_what_is_missing_broken_or_huge_is_refused_in_one_line(tmp_path, monkeyp
     for name, reason in {
         "none.json": "No such file",
         "cut.json.gz": "is incomplete",
-        "mixed.json.gz": "mixed.json.gz: ",
+        "mixed.json.gz": "is a damaged gzip file",
         "plain.json.gz": "is not a gzip file",
         "bomb.json.gz": "contains more than 100,000 bytes",
         "large.json": "contains more than 100,000 bytes",
