@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO, cast
 
 from conformance.utils.files import error_reason
@@ -31,8 +31,7 @@ def print_text(text: str) -> None:
         _discard()
     except (OSError, ValueError) as error:
         _discard()
-        reason = error_reason(error) if isinstance(error, OSError) else str(error)
-        raise OutputError(f"can't write to standard output: {reason}") from error
+        raise OutputError(f"can't write to standard output: {_reason(error)}") from error
 
 
 def print_error(message: str) -> None:
@@ -45,15 +44,20 @@ def print_error(message: str) -> None:
         return
 
 
+def _reason(error: Exception) -> str:
+    return error_reason(error) if isinstance(error, OSError) else str(error)
+
+
 def _discard() -> None:
     """Send to nowhere what is still in the buffer: Python writes it at exit, and would fail again."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with suppress(OSError, ValueError):  # there may be no descriptor, or no more of them
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _TolerantStream:
     """A stream of text that drops what it can't write, and remembers why."""
 
-    def __init__(self, stream: Any, lost: list[OSError]) -> None:
+    def __init__(self, stream: Any, lost: list[Exception]) -> None:
         self._stream = stream
         self._lost = lost
 
@@ -70,7 +74,7 @@ class _TolerantStream:
     def _tolerance(self) -> Iterator[None]:
         try:
             yield
-        except OSError as error:
+        except (OSError, ValueError) as error:
             self._lost.append(error)
             _discard()
 
@@ -79,12 +83,12 @@ class _TolerantStream:
 
 
 @contextmanager
-def tolerate_lost_output() -> Iterator[list[OSError]]:
+def tolerate_lost_output() -> Iterator[list[Exception]]:
     """Let nothing that runs in the body fail because standard output takes no more; it is told in one line at the end.
 
     Yields the list of errors, in which a reader that went away does not count.
     """
-    lost: list[OSError] = []
+    lost: list[Exception] = []
     before, sys.stdout = sys.stdout, cast("TextIO", _TolerantStream(sys.stdout, lost))
     try:
         yield lost
@@ -93,4 +97,4 @@ def tolerate_lost_output() -> Iterator[list[OSError]]:
         sys.stdout = before
         lost[:] = [error for error in lost if not isinstance(error, BrokenPipeError)]
         if lost:
-            print_error(f"can't write to standard output: {error_reason(lost[0])}")
+            print_error(f"can't write to standard output: {_reason(lost[0])}")

@@ -16,6 +16,7 @@ from conformance.plugin.collection import Collector
 from conformance.plugin.config import IMPLEMENTATIONS, PROFILES, RESULT, prepare
 from conformance.plugin.interruption import Interruption
 from conformance.plugin.outcomes import OutcomeRecorder
+from conformance.plugin.printing import PrintableWarnings
 from conformance.plugin.reporter import Reporter
 from conformance.plugin.selection import Narrower, asks_for_suite
 from conformance.plugin.session import RUN, Run
@@ -111,6 +112,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(OutcomeRecorder(run), "conformance-outcomes")
     config.pluginmanager.register(Narrower(run), "conformance-narrower")
     config.pluginmanager.register(Interruption(run), "conformance-interruption")
+    config.pluginmanager.register(PrintableWarnings(), "conformance-warnings")
     if not hasattr(config, "workerinput"):
         reporter = Reporter(run)
         _open_journal(config, run, reporter.journal)

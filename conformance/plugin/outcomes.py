@@ -8,10 +8,12 @@ import pytest
 
 from conformance.devices.probe import device_failure
 from conformance.plugin.diagnosis import LAYER, Diagnosis
+from conformance.plugin.printing import make_printable, plain_report, raise_if_unshowable
 from conformance.plugin.selection import NOT_APPLICABLE
 from conformance.plugin.session import Run
+from conformance.plugin.streams import kept_open
 from conformance.report.results import Finding, Status
-from conformance.utils.text import KEPT, describe_error, escape_unprintable, text_of, type_name
+from conformance.utils.text import describe_error, text_of, type_name
 
 SHARES = pytest.StashKey[list[float]]()
 DIGITS = 4  # of a share of the budget, which is an estimate itself
@@ -24,7 +26,8 @@ class OutcomeRecorder:
         self.run = run
         self.diagnosis = Diagnosis()
 
-    @pytest.hookimpl(wrapper=True)
+    # The innermost wrapper: what a failure's diagnosis runs again is captured as the test is.
+    @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None]:
         from conformance.checks.outcome import NotApplicableError
         from conformance.numerics.budget import recorded_shares
@@ -32,14 +35,17 @@ class OutcomeRecorder:
         if item.nodeid not in self.run.collected:
             return (yield)
         self._seed()
-        with recorded_shares() as shares:
+        with kept_open(), recorded_shares() as shares:
             item.stash[SHARES] = shares
             try:
                 return (yield)
             except NotApplicableError as nothing:
                 reason = item.stash[NOT_APPLICABLE] = text_of(nothing)
                 pytest.skip(reason)
-            except Exception:
+            except (KeyboardInterrupt, pytest.exit.Exception):
+                raise
+            except BaseException as error:
+                raise_if_unshowable(error)
                 known = self.run.collected[item.nodeid]
                 self.diagnosis.diagnose(item, (known.requirement, known.implementation), self._seed)
                 raise
@@ -58,12 +64,12 @@ class OutcomeRecorder:
         try:
             report = yield
         except Exception as error:  # noqa: BLE001 - an exception of foreign code may fail to be shown in any way
-            report = _plain_report(item, call, f"an exception that can't be shown: {describe_error(error)}")
+            report = plain_report(item, call, f"an exception that can't be shown: {describe_error(error)}")
         if call.excinfo is not None:
             self._check_environment(item)
         if item.nodeid in self.run.collected:
             if hasattr(report, "wasxfail") and _is_own_xfail(call):
-                report = _plain_report(item, call, f"pytest.xfail was called: {report.wasxfail}")
+                report = plain_report(item, call, f"pytest.xfail was called: {report.wasxfail}")
             if report.when == "call" or not report.passed:
                 finding = report.conformance = _finding(item, call, report)  # type: ignore[attr-defined]
                 if finding.script:
@@ -117,28 +123,3 @@ def _message(call: pytest.CallInfo[None], report: pytest.TestReport) -> str:
 def _is_own_xfail(call: pytest.CallInfo[None]) -> bool:
     """Return whether what was asked called `pytest.xfail`: only an expectation makes a failure a known one."""
     return call.excinfo is not None and isinstance(call.excinfo.value, pytest.xfail.Exception)
-
-
-def _plain_report(item: pytest.Item, call: pytest.CallInfo[None], message: str) -> pytest.TestReport:
-    """Return the report of a failure with no more than a message."""
-    return pytest.TestReport(
-        item.nodeid,
-        item.location,
-        {},
-        "failed",
-        text_of(message),
-        call.when,  # type: ignore[arg-type] # no test is in the phase of collection
-        duration=call.duration,
-        start=call.start,
-        stop=call.stop,
-    )
-
-
-def make_printable(report: pytest.TestReport) -> None:
-    """Make what foreign code said in a report printable, so that it can be sent, stored and shown."""
-    if report.longrepr is not None:
-        said = str(report.longrepr)
-        clean = escape_unprintable(said, KEPT)
-        if clean != said:
-            report.longrepr = clean
-    report.sections = [(escape_unprintable(name), escape_unprintable(text, KEPT)) for name, text in report.sections]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from trials import count_trials
 
 from conformance.spec.locations import HOME as ROOT
 from conformance.spec.locations import SUITE
@@ -134,9 +135,18 @@ def load(result: Path):
     return json.loads(result.read_text(encoding="utf-8")) if result.exists() else None
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "whole: run by `tox -e reliability` alone, as it takes long")
+
+
 def pytest_terminal_summary(terminalreporter):
-    """The kill matrix, from what its tests reported, from whichever worker."""
+    """The kill matrix and the trials, from what their tests reported, from whichever worker."""
     reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
+    trials = list(count_trials(reports))
+    if trials:
+        terminalreporter.section("reliability: faults of process, file and input")
+    for line in trials:
+        terminalreporter.write_line(line)
     rows = sorted(value for report in reports for key, value in report.user_properties if key == "kill")
     if rows:
         terminalreporter.section("kill matrix: what goes red under each fault")
