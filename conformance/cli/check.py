@@ -80,29 +80,32 @@ def _run_request(request: Request) -> CheckReport:
     report = CheckReport(request)
     screen = _Screen()
     screen.show(terminal.heading_line(request))
-    with closing(supervisor.supervise(request)) as events:
-        for name, value in events:
-            match name:
-                case "environment":
-                    report.environment = value
-                    screen.show(terminal.environment_line(value, request))
-                case "model":
-                    report.describe(value)
-                    screen.show(terminal.member_lines(report))
-                case "begin":
-                    screen.begin(value)
-                case "waiting":
-                    screen.interrupt_line()
-                    screen.show(f"{'':{terminal.NAME}}{value}")
-                case "printed":
-                    screen.interrupt_line()
-                    # A report in a file holds nothing of it.
-                    with redirect_stdout(sys.stderr), suppress(OutputError):
-                        screen.show(f"the model prints: {one_line(value)}")
-                case _:
-                    step = screen.step
-                    screen.end(terminal.answer_text(value, report.checks))
-                    report.add(step, value)
+    try:
+        with closing(supervisor.supervise(request)) as events:
+            for name, value in events:
+                match name:
+                    case "environment":
+                        report.environment = value
+                        screen.show(terminal.environment_line(value, request))
+                    case "model":
+                        report.describe(value)
+                        screen.show(terminal.member_lines(report))
+                    case "begin":
+                        screen.begin(value)
+                    case "waiting":
+                        screen.interrupt_line()
+                        screen.show(f"{'':{terminal.NAME}}{value}")
+                    case "printed":
+                        screen.interrupt_line()
+                        # A report in a file holds nothing of it.
+                        with redirect_stdout(sys.stderr), suppress(OutputError):
+                            screen.show(f"the model prints: {one_line(value)}")
+                    case _:
+                        step = screen.step
+                        screen.end(terminal.answer_text(value, report.checks))
+                        report.add(step, value)
+    finally:
+        screen.interrupt_line()
     screen.show("\n".join(terminal.ending_lines(report)))
     return report
 

@@ -125,9 +125,18 @@ def test_help_says_how_inputs_are_described(capsys):
     ],
 )
 def test_what_ends_a_check_is_one_line(checked, monkeypatch, raised, code, line):
-    monkeypatch.setattr(supervisor, "supervise", generate(raised))
+    monkeypatch.setattr(supervisor, "supervise", generate(("begin", "grad"), raised))
 
     assert checked("my:net", "--input=3")[::2] == (code, line)
+
+
+def test_an_interrupted_line_is_ended(checked, monkeypatch):
+    monkeypatch.setattr(supervisor, "supervise", generate(("begin", "grad"), KeyboardInterrupt()))
+
+    _, out, _ = checked("my:net", "--input=3")
+
+    assert out.splitlines()[1].rstrip() == "grad"
+    assert out.endswith("\n")
 
 
 def test_python_without_assertions_is_refused(checked, monkeypatch):
