@@ -29,7 +29,7 @@ MOST_PRINTED = 100  # lines of output that are passed on
 LONGEST_TRACE = 2**18  # bytes
 SLICE = 0.1  # seconds between two looks at whether the child lives: what it started may keep the pipes open
 GRACE = 5.0  # seconds for the interpreter to end after the last message
-CLOSED_GRACE = 1.0  # seconds for a process to end that closed the pipe, and for a pipe to become empty at the end
+CLOSED_GRACE = 3.0  # seconds for a process to end that closed the pipe, and for a pipe to become empty at the end
 
 
 class ChildDiedError(Exception):
