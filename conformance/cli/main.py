@@ -4,9 +4,10 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
+from conformance.cli.output import OutputError, print_error, print_lines, print_text
+from conformance.utils.exit_codes import ExitCode
 from conformance.utils.suggestions import invalid_choice
 
-USAGE_ERROR = 4
 HELP = """\
 usage: conformance run [options] [tests]
        conformance check package.module:make_model --input 3x32x32 [options]
@@ -36,11 +37,12 @@ they run the whole suite. Tests are named as in the result file, e.g. tests/test
 exit codes of run:
   0  the verdict is positive
   1  the verdict is negative: a requirement fails, a test ended without an answer, or certify lacks a `must`
-  2  the run was interrupted
-  3  internal error of pytest
+  2  the run was interrupted, or its process ended without a verdict
+  3  an internal error of pytest or of the suite
   4  a usage error
   5  no test was selected
   8  the environment can't answer: torch does not import, or the device does not work or failed during the run
+  9  a file that was asked for, or standard output, can't be written; the verdict stands on what could be
 """
 
 
@@ -116,18 +118,32 @@ VERBS: Mapping[str, Callable[[Sequence[str]], int]] = MappingProxyType(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the verb that the arguments (by default those of the process) name, and return its exit code."""
-    match sys.argv[1:] if arguments is None else arguments:
+    try:
+        try:
+            return _run_verb(sys.argv[1:] if arguments is None else arguments)
+        finally:
+            print_text("")  # what is left to write, such as a help text, may fail to be written
+    except OutputError as error:
+        print_error(str(error))
+        return ExitCode.CANNOT_WRITE
+    except KeyboardInterrupt:
+        print_error("interrupted")
+        return ExitCode.INTERRUPTED
+
+
+def _run_verb(arguments: Sequence[str]) -> int:
+    match arguments:
         case [verb, *rest] if verb in VERBS:
             return VERBS[verb](rest)
         case ["-h" | "--help"]:
-            sys.stdout.write(HELP)
-            return 0
+            print_lines(HELP.splitlines())
+            return ExitCode.OK
         case [other, *_]:
             mistake = f"verb: {invalid_choice(other, VERBS)}"
         case _:
-            mistake = f"a verb is required (choose from {', '.join(VERBS)})"
-    sys.stderr.write(f"{HELP}\nERROR: {mistake}\n")
-    return USAGE_ERROR
+            mistake = f"a verb is required (choose from {', '.join(VERBS)}; --help describes them)"
+    print_error(mistake)
+    return ExitCode.USAGE_ERROR
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, TextIO, cast
 
 from conformance.utils.files import error_reason
@@ -88,13 +89,15 @@ def tolerate_lost_output() -> Iterator[list[Exception]]:
 
     Yields the list of errors, in which a reader that went away does not count.
     """
-    lost: list[Exception] = []
-    before, sys.stdout = sys.stdout, cast("TextIO", _TolerantStream(sys.stdout, lost))
-    try:
-        yield lost
-    finally:
-        sys.stdout.flush()
-        sys.stdout = before
-        lost[:] = [error for error in lost if not isinstance(error, BrokenPipeError)]
-        if lost:
-            print_error(f"can't write to standard output: {_reason(lost[0])}")
+    before = sys.stdout
+    lost: list[Exception] = [OSError("it is closed")] if before is None else []
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        sys.stdout = cast("TextIO", _TolerantStream(before or nowhere, lost))
+        try:
+            yield lost
+        finally:
+            sys.stdout.flush()
+            sys.stdout = before
+            lost[:] = [error for error in lost if not isinstance(error, BrokenPipeError)]
+            if lost:
+                print_error(f"can't write to standard output: {_reason(lost[0])}")

@@ -53,27 +53,32 @@ class SuiteProcess:
         return read_result(path) if path.exists() else None
 
     def failures_in_junit(self):
-        return ET.parse(self.folder / "junit.xml").findall(".//failure")  # noqa: S314 - pytest wrote it here
+        tree = ET.parse(self.folder / "junit.xml")  # noqa: S314 - pytest wrote it here
+        return [*tree.iter("failure"), *tree.iter("error")]
 
     def page(self):
         return (self.folder / "page.html").read_text(encoding="utf-8")
 
 
-def start_suite(folder, *arguments, files=True, program=("-m", "conformance", "run"), **variables):
-    """Start a run in `folder` as the leader of a process group."""
+def start_suite(folder, *arguments, files=True, cwd=None, limits=None, variables=None):
+    """Start a run in `folder` as the leader of a process group.
+
+    `files`: whether it is asked for all its files. `cwd`: another folder to run in. `limits`: called in the process.
+    """
     token = uuid4().hex
     names = ("--result=result.json", "--html=page.html", "--junit-xml=junit.xml") if files else ()
     surroundings = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     path = os.pathsep.join([str(HERE), str(HOME), str(folder)])
     with (folder / "printed.txt").open("w", encoding="utf-8") as printed:
         process = subprocess.Popen(
-            [sys.executable, *program, *names, *arguments],
-            cwd=folder,
+            [sys.executable, "-m", "conformance", "run", *names, *arguments],
+            cwd=cwd or folder,
             stdin=subprocess.DEVNULL,
             stdout=printed,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env=surroundings | {"PYTHONPATH": path, MARKER: token, **variables},
+            preexec_fn=limits,  # noqa: PLW1509 - it sets a limit and nothing else
+            env=surroundings | {"PYTHONPATH": path, MARKER: token, **(variables or {})},
         )
     return SuiteProcess(folder, process, token)
 

@@ -67,7 +67,8 @@ def test_code_that_ends_its_process_never_conforms(tmp_path, fault, workers, rec
     if run.result is not None:
         assert not run.result.content["conforms"]
         assert {case["status"] for case in cases_of(run, "torch.func")} <= {"conforms", "not run"}
-        assert {case["status"] for case in cases_of(run, fault)} <= {"fails", "not run"}
+        answered = {"conforms"} if fault == "swallows_an_interrupt" else set()
+        assert {case["status"] for case in cases_of(run, fault)} <= {"fails", "not run"} | answered
         assert run.failures_in_junit()
         assert run.result.content["verdict"].partition(":")[0] in run.page()
     assert run.killed == []
