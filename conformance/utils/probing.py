@@ -32,5 +32,5 @@ def ask(probe: Callable[..., str | None], *args: Any) -> str | None:
     with without_warnings():
         try:
             return probe(*args)
-        except Exception as error:  # noqa: BLE001 - torch may answer a question with any exception
-            return f"torch can't be asked for it here: {' '.join(describe_error(error).split())}"
+        except Exception as error:  # noqa: BLE001 - torch, and foreign code, may raise anything
+            return f"the probe failed: {' '.join(describe_error(error).split())}"

@@ -58,4 +58,4 @@ def test_a_feature_that_warns_is_there():
 def test_a_second_device_that_can_not_be_asked_for_is_not_there():
     odd = SecondDevice("odd", lambda device: torch.device(device.type, device.index + 1))
 
-    assert odd.unavailable_reason(CPU).startswith("torch can't be asked for it here: TypeError: ")
+    assert odd.unavailable_reason(CPU).startswith("the probe failed: TypeError: ")

@@ -61,7 +61,7 @@ def test_a_probe_gives_its_reason_or_none():
     "error", [RuntimeError("of two\nlines"), AttributeError("of two\nlines"), NotImplementedError("of two\nlines")]
 )
 def test_an_error_of_a_probe_is_a_reason_on_one_line(error):
-    expected = f"torch can't be asked for it here: {' '.join(describe_error(error).split())}"
+    expected = f"the probe failed: {' '.join(describe_error(error).split())}"
 
     assert ask(raising(error)) == expected
 
@@ -137,7 +137,7 @@ def test_a_setting_that_can_not_be_read_is_not_applicable(run_suite, monkeypatch
 
     outcome = run_suite(*SETTINGS, paths=PARITY)
 
-    reason = "torch can't be asked for it here: RuntimeError: mix of old and new"
+    reason = "the probe failed: RuntimeError: mix of old and new"
     assert set(results_under_the_setting(outcome)) == {("not applicable", reason)}
     assert "INTERNALERROR" not in outcome.printed
 
