@@ -32,11 +32,13 @@ class ExpectedResults:
         begin = timer()
         actual: Any = getattr(variant, task)()
         seconds: float = timer() - begin
-        parts = (self._answer.values, self._answer.truth, self._answer.sample)
+        values, truth, sample = (
+            [tree[task] for tree in part] for part in (self._answer.values, self._answer.truth, self._answer.sample)
+        )
         stacked = (
             {name: self._of(each) for name, each in actual.items()} if isinstance(actual, Mapping) else self._of(actual)
         )
-        assert_members_close(stacked, LoopResult(*([tree[task] for tree in part] for part in parts)), task)
+        assert_members_close(stacked, LoopResult(values, truth, sample), task)
         return seconds
 
     def _of(self, each: PerMember) -> Tensor:

@@ -20,7 +20,7 @@ from conformance.utils.exit_codes import ExitCode
 
 def main(descriptor: int, arguments: Sequence[str]) -> int:
     """Run pytest on the suite, and return its exit code."""
-    threading.Thread(target=_end_with_the_caller, args=(descriptor,), daemon=True).start()
+    threading.Thread(target=end_with_the_caller, args=(descriptor,), daemon=True).start()
     with tolerate_lost_output() as lost:
         code = judge(arguments)
     if lost and code == ExitCode.OK:
@@ -35,11 +35,11 @@ def judge(arguments: Sequence[str]) -> int:
     # Imported late, as pytest must be imported before the plugin's own imports.
     import pytest
 
-    own = ["-c", str(CONFIGURATION), "--noconftest", *_cache_options()]
+    own = ["-c", str(CONFIGURATION), "--noconftest", *cache_options()]
     return int(pytest.main([*own, "-p", "conformance.plugin", "-p", "conformance.plugin.suite_paths", *arguments]))
 
 
-def _cache_options() -> list[str]:
+def cache_options() -> list[str]:
     """Put pytest's cache into the caller's folder if that is possible."""
     try:
         folder = Path.cwd()
@@ -49,7 +49,7 @@ def _cache_options() -> list[str]:
         return ["-p", "no:cacheprovider"]
 
 
-def _end_with_the_caller(descriptor: int) -> None:
+def end_with_the_caller(descriptor: int) -> None:
     """Wait until the other side is gone, and stop the run as a signal to it would have done."""
     with suppress(OSError):
         while os.read(descriptor, 1):

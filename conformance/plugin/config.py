@@ -24,6 +24,7 @@ from conformance.devices.probe import (
 )
 from conformance.plugin.session import Run
 from conformance.report import releases as recorded_releases
+from conformance.report.bounds import MAX_IMPLEMENTATIONS
 from conformance.report.reader import Result, read_result
 from conformance.spec.coverage import coverage_problem
 from conformance.spec.expectations import DEFAULT, load_expectations, parse_release
@@ -65,6 +66,8 @@ def prepare(config: pytest.Config) -> Run:
     known = load_expectations(option.expectations, requirements.keys())
     profile = device_profile.load_profile(option.device_profile, requirements.keys()) if option.device_profile else None
     option.implementation = list(dict.fromkeys(option.implementation or IMPLEMENTATIONS))
+    if len(option.implementation) > MAX_IMPLEMENTATIONS:
+        raise ValueError(f"--implementation: expected at most {MAX_IMPLEMENTATIONS}, got {len(option.implementation)}")
     option.device = choose_device(option.device, os.environ)
     sys.path.insert(0, str(config.invocation_params.dir))
     device = _usable(option.device, option.device_module)
@@ -93,14 +96,14 @@ def prepare(config: pytest.Config) -> Run:
             "requirements": option.requirement or [],
             "seed": option.seed,
             "expectations": option.expectations.name,
-            "arguments": _rerun_arguments(option),
-            "variables": _rerun_variables(option, os.environ),
+            "arguments": rerun_arguments(option),
+            "variables": rerun_variables(option, os.environ),
             "fault": option.fault,
         },
     )
 
 
-def _rerun_arguments(option: Any) -> list[str]:
+def rerun_arguments(option: Any) -> list[str]:
     """Return the options that change what a case is held to, other than those with a place of their own."""
     given = {
         "--expectations": option.expectations.resolve() if option.expectations != DEFAULT else None,
@@ -110,7 +113,7 @@ def _rerun_arguments(option: Any) -> list[str]:
     return [f"{name}={value}" for name, value in given.items() if value]
 
 
-def _rerun_variables(option: Any, environment: Mapping[str, str]) -> dict[str, str]:
+def rerun_variables(option: Any, environment: Mapping[str, str]) -> dict[str, str]:
     """Return the environment variables that torch or a vendor's package may ask for."""
     foreign = option.device_module or any(":" in name for name in option.implementation)
     names = [name for name in sorted(environment) if VARIABLES.match(name) or (foreign and name == "PYTHONPATH")]

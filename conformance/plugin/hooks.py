@@ -94,6 +94,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--fault", metavar="NAME", help="inject a fault of conformance.faults, which its tests must detect")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Refuse an unknown profile of Hypothesis, which would end the run with a traceback when it is loaded."""
+    profile = config.getoption("hypothesis_profile", None)
+    try:
+        hypothesis.settings.get_profile(profile or "conformance")
+    except hypothesis.errors.InvalidArgument:
+        mistake = f"--hypothesis-profile: invalid choice {profile!r} (choose from conformance, nightly)"
+        raise pytest.UsageError(one_line(mistake, LONGEST)) from None
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "requirement(id): the requirement that the test checks")
     config.addinivalue_line("markers", "original: uses the sizes of the original example")

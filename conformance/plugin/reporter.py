@@ -115,7 +115,7 @@ class Reporter:
 
     def _judge(self, session: pytest.Session) -> Mapping[str, Any] | None:
         """Set the exit status, prepare the screen, and return the result; None if nothing was asked."""
-        cases = list(self._cases())
+        cases = list(self.cases())
         reason = self._incomplete_reason(session, cases)
         if not cases and reason is None:
             return None
@@ -153,7 +153,7 @@ class Reporter:
         report = pytest.TestReport("conformance::verdict", where, {}, "failed", answer.sentence, "call")
         session.config.hook.pytest_runtest_logreport(report=report)
 
-    def _cases(self) -> Iterator[CaseResult]:
+    def cases(self) -> Iterator[CaseResult]:
         """Everything that was to run and everything that reported, also where only one of the two is known."""
         for test in {**self.run.collected, **self.selected, **self.findings}:
             known = self._known(test)
