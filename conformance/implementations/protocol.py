@@ -6,6 +6,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import nn
 
+from conformance.utils.text import text_of
+
 
 @runtime_checkable
 class Implementation(Protocol):
@@ -42,7 +44,8 @@ class Implementation(Protocol):
 def unavailable_reason(implementation: Implementation) -> str | None:
     """Return the reason why this build of torch can't run the implementation, or None if it can."""
     ask = getattr(implementation, "unavailable", None)
-    return ask() if ask is not None else None
+    reason = ask() if ask is not None else None
+    return text_of(reason) if reason else None
 
 
 def lacks_attribute(module_name: str, attribute: str) -> str | None:

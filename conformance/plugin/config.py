@@ -31,6 +31,7 @@ from conformance.spec.expectations import DEFAULT, load_expectations, parse_rele
 from conformance.spec.requirements import load_requirements
 from conformance.utils.files import write_problem
 from conformance.utils.functorch_compat import name_torch_func
+from conformance.utils.probing import ask
 from conformance.utils.suggestions import invalid_choice
 from conformance.utils.text import describe_error, text_of
 
@@ -171,7 +172,7 @@ def _implementations(names: list[str], fault: str | None) -> dict[str, Any]:
         loaded = {name: load_implementation(name) for name in names}
     except ValueError as error:
         raise ValueError(f"--implementation: {error}") from error
-    missing = {name: unavailable_reason(each) for name, each in loaded.items()}
+    missing = {name: ask(unavailable_reason, each) for name, each in loaded.items()}
     if all(missing.values()):
         _cannot_answer("; ".join(f"{name}: {reason}" for name, reason in missing.items()))
     if not fault:

@@ -11,6 +11,7 @@ from conformance.plugin.session import Run
 from conformance.spec.coverage import asking_tests
 from conformance.spec.locations import SUITE
 from conformance.spec.requirements import Requirement
+from conformance.utils.probing import ask
 
 NOT_APPLICABLE = pytest.StashKey[str]()
 
@@ -49,7 +50,7 @@ def asks_for_suite(config: pytest.Config) -> bool:
     """Return whether the arguments name the suite's folder, a folder around it, or a file in it."""
     suite = SUITE.resolve()
     paths = [(config.invocation_params.dir / argument.partition("::")[0]).resolve() for argument in config.args]
-    return any(path in (suite, *suite.parents) or path.parent == suite for path in paths)
+    return any(path in (suite, *suite.parents) or (path.parent == suite and path.suffix == ".py") for path in paths)
 
 
 def case_parameters(item: pytest.Item) -> Mapping[str, Any]:
@@ -78,10 +79,10 @@ def inapplicable_reason(item: pytest.Item, requirement: Requirement, implementat
     parameters = case_parameters(item)
     dtype = parameters.get("dtype")
     reason = (
-        unavailable_reason(implementation)
+        ask(unavailable_reason, implementation)
         or requirement.not_about(implementation)
         or (dtype_unavailable_reason(device, getattr(torch, dtype)) if dtype else None)
     )
     # A parameter may know by itself that it makes no sense here, such as an optimizer that this torch lacks.
-    asked = [value.unavailable_reason for value in parameters.values() if hasattr(value, "unavailable_reason")]
-    return reason or next(filter(None, (ask(device) for ask in asked)), None)
+    probes = [value.unavailable_reason for value in parameters.values() if hasattr(value, "unavailable_reason")]
+    return reason or next(filter(None, (ask(probe, device) for probe in probes)), None)

@@ -9,11 +9,7 @@ from conformance.report.rerun import rerun_command
 from conformance.report.results import RequirementResult, Status, Verdict
 from conformance.report.tables import MAX_LISTED, Tables, summarize_cells
 from conformance.spec.requirements import CHAPTERS, Requirement
-from conformance.utils.text import WIDTH as WIDTH  # noqa: PLC0414
-from conformance.utils.text import escape_unprintable as escape_unprintable  # noqa: PLC0414
-from conformance.utils.text import one_line
-
-truncate = one_line
+from conformance.utils.text import WIDTH, one_line
 
 COLUMNS = tuple(Status)
 

@@ -12,8 +12,8 @@ from conformance.diagnosis.recorder import Recorder
 from conformance.implementations.functorch import Functorch
 from conformance.implementations.torch_func import TorchFunc
 from conformance.reference.simple_cnn import small_cnn
-from conformance.report import terminal
 from conformance.report.results import CaseResult, Status
+from conformance.utils.text import WIDTH, one_line
 
 
 class Broken(TorchFunc):
@@ -211,4 +211,4 @@ def test_a_module_that_can_not_be_copied_is_asked_without():
 def test_the_screen_names_the_layer():
     found = CaseResult("test_a", "forward.a", "torch.func", Status.FAILS, layer="vmap as run: " + "off " * 90)
 
-    assert len(terminal.truncate("first layer that differs: " + found.layer, terminal.WIDTH - 7)) == terminal.WIDTH - 7
+    assert len(one_line("first layer that differs: " + found.layer, WIDTH - 7)) == WIDTH - 7

@@ -10,6 +10,7 @@ from conformance.report.results import (
     decide_verdict,
     requirement_results,
 )
+from conformance.utils.text import WIDTH
 
 
 def screen(*cases, **options):
@@ -37,7 +38,7 @@ def test_the_screen_shows_facts_counts_names_and_verdict():
     ]
     assert "known failures in stacking: b" in lines
     (failure,) = [line for line in lines if line.startswith("FAILS forward.a (torch.func): member 1: off off")]
-    assert len(failure) <= terminal.WIDTH
+    assert len(failure) <= WIDTH
     assert (
         '       rerun: python -m conformance run "tests/test_forward.py::test_a[x]" --implementation torch.func '
         "--seed 0 --device cuda --fault Nope" in lines
