@@ -7,8 +7,9 @@ from importlib import metadata
 from typing import Any
 
 from conformance.utils.probing import without_warnings
-from conformance.utils.text import first_line
+from conformance.utils.text import first_line, text_of
 
+LONGEST_NAME = 200  # characters of the name of a device
 PACKAGES = ("torch", "numpy", "pytest", "pytest-xdist", "hypothesis")
 
 
@@ -44,7 +45,7 @@ def _accelerators(kind: str) -> list[str]:
         return []
     try:
         with without_warnings():
-            return [str(tell(index)) for index in range(module.device_count())]
+            return [text_of(tell(index), LONGEST_NAME) for index in range(module.device_count())]
     except Exception as error:  # noqa: BLE001 - a driver may answer with any exception, and only names are lost
         return [f"unknown: {first_line(error)}"]
 

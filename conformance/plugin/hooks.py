@@ -14,6 +14,7 @@ from conformance.devices.probe import FOR_CUSTOM, ONLY_FOR
 from conformance.plugin import xdist
 from conformance.plugin.collection import Collector
 from conformance.plugin.config import IMPLEMENTATIONS, PROFILES, RESULT, prepare
+from conformance.plugin.exit_guard import ExitGuard
 from conformance.plugin.interruption import Interruption
 from conformance.plugin.outcomes import OutcomeRecorder
 from conformance.plugin.printing import PrintableWarnings
@@ -129,6 +130,7 @@ def pytest_configure(config: pytest.Config) -> None:
         _open_journal(config, run, reporter.journal)
         config.pluginmanager.register(reporter, "conformance-reporter")
         config.pluginmanager.register(reporter.output, "conformance-output")
+        config.pluginmanager.register(ExitGuard(), "conformance-exit-guard")
         xdist.place(config)
 
 

@@ -16,6 +16,7 @@ from conformance.report.results import Finding, Status
 from conformance.utils.text import describe_error, text_of, type_name
 
 SHARES = pytest.StashKey[list[float]]()
+LONGEST_SCRIPT = 50_000  # characters; a longer one is not for reading, and no result file may hold it
 DIGITS = 4  # of a share of the budget, which is an estimate itself
 
 
@@ -107,6 +108,8 @@ def _finding(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Test
     if report.skipped:
         return Finding(Status.NOT_RUN, message, share, lost=True)
     layer, script = item.stash.get(LAYER, ("", ""))
+    if len(script) > LONGEST_SCRIPT:
+        script = ""
     if layer:
         message += f"; first layer that differs: {layer}"
     return Finding(Status.FAILS, message, share, layer=layer, script=script)
