@@ -127,14 +127,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(PrintableWarnings(), "conformance-warnings")
     if not hasattr(config, "workerinput"):
         reporter = Reporter(run)
-        _open_journal(config, run, reporter.journal)
+        open_journal(config, run, reporter.journal)
         config.pluginmanager.register(reporter, "conformance-reporter")
         config.pluginmanager.register(reporter.output, "conformance-output")
         config.pluginmanager.register(ExitGuard(), "conformance-exit-guard")
         xdist.place(config)
 
 
-def _open_journal(config: pytest.Config, run: Run, journal: Journal) -> None:
+def open_journal(config: pytest.Config, run: Run, journal: Journal) -> None:
     """Open the journal before the first test: where it can't be written, the result can't be either."""
     if config.option.collectonly or not asks_for_suite(config):
         return

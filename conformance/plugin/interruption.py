@@ -22,7 +22,7 @@ class Interruption:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.before: dict[int, Any] = {}
-        self.session: pytest.Session | None = None
+        self.session: pytest.Session
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -45,8 +45,7 @@ class Interruption:
         if self.run.judged:
             return  # nothing is left but to print and to write the verdict
         self.run.note_interruption(f"interrupted by {signal.Signals(number).name}")
-        if self.session is not None:
-            self.session.shouldstop = "interrupted"
+        self.session.shouldstop = "interrupted"
         raise KeyboardInterrupt
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
