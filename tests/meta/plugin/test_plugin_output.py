@@ -70,7 +70,7 @@ def journal_of(run, argument="tests", collectonly=False):
 def test_a_journal_that_fails_is_a_mistake_if_the_result_was_asked_for(tmp_path):
     (tmp_path / "r.json.partial").mkdir()
 
-    with pytest.raises(pytest.UsageError, match="^--result: can't write .*r.json.partial is not a regular file$"):
+    with pytest.raises(pytest.UsageError, match=r"^--result: can't write .*r.json.partial is not a regular file$"):
         journal_of(a_run(tmp_path / "r.json", result_asked=True))
 
 
