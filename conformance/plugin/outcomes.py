@@ -108,8 +108,7 @@ def _finding(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Test
     if report.skipped:
         return Finding(Status.NOT_RUN, message, share, lost=True)
     layer, script = item.stash.get(LAYER, ("", ""))
-    if len(script) > LONGEST_SCRIPT:
-        script = ""
+    script = script if len(script) <= LONGEST_SCRIPT else ""
     if layer:
         message += f"; first layer that differs: {layer}"
     return Finding(Status.FAILS, message, share, layer=layer, script=script)

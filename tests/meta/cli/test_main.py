@@ -1,6 +1,7 @@
 """Does `conformance run` run the suite from any folder, and say what it takes?"""
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -43,14 +44,19 @@ def test_without_paths_it_runs_the_suite_and_no_file_of_the_callers(run, tmp_pat
     assert {case.partition("::")[0] for case in cases(result)} == {"tests/test_stacking_refusals.py"}
 
 
+def files_at_home():
+    """Return the names of files beside the suite, except for those of coverage, which follows each process."""
+    return sorted(each.name for each in HOME.iterdir() if not each.name.startswith(".coverage"))
+
+
 def test_what_it_writes_lies_in_the_callers_folder(run, tmp_path):
-    suites = sorted(each.name for each in HOME.iterdir())
+    before = files_at_home()
 
     run(*ONE, "-k", "nothing_like_it", nested=["-q"])
 
     written = {each.name for each in tmp_path.iterdir()}
     assert {".pytest_cache", "conformance-result.json"} <= written
-    assert sorted(each.name for each in HOME.iterdir()) == suites
+    assert files_at_home() == before
 
 
 @pytest.mark.parametrize("folder", ["", "tests/"], ids=["by-itself", "with-the-folder"])
@@ -107,6 +113,16 @@ def test_without_a_verb_nothing_conforms(capsys, monkeypatch, arguments, mistake
 
     assert main() == ExitCode.USAGE_ERROR
     assert capsys.readouterr().err == f"ERROR: {mistake}\n"
+
+
+def test_a_help_that_can_not_be_written_is_an_error_in_one_line(capsys, monkeypatch):
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        code = main(["--help"])
+        monkeypatch.undo()
+
+    assert code == ExitCode.CANNOT_WRITE
+    assert capsys.readouterr().err == "ERROR: can't write to standard output: No space left on device\n"
 
 
 def test_an_interrupted_verb_is_one_line(capsys, monkeypatch):

@@ -55,6 +55,14 @@ def test_a_result_that_fails_sets_the_status_if_it_was_asked_for(asked, status):
     assert screen.lines == ["ERROR: results: can't write /dev/full: No space left on device"]
 
 
+def test_an_incomplete_run_is_not_compared():
+    output = Output(a_run("result.json", baseline=object()), None)
+
+    output.prepare(["VERDICT: INCOMPLETE"], {}, complete=False)
+
+    assert output.screen == ["VERDICT: INCOMPLETE", "not compared: the run is incomplete"]
+
+
 def journal_of(run, argument="tests", collectonly=False):
     journal = Journal(run.result, {})
     config = SimpleNamespace(

@@ -16,6 +16,8 @@ from conformance.spec.locations import HOME
 HERE = Path(__file__).parent
 SLACK = 60  # seconds after which a run that was told to end hangs, on a machine that does other things too
 MARKER = "CONFORMANCE_TRIAL"
+# Of an outer run: a worker's variables, and coverage, which would double the time of the trials.
+KEPT_OUT = ("PYTEST_", "COVERAGE_")
 
 
 @dataclass
@@ -67,7 +69,7 @@ def start_suite(folder, *arguments, files=True, cwd=None, limits=None, variables
     """
     token = uuid4().hex
     names = ("--result=result.json", "--html=page.html", "--junit-xml=junit.xml") if files else ()
-    surroundings = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    surroundings = {name: value for name, value in os.environ.items() if not name.startswith(KEPT_OUT)}
     path = os.pathsep.join([str(HERE), str(HOME), str(folder)])
     with (folder / "printed.txt").open("w", encoding="utf-8") as printed:
         process = subprocess.Popen(

@@ -8,7 +8,7 @@ from suite_process import start_suite
 ASKED = [f"--requirement={each}" for each in ("chunking.in_dims", "chunking.out_dims", "in_dims.views")]
 ONE = ["--requirement=forward.state_of_the_call"]  # one test
 WORKERS = [
-    pytest.param("0"),
+    pytest.param("0", marks=pytest.mark.whole),
     pytest.param("1", marks=pytest.mark.whole),
     pytest.param("2"),
 ]
@@ -47,7 +47,7 @@ def test_what_the_code_says_costs_its_own_test_alone(tmp_path, workers, record_p
 
 def slow(names, workers):
     """A few of the faults that end a process are tried on every occasion."""
-    quick = {"0": ("exits_with_0", "exits_pytest_with_0", "swallows_an_interrupt"), "2": ("exits_with_0",)}
+    quick = {"0": ("exits_with_0", "exits_pytest_with_0", "swallows_an_interrupt")}
     for count in workers:
         for name in names:
             marks = () if name in quick.get(count, ()) else (pytest.mark.whole,)
