@@ -93,6 +93,15 @@ def test_junit_xml_is_written_beside_the_result(run_suite, tmp_path):
     assert sorted(each.get("name") for each in cases) == [case["test"].rpartition("::")[2] for case in ran]
 
 
+def test_junit_xml_costs_no_test_that_records_a_cell_of_a_table(run_suite, tmp_path):
+    asked = ("--implementation=torch.func", "--requirement=inplace.mapped", "-k", "acos_")
+
+    outcome = run_suite(*asked, f"--junit-xml={tmp_path / 'junit.xml'}")
+
+    assert outcome.code == pytest.ExitCode.OK, outcome.printed
+    assert outcome.result["tables"]
+
+
 def test_without_a_recorded_release_there_is_nothing_to_compare_with(run_suite, tmp_path, monkeypatch):
     monkeypatch.setattr(recorded_releases, "RELEASES", tmp_path)
 
