@@ -49,7 +49,6 @@ def fail():
 
 ENDS = {
     "by a signal": (lambda: os.kill(os.getpid(), signal.SIGHUP), 2, "interrupted by SIGHUP"),
-    "by Ctrl-C": (lambda: os.kill(os.getpid(), signal.SIGINT), 2, "interrupted by SIGINT"),
     "by a signal that is swallowed": (swallowed, 2, "interrupted by SIGTERM"),
     "by pytest.exit": (lambda: pytest.exit("enough", returncode=0), 2, "interrupted: pytest.exit: enough"),
     "by an error": (fail, 3, r"internal error: RuntimeError: on \x1b purpose"),
