@@ -61,6 +61,26 @@ class Skipping(TorchFunc):
         pytest.skip("not today")
 
 
+class Xfailing(TorchFunc):
+    """Says of its own failure that it is expected."""
+
+    name = "xfailing"
+
+    def combine(self, models):
+        import pytest
+
+        pytest.xfail("known \ud800")
+
+
+class Interrupting(TorchFunc):
+    """Ends the run."""
+
+    name = "interrupting"
+
+    def combine(self, models):
+        raise KeyboardInterrupt
+
+
 class Renamed(TorchFunc):
     """torch.func, as somebody's subclass that keeps its name."""
 
