@@ -32,7 +32,7 @@ class Course:
 
     @property
     def goes_on(self) -> bool:
-        """Whether another child is needed."""
+        """True if another child is needed."""
         return not self._finished and self.over is None
 
     @property

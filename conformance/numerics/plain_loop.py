@@ -108,7 +108,7 @@ def loop(
             return _run(bare if coarse else func, [model for model, _ in shaken], [x for _, x in shaken], coarse)
 
     def sample_of_the_same(draw: int) -> list[Any] | None:
-        # Whoever asks later may have changed the models or the inputs, and an error measured on others means nothing.
+        # A later caller may have changed the models or the inputs; an error measured on others means nothing.
         with _kept_random_state(tensors[0].device), suppress(PlainLoopError):
             if _are_equal(_run(func, models, inputs, None), values):
                 return sample(draw)

@@ -1,4 +1,4 @@
-"""Interruptions: a run that is told to stop, in whatever way, ends with a verdict that says so."""
+"""Interruptions: a run that is told to stop ends with a verdict that says so."""
 
 import signal
 import threading

@@ -1,4 +1,4 @@
-"""What foreign code says in a report or a warning, made printable before it is sent, stored or shown."""
+"""Reports and warnings with text of foreign code, made printable before they are sent, stored or shown."""
 
 import warnings
 from traceback import TracebackException

@@ -122,7 +122,7 @@ def file_mistake(path: Path, mistake: str) -> ValueError:
     """Return the error for a mistake in a file: one printable line. Of a long path the end is shown."""
     name = escape_unprintable(str(path))
     name = name if len(name) <= MOST_OF_A_PATH else f"...{name[-MOST_OF_A_PATH:]}"
-    # What is split into words is short, whatever the file holds.
+    # Only a short text is split into words, even if the file holds a long one.
     return ValueError(f"{name}: {one_line(mistake[: 2 * MOST_OF_A_MISTAKE], MOST_OF_A_MISTAKE)}")
 
 

@@ -138,7 +138,7 @@ class Child:
 
     @property
     def _closed(self) -> bool:
-        """Whether the child has closed the pipe of its messages."""
+        """True if the child has closed the pipe of its messages."""
         return self._incoming not in self._selector.get_map()
 
     def _take_messages(self, reader: LineReader, data: bytes) -> None:

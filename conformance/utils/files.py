@@ -47,7 +47,7 @@ def write_file(path: Path, data: bytes) -> None:
     """Write `data` to the path: a regular file is replaced as a whole, and a device or a pipe is written to.
 
     A reader never sees an incomplete file, and an earlier one stays as it was if this one can't be written. Raises
-    OSError, also for a symbolic link to a file, whose target may be a file that nobody meant.
+    OSError, also for a symbolic link to a file: its target may not be meant.
     """
     problem = write_problem(path)
     if problem:
@@ -64,7 +64,7 @@ def error_reason(error: OSError) -> str:
 
 
 def _write_stream(path: Path, data: bytes) -> None:
-    # A pipe that nobody reads is an error at once; once open, a slow reader is waited for.
+    # A pipe without a reader is an error at once; once open, a slow reader is waited for.
     handle = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
     os.set_blocking(handle, True)
     with os.fdopen(handle, "wb") as file:

@@ -56,7 +56,7 @@ class GuardedProcess:
         try:
             # It stays a zombie, so that its id and that of its group stay its own until the guardian has ended.
             found = os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
-        except ChildProcessError:  # this process was started with SIGCHLD ignored: nobody knows more
+        except ChildProcessError:  # this process was started with SIGCHLD ignored: the code is lost
             return 0
         if found is None:
             return None

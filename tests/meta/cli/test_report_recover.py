@@ -1,4 +1,4 @@
-"""Does `conformance recover` say how far a run came, whatever its journal holds?"""
+"""Does `conformance recover` say how far a run came, even if its journal is damaged?"""
 
 import json
 import os
