@@ -41,7 +41,7 @@ def make_parser() -> UsageErrorParser:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Check a model and return the exit code."""
+    """Check a model and return the exit code. Raises OutputError and KeyboardInterrupt."""
     try:
         with interruptible():
             return _check(arguments)
@@ -51,12 +51,6 @@ def main(arguments: Sequence[str]) -> int:
     except CannotAnswerError as error:
         print_error(f"environment can't answer: {error}")
         return ExitCode.CANNOT_ANSWER
-    except OutputError as error:
-        print_error(str(error))
-        return ExitCode.CANNOT_WRITE
-    except KeyboardInterrupt:
-        print_error("interrupted")
-        return ExitCode.INTERRUPTED
 
 
 def _check(arguments: Sequence[str]) -> int:

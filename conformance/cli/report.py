@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from conformance.cli import explain as explanation
-from conformance.cli.output import OutputError, print_error, print_lines
+from conformance.cli.output import print_error, print_lines
 from conformance.cli.report_parsers import (
     make_compare_parser,
     make_explain_parser,
@@ -29,13 +29,11 @@ MAX_ERROR = 600  # characters of a mistake: an argument may have many more
 
 
 def main(verb: str, arguments: Sequence[str]) -> int:
-    """Run a verb and return the exit code."""
+    """Run a verb and return the exit code. Raises OutputError."""
     try:
         return VERBS[verb](arguments)
     except ValueError as mistake:
         return _end(mistake, ExitCode.USAGE_ERROR)
-    except OutputError as problem:
-        return _end(problem, ExitCode.CANNOT_WRITE)
     except explanation.CannotAnswerError as reason:
         return _end(reason, ExitCode.CANNOT_ANSWER)
 

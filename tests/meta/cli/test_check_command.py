@@ -9,6 +9,7 @@ import pytest
 from check_questions import MODEL
 
 from conformance.cli import check as check_command
+from conformance.cli.main import main
 from conformance.model_check import supervisor, worker
 from conformance.model_check.options import CannotAnswerError
 
@@ -18,7 +19,7 @@ def checked(capfd):
     """`conformance check` in this process, and what it printed."""
 
     def call(*arguments):
-        code = check_command.main(arguments)
+        code = main(["check", *arguments])
         return code, *capfd.readouterr()
 
     return call
@@ -149,7 +150,7 @@ def test_python_without_assertions_is_refused(checked, monkeypatch):
 def test_output_that_can_t_be_written_is_one_line(capfd, monkeypatch, arguments):
     with open("/dev/full", "w") as full:  # noqa: PTH123 - as a shell opens it
         monkeypatch.setattr(sys, "stdout", full)
-        code = check_command.main(arguments)
+        code = main(["check", *arguments])
 
     assert code == 9
     assert capfd.readouterr().err == "ERROR: can't write to standard output: No space left on device\n"
