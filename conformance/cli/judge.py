@@ -11,11 +11,13 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 
 from conformance.cli.output import tolerate_lost_output
 from conformance.cli.run import SEAL
 from conformance.spec.locations import CONFIGURATION
 from conformance.utils.exit_codes import ExitCode
+from conformance.utils.interrupts import heard_signals
 
 
 def main(descriptor: int, arguments: Sequence[str]) -> int:
@@ -36,7 +38,26 @@ def judge(arguments: Sequence[str]) -> int:
     import pytest
 
     own = ["-c", str(CONFIGURATION), "--noconftest", *cache_options()]
-    return int(pytest.main([*own, "-p", "conformance.plugin", "-p", "conformance.plugin.suite_paths", *arguments]))
+    plugins = ["-p", "conformance.plugin", "-p", "conformance.plugin.suite_paths"]
+    return int(pytest.main([*own, *plugins, *arguments], plugins=[SignalsAtTheEnd()]))
+
+
+class SignalsAtTheEnd:
+    """A plugin that ignores signals once the verdict is written: they can't make it incomplete any more."""
+
+    def __init__(self) -> None:
+        self.ended = False
+        for number in heard_signals():
+            signal.signal(number, self.end)
+
+    def pytest_unconfigure(self) -> None:
+        self.ended = True
+
+    def end(self, number: int, _frame: FrameType | None) -> None:
+        """End this process as the signal does by default. During the session `Interruption` has the signals."""
+        if not self.ended:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
 
 
 def cache_options() -> list[str]:

@@ -28,16 +28,15 @@ def main(arguments: Sequence[str]) -> int:
         print_error("python -O removes the assertions of the suite")
         return ExitCode.USAGE_ERROR
     ours, theirs = socket.socketpair()
-    with ours:
-        with theirs:
-            command = [sys.executable, "-m", "conformance.cli.judge", str(theirs.fileno()), *arguments]
-            with _interrupts_ignored():
-                child = subprocess.Popen(command, pass_fds=[theirs.fileno()])  # noqa: S603 - this package itself
-                theirs.close()
-                with _signals_passed_on(child):
-                    code = child.wait()
-        if _sealed(ours) == SEAL % code:
-            return code
+    with ours, theirs:
+        command = [sys.executable, "-m", "conformance.cli.judge", str(theirs.fileno()), *arguments]
+        with _interrupts_ignored():
+            child = subprocess.Popen(command, pass_fds=[theirs.fileno()])  # noqa: S603 - this package itself
+            theirs.close()
+            with _signals_passed_on(child):
+                code = child.wait()
+                if _sealed(ours) == SEAL % code:
+                    return code
     how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
     print_error(f"INCOMPLETE: the process that judged ended with {how} and without a verdict")
     return ExitCode.INTERRUPTED

@@ -1,19 +1,16 @@
 """Interruptions: a run that is told to stop ends with a verdict that says so."""
 
 import signal
-import threading
 from types import FrameType
 from typing import Any
 
 import pytest
 
 from conformance.plugin.session import Run
+from conformance.utils.interrupts import heard_signals
 from conformance.utils.text import describe_error, one_line, text_of
 
 LONGEST = 400  # characters of an error that ended the run
-# Signals that ask a process to end and can be caught. SIGHUP comes when a terminal closes.
-NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
-SIGNALS = tuple(getattr(signal, name) for name in NAMES if hasattr(signal, name))
 
 
 class Interruption:
@@ -28,13 +25,10 @@ class Interruption:
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         self.session = session
         # A worker that gets a signal has crashed in the test that it ran, and another one takes its place.
-        worker = hasattr(session.config, "workerinput")
-        if worker or threading.current_thread() is not threading.main_thread():
+        if hasattr(session.config, "workerinput"):
             return
-        for number in SIGNALS:
-            # What is ignored on purpose, as SIGHUP is under nohup, stays ignored.
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                self.before[number] = signal.signal(number, self._stop)
+        for number in heard_signals():
+            self.before[number] = signal.signal(number, self._stop)
 
     def pytest_unconfigure(self) -> None:
         for number, handler in self.before.items():

@@ -6,20 +6,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Never
 
-SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+# SIGHUP comes when a terminal closes.
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+def heard_signals() -> list[int]:
+    """Return the signals that this process may handle: what it was started to ignore, as by nohup, stays ignored."""
+    if threading.current_thread() is not threading.main_thread():
+        return []  # only the main thread may set handlers
+    return [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Raise KeyboardInterrupt on the first signal that asks for an end, and ignore the others that come after it.
-
-    A signal that this process was started to ignore, as by ``nohup``, stays ignored.
-    """
-    numbers = [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]
-    if threading.current_thread() is not threading.main_thread():
-        numbers = []  # only the main thread may set handlers
-    before = {number: signal.getsignal(number) for number in numbers}
-    heard = [number for number in numbers if before[number] != signal.SIG_IGN]
+    """Raise KeyboardInterrupt on the first signal that asks for an end, and ignore the others that come after it."""
+    heard = heard_signals()
+    before = {number: signal.getsignal(number) for number in heard}
 
     def interrupt(*_: Any) -> Never:
         for number in heard:

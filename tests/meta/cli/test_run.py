@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from conformance.cli import judge, run
+from conformance.utils import interrupts
 from conformance.utils.exit_codes import ExitCode
 
 
@@ -131,3 +132,31 @@ def test_the_process_that_judges_stops_when_its_caller_is_gone(monkeypatch):
 
     assert told == [(os.getpid(), signal.SIGTERM)]
     os.close(reading)
+
+
+@pytest.fixture
+def at_the_end():
+    """The plugin of the process that judges, with its handlers of signals."""
+    before = {number: signal.getsignal(number) for number in interrupts.SIGNALS}
+    yield judge.SignalsAtTheEnd()
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", interrupts.SIGNALS)
+def test_a_signal_after_the_verdict_changes_nothing(at_the_end, number):
+    at_the_end.pytest_unconfigure()
+
+    os.kill(os.getpid(), number)
+
+    assert signal.getsignal(number) == at_the_end.end
+
+
+def test_a_signal_before_the_session_ends_the_process_as_usual(at_the_end, monkeypatch):
+    sent = []
+    monkeypatch.setattr(judge.os, "kill", lambda process, number: sent.append((process, number)))
+
+    at_the_end.end(signal.SIGTERM, None)
+
+    assert sent == [(os.getpid(), signal.SIGTERM)]
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

@@ -38,8 +38,9 @@ def assert_incomplete(run):
         assert "INCOMPLETE: " in run.page()
 
 
-def assert_complete(run):
-    assert run.code == 0, run.printed
+def assert_complete(run, number):
+    """The verdict stands. A signal may still have come in the last moments of the process that waits."""
+    assert run.code in (0, -number), run.printed
     lost = [case for row in run.result.rows.values() for case in row["cases"] if case["lost"]]
     assert lost == []
 
@@ -49,12 +50,13 @@ def test_a_signal_to_all_processes_of_a_run(tmp_path, name, workers, moment, rec
     run = start_suite(tmp_path, *ASKED, "-n", str(workers))
 
     time.sleep(moment)
-    run.signal_group(getattr(signal, name))
+    number = getattr(signal, name)
+    run.signal_group(number)
     run.wait()
 
     assert run.killed == []
     if "VERDICT: CONFORMS" in run.printed:
-        assert_complete(run)  # the signal came when all was done
+        assert_complete(run, number)  # the signal came when all was done
     else:
         assert_incomplete(run)
     record_property("trial", "signals at random moments of a run")
