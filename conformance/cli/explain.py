@@ -75,8 +75,12 @@ def _known_failure_lines(identifier: str) -> Iterator[str]:
     for each in found:
         tests = f", {each.test}" if each.test != "*" else ""
         device = f", on {each.device}" if each.device != "*" else ""
-        head = f"  torch {each.torch}, {each.implementation}{device}{tests}: {each.kind}, {each.raises}: "
-        yield from _wrap(head, f"{each.reason} {each.url}".strip(), indent=6)
+        head = f"  torch {each.torch}, {each.implementation}{device}{tests}: {each.kind}, {each.effect}: "
+        yield from _wrap(head, each.summary, indent=6)
+        yield from _wrap("      observed: ", f"{each.raises} with {each.match!r}", indent=8)
+        searched = f"no issue found upstream on {each.searched}" if each.searched else ""
+        script = f"reproducer: {each.reproducer}" if each.reproducer else ""
+        yield from _wrap("      ", ", ".join(filter(None, (searched, script))))
     if not found:
         yield "  none"
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from conformance.spec.expectations import Expectation, file_mistake, parsed, read, shown
+from conformance.spec.entry_rules import shown
+from conformance.spec.expectations import Expectation, file_mistake, parsed, read
 from conformance.utils.suggestions import invalid_choice
 
 DTYPES = ("float64", "float32", "bfloat16", "float16", "complex128", "complex64")

@@ -10,6 +10,8 @@ from conformance.plugin.session import Run
 from conformance.spec.coverage import asking_tests
 from conformance.spec.expectations import Expectation
 
+KNOWN = pytest.StashKey[Expectation]()
+
 
 class KnownFailures:
     """The expectations that cover this environment, by implementation."""
@@ -22,9 +24,9 @@ class KnownFailures:
         """Mark the test as one that is expected to fail, strictly, if an expectation covers it."""
         for known in self._of(implementation):
             if known.covers_test(requirement, item.name):
-                reason = f"{known.reason} ({known.url})" if known.url else known.reason
-                item.add_marker(pytest.mark.xfail(reason=reason, raises=known.error, strict=True))
-                _shorten_traceback(item, known.error)
+                item.stash[KNOWN] = known
+                item.add_marker(pytest.mark.xfail(reason=known.summary, raises=known.error, strict=True))
+                _shorten_traceback(item, known)
 
     def stale_entries(self, items: Sequence[pytest.Item]) -> Iterator[str]:
         """Yield a sentence for each entry that covers this environment and no test; only whole files can tell."""
@@ -54,11 +56,19 @@ class KnownFailures:
         return self.by_implementation[implementation]
 
 
-def _shorten_traceback(item: pytest.Item, error: type[BaseException]) -> None:
+def apply_match(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
+    """Make a failure of what pytest excuses for its type alone, if its message is not the recorded one."""
+    known = item.stash.get(KNOWN, None)
+    if known and call.excinfo and hasattr(report, "wasxfail") and not known.excuses(call.excinfo.value):
+        del report.wasxfail
+        report.outcome = "failed"
+
+
+def _shorten_traceback(item: pytest.Item, known: Expectation) -> None:
     """Report an expected failure by its message: its traceback takes longer to draw up than most tests run."""
     in_full = item.repr_failure
 
     def repr_failure(excinfo: pytest.ExceptionInfo[BaseException], **options: Any) -> Any:
-        return str(excinfo.value) if excinfo.errisinstance(error) else in_full(excinfo, **options)
+        return str(excinfo.value) if known.excuses(excinfo.value) else in_full(excinfo, **options)
 
     item.repr_failure = repr_failure  # type: ignore[assignment,method-assign]

@@ -1,5 +1,6 @@
 """The outcome of each test: seeded, run, and told as one `Finding` to the process that reports."""
 
+import re
 from collections.abc import Generator
 from dataclasses import asdict
 from typing import Any
@@ -8,15 +9,18 @@ import pytest
 
 from conformance.devices.probe import device_failure
 from conformance.plugin.diagnosis import LAYER, Diagnosis
+from conformance.plugin.expectations import KNOWN, apply_match
 from conformance.plugin.printing import make_printable, plain_report, raise_if_unshowable
 from conformance.plugin.selection import NOT_APPLICABLE
 from conformance.plugin.session import Run
 from conformance.plugin.streams import kept_open
 from conformance.report.results import Finding, Status
-from conformance.utils.text import describe_error, text_of, type_name
+from conformance.utils.text import describe_error, observed_message, one_line, text_of
 
 SHARES = pytest.StashKey[list[float]]()
 LONGEST_SCRIPT = 50_000  # characters; a longer one is not for reading, and no result file may hold it
+ADDRESS = re.compile(r"0x[0-9a-f]{6,}")  # differs in each run
+LONGEST_OBSERVED = 400  # characters of what is stored of a known failure
 DIGITS = 4  # of a share of the budget, which is an estimate itself
 
 
@@ -71,6 +75,8 @@ class OutcomeRecorder:
         if item.nodeid in self.run.collected:
             if hasattr(report, "wasxfail") and _is_own_xfail(call):
                 report = plain_report(item, call, f"pytest.xfail was called: {report.wasxfail}")
+            else:
+                apply_match(item, call, report)
             if report.when == "call" or not report.passed:
                 finding = report.conformance = _finding(item, call, report)  # type: ignore[attr-defined]
                 if finding.script:
@@ -102,11 +108,15 @@ def _finding(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Test
         return Finding(Status.CONFORMS, budget_share=share)
     if NOT_APPLICABLE in item.stash:
         return Finding(Status.NOT_APPLICABLE, item.stash[NOT_APPLICABLE], share)
-    if hasattr(report, "wasxfail"):
-        return Finding(Status.KNOWN_FAILURE, text_of(report.wasxfail), share)
     message = _message(call, report)
+    known = item.stash.get(KNOWN, None)
+    if known and hasattr(report, "wasxfail"):
+        observed = one_line(ADDRESS.sub("0x...", message), LONGEST_OBSERVED)
+        return Finding(Status.KNOWN_FAILURE, text_of(report.wasxfail), share, effect=known.effect, observed=observed)
     if report.skipped:
         return Finding(Status.NOT_RUN, message, share, lost=True)
+    if known and call.excinfo:
+        message = f"expected {known.raises} mentioning {known.match!r}, as recorded, but observed: {message}"
     layer, script = item.stash.get(LAYER, ("", ""))
     script = script if len(script) <= LONGEST_SCRIPT else ""
     if layer:
@@ -117,9 +127,7 @@ def _finding(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Test
 def _message(call: pytest.CallInfo[None], report: pytest.TestReport) -> str:
     if call.excinfo is None or _is_own_xfail(call):
         return text_of(report.longrepr)  # an unexpected pass, for example
-    said = " ".join(text_of(call.excinfo.value).split())
-    kind = type_name(call.excinfo.value)
-    return said if kind == "AssertionError" else f"{kind}: {said}"
+    return observed_message(call.excinfo.value)
 
 
 def _is_own_xfail(call: pytest.CallInfo[None]) -> bool:

@@ -24,7 +24,8 @@ class Finding:
 
     `budget_share`: the largest share of the error budget used by a comparison, or None without a comparison. `lost`:
     the test was selected but ended without an answer. `layer`, `script`: for a failure, the first layer that differs
-    and a reproducer. `duration`: in seconds.
+    and a reproducer. `duration`: in seconds. `effect`, `observed`: for a known failure, what it does to a user and the
+    start of what was observed; `message` is then the recorded reason.
     """
 
     status: Status
@@ -34,6 +35,8 @@ class Finding:
     layer: str = ""
     script: str = ""
     duration: float = 0.0
+    effect: str = ""
+    observed: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ class CaseResult:
     lost: bool = False
     layer: str = ""
     script: str = ""
+    effect: str = ""
+    observed: str = ""
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def _case_document(case: CaseResult, options: Mapping[str, Any]) -> dict[str, An
     facts = asdict(case)
     for key in ("requirement", "implementation"):
         del facts[key]
-    for key in ("dtype", "layer", "script"):
+    for key in ("dtype", "layer", "script", "effect", "observed"):
         if not facts[key]:
             del facts[key]
     return facts | {"rerun": rerun_command(case, options)}

@@ -1,12 +1,11 @@
 """Loads and matches known failures: one file for all releases, devices and implementations.
 
 The file is data from outside: parsed strictly, never evaluated. An entry excuses a test only if everything that it
-names matches, and the test must then fail, with that error.
+names matches, and the test must then fail, with that error and that message.
 """
 
 import builtins
 import re
-import reprlib
 import tomllib
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -18,12 +17,11 @@ from typing import Any
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from conformance.spec.entry_rules import entry_mistake, shown
 from conformance.spec.locations import FIXTURES
 from conformance.utils.files import error_reason, read_regular
-from conformance.utils.suggestions import did_you_mean, invalid_choice
-from conformance.utils.text import escape_unprintable, one_line
+from conformance.utils.text import escape_unprintable, observed_message, one_line
 
-KINDS = ("bug", "limitation")
 DEFAULT = FIXTURES / "expectations.toml"
 MOST_BYTES = 1_000_000
 MOST_PARTS = 50_000  # keys, tables and values: the signs that make tomllib create an object
@@ -31,29 +29,19 @@ MOST_ENTRIES = 2_000
 MOST_OF_A_LINE = 500  # characters: a dotted key costs tomllib the square of its length
 MOST_OF_A_PATH = 120
 MOST_OF_A_MISTAKE = 300
-# Characters of a field; each pattern and each range is compared with every test.
-LONGEST = {
-    "requirement": 200,
-    "torch": 200,
-    "raises": 200,
-    "reason": 2_000,
-    "kind": 20,
-    "implementation": 500,
-    "test": 500,
-    "device": 100,
-    "url": 500,
-}
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """A failure known upstream.
+    """A known failure, and the evidence for it.
 
     `requirement`: its id. `torch`: a version range, such as ``>=2.0,<2.6``. `raises`: the builtin exception type that
-    the test fails with. `reason`. `kind`: bug or limitation. `implementation`: names or patterns (``compiled*``),
-    separated by commas; it excuses only those that it names.
+    the test fails with. `match`: a stable part of what is observed, as `observed_message` writes it. `effect`: what it
+    does to a user, one of `EFFECTS`. `reason`. `kind`: bug or limitation. `implementation`: names or patterns
+    (``compiled*``), separated by commas; it excuses only those that it names.
+    A bug has either `upstream`, a link to the issue, or `searched`, the date on which none was found.
     Optional: `test`, a pattern (``*`` and ``?``) for names of tests with their parameters, to excuse only some;
-    `device`, a device type, or ``!cpu`` for all but that one; `url`, where upstream knows of it.
+    `device`, a device type, or ``!cpu`` for all but that one; `reproducer`, the name of a script that shows it.
     """
 
     requirement: str
@@ -62,14 +50,27 @@ class Expectation:
     reason: str
     kind: str
     implementation: str
+    effect: str = ""
+    match: str = ""
     test: str = "*"
     device: str = "*"
-    url: str = ""
+    upstream: str = ""
+    searched: str = ""
+    reproducer: str = ""
 
     @property
     def error(self) -> type[BaseException]:
         error: type[BaseException] = getattr(builtins, self.raises)
         return error
+
+    @property
+    def summary(self) -> str:
+        """The reason, with the link if there is one."""
+        return f"{self.reason} ({self.upstream})" if self.upstream else self.reason
+
+    def excuses(self, error: BaseException) -> bool:
+        """Return whether a test that fails with this error fails as recorded."""
+        return isinstance(error, self.error) and self.match in observed_message(error)
 
     def covers_environment(self, *, torch: str, device: str, implementation: str) -> bool:
         """Return whether it covers this release, device type and implementation."""
@@ -146,7 +147,7 @@ def parsed(path: Path, entries: Any, requirements: Collection[str]) -> list[Expe
         raise file_mistake(path, f"expected at most {MOST_ENTRIES} [[expectation]] tables, found {len(entries)}")
     loaded: dict[Expectation, None] = {}
     for number, entry in enumerate(entries, start=1):
-        mistake = _mistake(entry, requirements)
+        mistake = entry_mistake(entry, Expectation.__dataclass_fields__, requirements)
         if mistake:
             raise file_mistake(path, f"expectation {number}: {mistake}")
         expectation = Expectation(**entry)
@@ -154,53 +155,3 @@ def parsed(path: Path, entries: Any, requirements: Collection[str]) -> list[Expe
             raise file_mistake(path, f"expectation {number}: stands twice")
         loaded[expectation] = None
     return list(loaded)
-
-
-def _mistake(entry: Any, requirements: Collection[str]) -> str | None:
-    """Return the mistake in one entry as a sentence, or None."""
-    if not isinstance(entry, dict):
-        return "is no table"
-    fields = Expectation.__dataclass_fields__
-    optional = {"test", "device", "url"}
-    mistakes = [f"unknown key {shown(key)}{did_you_mean(key, fields)}" for key in entry if key not in fields]
-    if mistakes:
-        return mistakes[0]
-    mistakes += [f"{key}: expected a string, got {shown(it)}" for key, it in entry.items() if not isinstance(it, str)]
-    if mistakes:
-        return mistakes[0]
-    mistakes += [
-        f"{key} is longer than {limit} characters" for key, limit in LONGEST.items() if len(entry.get(key, "")) > limit
-    ]
-    mistakes += [f"{key} is {shown(it)}, which can't be printed" for key, it in entry.items() if not _printable(it)]
-    mistakes += [f"has no {key}" for key in fields if key not in optional and not entry.get(key, "").strip()]
-    if mistakes:
-        return mistakes[0]
-    error = getattr(builtins, entry["raises"], None)
-    if not (isinstance(error, type) and issubclass(error, Exception) and error is not Exception):
-        mistakes.append(f"raises {shown(entry['raises'])}, which is no builtin exception type of its own")
-    if entry["requirement"] not in requirements:
-        mistakes.append(f"unknown requirement {shown(entry['requirement'])}")
-    if entry["kind"] not in KINDS:
-        mistakes.append(f"kind: {invalid_choice(entry['kind'], KINDS)}")
-    try:
-        SpecifierSet(entry["torch"]).contains(parse_release("2.0"))
-    except ValueError:
-        mistakes.append(f"torch {shown(entry['torch'])} is no version range")
-    return mistakes[0] if mistakes else None
-
-
-def _printable(text: str) -> bool:
-    """Lines may be broken; nothing else may tell a terminal what to do."""
-    return all(line.isprintable() for line in text.split("\n"))
-
-
-class _Shown(reprlib.Repr):
-    """The `repr` of a value from a file, however large it is or deeply nested."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.maxlevel = 3
-        self.maxstring = self.maxother = self.maxlong = 60
-
-
-shown = _Shown().repr

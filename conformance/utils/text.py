@@ -25,6 +25,13 @@ def describe_error(error: BaseException) -> str:
     return f"{type_name(error)}: {text_of(error)}"
 
 
+def observed_message(error: BaseException) -> str:
+    """Return what a failed test is known by, on one line: ``Type: message``, or an AssertionError's message alone."""
+    said = " ".join(text_of(error).split())
+    kind = type_name(error)
+    return said if kind == "AssertionError" else f"{kind}: {said}"
+
+
 def first_line(error: BaseException) -> str:
     """Return the first line of an exception's message, or the name of its type where there is no message."""
     return next(iter(text_of(error).strip().splitlines()), "") or type_name(error)

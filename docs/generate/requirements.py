@@ -111,7 +111,4 @@ def known_failure(each: Expectation) -> str:
     names = ", ".join(code(name.strip()) for name in each.implementation.split(","))
     device = f", device {code(each.device)}" if each.device != "*" else ""
     test = f", {code(each.test)}" if each.test != "*" else ""
-    url = f" ({escape(each.url)})" if each.url else ""
-    return (
-        f"{names}, torch {code(each.torch)}{device}{test}: {each.kind}, {code(each.raises)}: {escape(each.reason)}{url}"
-    )
+    return f"{names}, torch {code(each.torch)}{device}{test}: {each.kind}, {each.effect}: {escape(each.summary)}"

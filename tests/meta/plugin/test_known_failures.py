@@ -33,6 +33,8 @@ def expectations(tmp_path, **entry):
         "reason": "made up",
         "kind": "bug",
         "implementation": "torch.func",
+        "effect": "wrong",
+        "match": "accepted silently",
     } | entry
     path = tmp_path / "more.toml"
     lines = "".join(f"{key} = {value!r}\n" for key, value in entry.items())
@@ -47,23 +49,41 @@ def test_a_known_failure_that_passes_fails(run_suite, tmp_path):
     assert "FAILS stacking.sequences (torch.func): [XPASS(strict)] made up" in outcome.printed
 
 
-def test_a_known_failure_that_fails_differently_fails(run_suite, tmp_path):
-    entry = expectations(tmp_path, requirement="stacking.refuses_no_model", raises="KeyError")
+NO_MODEL = f"{SUITE}/test_stacking_refusals.py::test_no_model_is_refused"
 
-    outcome = run_suite("--fault=AcceptsNoModel", "--implementation=torch.func", entry, paths=STACKING)
 
-    assert "FAILS stacking.refuses_no_model (torch.func): accepted silently" in outcome.printed
+@pytest.mark.parametrize(
+    ("recorded", "expected"),
+    [
+        ({"raises": "KeyError"}, "expected KeyError mentioning 'accepted silently'"),
+        ({"match": "refused"}, "expected AssertionError mentioning 'refused'"),
+    ],
+    ids=["error", "message"],
+)
+def test_a_known_failure_that_fails_differently_fails(run_suite, tmp_path, recorded, expected):
+    entry = expectations(tmp_path, requirement="stacking.refuses_no_model", **recorded)
+
+    outcome = run_suite("--fault=AcceptsNoModel", "--implementation=torch.func", entry, paths=[NO_MODEL])
+
+    (row,) = [row for row in outcome.result["requirements"] if row["status"] == "fails"]
+    assert row["id"] == "stacking.refuses_no_model"
+    said = f"{expected}, as recorded, but observed: accepted silently; a refusal"
+    assert all(case["message"].startswith(said) for case in row["cases"])
+    assert outcome.code == pytest.ExitCode.TESTS_FAILED
 
 
 def test_a_known_failure_shows_its_link(run_suite, tmp_path):
-    entry = expectations(tmp_path, requirement="stacking.refuses_no_model", url="there")
+    entry = expectations(tmp_path, requirement="stacking.refuses_no_model", upstream="https://there")
 
-    outcome = run_suite("--fault=AcceptsNoModel", "--implementation=torch.func", entry, paths=STACKING)
+    outcome = run_suite("--fault=AcceptsNoModel", "--implementation=torch.func", entry, paths=[NO_MODEL])
 
     assert outcome.statuses()["stacking.refuses_no_model", "torch.func"] == "known failure"
     assert outcome.red() == set()
-    reasons = [case["message"] for row in outcome.result["requirements"] for case in row["cases"]]
-    assert "made up (there)" in reasons
+    (row,) = [row for row in outcome.result["requirements"] if row["cases"]]
+    assert {case["message"] for case in row["cases"]} == {"made up (https://there)"}
+    assert {case["effect"] for case in row["cases"]} == {"wrong"}
+    observed = "accepted silently; a refusal that names 'at least one model' was due"
+    assert {case["observed"] for case in row["cases"]} == {observed}
 
 
 @pytest.mark.parametrize("entry", [{"test": "test_nope*"}, {"test": "*[[]nope[]]"}], ids=["test", "parameter"])

@@ -14,10 +14,13 @@ ENTRY = {
     "raises": "RuntimeError",
     "reason": "known",
     "kind": "bug",
+    "effect": "wrong",
+    "match": "differs",
+    "reproducer": "a_b-c.d",
     "implementation": "torch.func, compiled*",
     "test": "test_a[*float32]",
     "device": "!cpu",
-    "url": "https://x.y",
+    "upstream": "https://x.y",
 }
 EXPECTATIONS = {"expectation": [ENTRY, ENTRY | {"raises": "AssertionError", "device": "cuda"}]}
 PROFILE = {
@@ -70,7 +73,7 @@ def match(known):
     known.covers_environment(torch="2.5.1+cu124", device="npu", implementation="compiled_inductor")
     known.covers_test("forward.a", "test_a[torch.func-float32]")
     assert issubclass(known.error, Exception)
-    assert_printable(f"{known.reason}\n{known.url}\n{known.test}".split("\n"))
+    assert_printable(f"{known.summary}\n{known.match}\n{known.test}".split("\n"))
 
 
 @pytest.mark.parametrize("seed", blocks(8))

@@ -10,7 +10,9 @@ def entry(**fields):
         "torch": '">=2.0"',
         "raises": '"RuntimeError"',
         "reason": '"r"',
-        "kind": '"bug"',
+        "kind": '"limitation"',
+        "effect": '"refused"',
+        "match": '"m"',
         "implementation": '"torch.func"',
     }
     return "[[expectation]]\n" + "".join(f"{key} = {value}\n" for key, value in (facts | fields).items())

@@ -4,7 +4,8 @@ import os
 
 import pytest
 
-from conformance.spec.expectations import DEFAULT, KINDS, Expectation, load_expectations, parse_release
+from conformance.spec.entry_rules import KINDS
+from conformance.spec.expectations import DEFAULT, Expectation, load_expectations, parse_release
 from conformance.spec.requirements import load_requirements
 
 GOOD = {
@@ -14,6 +15,8 @@ GOOD = {
     "reason": "known",
     "kind": "bug",
     "implementation": "torch.func",
+    "effect": "wrong",
+    "match": "differs by",
 }
 
 
@@ -37,11 +40,11 @@ def test_the_file_of_the_repository_is_sound():
 
 
 def test_an_entry_is_loaded_as_it_is_written(tmp_path):
-    (loaded,) = load_expectations(
-        write(tmp_path, GOOD | {"test": "test_a*", "device": "cuda", "url": "there"}), load_requirements().keys()
-    )
+    more = {"test": "test_a*", "device": "cuda", "upstream": "https://there", "reproducer": "a-1_b.c"}
 
-    assert loaded == Expectation(**GOOD, test="test_a*", device="cuda", url="there")
+    (loaded,) = load_expectations(write(tmp_path, GOOD | more), load_requirements().keys())
+
+    assert loaded == Expectation(**GOOD, **more)
     assert loaded.error is AssertionError
 
 
