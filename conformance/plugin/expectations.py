@@ -21,12 +21,13 @@ class KnownFailures:
         self.by_implementation: dict[str, list[Expectation]] = {}
 
     def mark(self, item: pytest.Item, requirement: str, implementation: str) -> None:
-        """Mark the test as one that is expected to fail, strictly, if an expectation covers it."""
+        """Mark the test as one that is expected to fail, strictly, as the first expectation that covers it says."""
         for known in self._of(implementation):
             if known.covers_test(requirement, item.name):
                 item.stash[KNOWN] = known
                 item.add_marker(pytest.mark.xfail(reason=known.summary, raises=known.error, strict=True))
                 _shorten_traceback(item, known)
+                return
 
     def stale_entries(self, items: Sequence[pytest.Item]) -> Iterator[str]:
         """Yield a sentence for each entry that covers this environment and no test; only whole files can tell."""

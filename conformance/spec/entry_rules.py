@@ -17,7 +17,7 @@ EFFECTS = ("wrong", "crash", "refused", "unclear")
 CHOICES = {"kind": KINDS, "effect": EFFECTS}
 LINK = re.compile(r"https?://[^\s/]+/?\S*")
 STEM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-OPTIONAL = ("effect", "match", "test", "device", "upstream", "searched", "reproducer")
+OPTIONAL = ("test", "device", "upstream", "searched", "reproducer")
 REQUIRED_FOR_BUG: tuple[str, ...] = ()
 # Characters of a field; each pattern and each range is compared with every test.
 LONGEST = {
@@ -83,6 +83,8 @@ def _evidence_mistakes(entry: Mapping[str, str]) -> Iterator[str]:
     if len(known) > 1:
         yield "has both upstream and searched: searched says that nothing was found"
     if entry["kind"] == "bug":
+        if not known:
+            yield "a bug needs upstream, a link, or searched, the date on which none was found"
         yield from (f"a bug needs {key}" for key in REQUIRED_FOR_BUG if key not in entry)
     if not LINK.fullmatch(entry.get("upstream", "https://_")):
         yield f"upstream: expected a link, got {shown(entry['upstream'])}"

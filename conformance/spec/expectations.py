@@ -50,8 +50,8 @@ class Expectation:
     reason: str
     kind: str
     implementation: str
-    effect: str = ""
-    match: str = ""
+    effect: str
+    match: str
     test: str = "*"
     device: str = "*"
     upstream: str = ""

@@ -26,9 +26,14 @@ def describe_error(error: BaseException) -> str:
 
 
 def observed_message(error: BaseException) -> str:
-    """Return what a failed test is known by, on one line: ``Type: message``, or an AssertionError's message alone."""
+    """Return what a failed test is known by, on one line: ``Type: message``, or an AssertionError's message alone.
+
+    Without a message it is the type.
+    """
     said = " ".join(text_of(error).split())
     kind = type_name(error)
+    if not said:
+        return kind
     return said if kind == "AssertionError" else f"{kind}: {said}"
 
 

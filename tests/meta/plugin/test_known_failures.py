@@ -31,7 +31,7 @@ def expectations(tmp_path, **entry):
         "torch": ">=2.0",
         "raises": "AssertionError",
         "reason": "made up",
-        "kind": "bug",
+        "kind": "limitation",
         "implementation": "torch.func",
         "effect": "wrong",
         "match": "accepted silently",

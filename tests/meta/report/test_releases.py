@@ -174,7 +174,9 @@ def test_a_requirement_is_explained(capsys):
         "in_dims.dict_by_key   must",
         "tests:\n  tests/test_in_dims.py::",
         "  DictsByPosition: ",
-        "  torch >=2.10, torch.func, functorch, compiled*: bug, AssertionError: ",
+        "  torch >=2.10, torch.func, functorch, compiled*, *-same-shape]: bug, wrong: ",
+        "      observed: AssertionError with 'output is tensor('\n",
+        "      no issue found upstream on 2026-",
         "history:\n",
     ):
         assert line in out

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from conformance.spec import entry_rules
 from conformance.spec.entry_rules import KINDS
 from conformance.spec.expectations import DEFAULT, Expectation, load_expectations, parse_release
 from conformance.spec.requirements import load_requirements
@@ -13,11 +14,13 @@ GOOD = {
     "torch": ">=2.0,<2.6",
     "raises": "AssertionError",
     "reason": "known",
-    "kind": "bug",
+    "kind": "limitation",
     "implementation": "torch.func",
     "effect": "wrong",
     "match": "differs by",
 }
+BUG = GOOD | {"kind": "bug"}
+FOUND = {"upstream": "https://github.com/a/b/issues/1"}
 
 
 def write(tmp_path, entry):
@@ -40,17 +43,25 @@ def test_the_file_of_the_repository_is_sound():
 
 
 def test_an_entry_is_loaded_as_it_is_written(tmp_path):
-    more = {"test": "test_a*", "device": "cuda", "upstream": "https://there", "reproducer": "a-1_b.c"}
+    more = {"test": "test_a*", "device": "cuda", "reproducer": "a-1_b.c"} | FOUND
 
-    (loaded,) = load_expectations(write(tmp_path, GOOD | more), load_requirements().keys())
+    (loaded,) = load_expectations(write(tmp_path, BUG | more), load_requirements().keys())
 
-    assert loaded == Expectation(**GOOD, **more)
+    assert loaded == Expectation(**BUG, **more)
+    assert loaded.summary == "known (https://github.com/a/b/issues/1)"
     assert loaded.error is AssertionError
 
 
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
+        pytest.param(BUG, "expectation 1: a bug needs upstream, a link, or searched, the date", id="no-evidence"),
+        pytest.param(BUG | {"upstream": "soon"}, "upstream: expected a link, got 'soon'", id="no-link"),
+        pytest.param(BUG | {"searched": "today"}, "searched: expected a date such as .*, got 'today'", id="no-date"),
+        pytest.param(BUG | {"searched": "20261128"}, "searched: expected a date such as 2026-01-31", id="short-date"),
+        pytest.param(GOOD | FOUND | {"searched": "2026-11-28"}, "has both upstream and searched", id="both"),
+        pytest.param(GOOD | {"reproducer": "../a"}, "reproducer: expected the name of a script", id="path"),
+        pytest.param(GOOD | {"effect": "wrongg"}, r"effect: invalid choice 'wrongg'", id="effect"),
         *[pytest.param(without(key), f"expectation 1: has no {key}", id=f"no-{key}") for key in GOOD],
         pytest.param(GOOD | {"reason": "  "}, "has no reason", id="empty-reason"),
         pytest.param(GOOD | {"requirement": "stacking.ordre"}, "unknown requirement 'stacking.ordre'", id="misspelt"),
@@ -70,6 +81,39 @@ def test_every_mistake_in_an_entry_is_a_sentence(tmp_path, entry, message):
         load_expectations(write(tmp_path, entry), load_requirements().keys())
 
     assert "\n" not in str(caught.value)
+
+
+def test_a_bug_without_a_link_says_when_one_was_searched_for(tmp_path):
+    (loaded,) = load_expectations(write(tmp_path, BUG | {"searched": "2026-11-28"}), load_requirements().keys())
+
+    assert loaded.searched == "2026-11-28"
+    assert loaded.summary == "known"
+
+
+def test_what_a_bug_needs_can_be_more(tmp_path, monkeypatch):
+    monkeypatch.setattr(entry_rules, "REQUIRED_FOR_BUG", ("reproducer",))
+
+    with pytest.raises(ValueError, match=r"expectation 1: a bug needs reproducer$"):
+        load_expectations(write(tmp_path, BUG | FOUND), load_requirements().keys())
+
+
+@pytest.mark.parametrize(
+    ("error", "excused"),
+    [
+        (AssertionError("output differs by 0.5 from"), True),
+        (AssertionError("output\n differs   by 0.5 from"), True),
+        (AssertionError("accepted silently"), False),
+        (AssertionError(), False),
+        (KeyError("differs by"), False),
+    ],
+    ids=["same", "broken-lines", "other-message", "no-message", "other-type"],
+)
+def test_an_error_is_excused_by_type_and_message(error, excused):
+    assert Expectation(**GOOD).excuses(error) is excused
+
+
+def test_an_error_without_a_message_is_known_by_its_type():
+    assert Expectation(**GOOD | {"match": "AssertionError"}).excuses(AssertionError())
 
 
 @pytest.mark.parametrize(
