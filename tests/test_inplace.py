@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from conformance.cases.answered import assert_as_listed
 from conformance.cases.members import MEMBERS
 from conformance.cases.operations import inplace_coverage, inplace_ops, out_variants, random_ops
 from conformance.cases.operations.inplace_op import make_operands
@@ -42,11 +43,19 @@ def operands(write, stacks):
     return {name: stacks[name].clone() for name in write.operands}
 
 
-def judged(outcome, write, column, record_property):
-    """Record the table cell and return whether there is a value to judge. An unexpected refusal fails."""
+def judged(implementation, device, outcome, write, column, record_property):
+    """Record the table cell and return whether there is a value to judge; fail if it is not refused as listed."""
     says = REFUSED if outcome.refusal else SLOW if outcome.slow else EQUAL
     cell = {"table": TABLE, "row": write.name, "column": column}
     record_property("cell", {**cell, "passes": says, "fails": REFUSED if outcome.refusal else WRONG})
+    if write.refused:
+        assert_as_listed(
+            refused=outcome.refusal is not None,
+            name=write.name,
+            column=column,
+            implementation=implementation,
+            device=device,
+        )
     return accepted(outcome, write)
 
 
@@ -70,7 +79,8 @@ def assert_written(implementation, device, record_property, write, *, shared):
     mapped = implementation.vmap(write.run, in_dims=(0, None if shared else 0))
     outcome = attempt(lambda: mapped(s, read))
 
-    if judged(outcome, write, "mapped, shared operands" if shared else "mapped", record_property):
+    column = "mapped, shared operands" if shared else "mapped"
+    if judged(implementation, device, outcome, write, column, record_property):
         assert_members_close(outcome.value, expected, "s")
         assert_same(s, outcome.value, "the caller's tensor")
         assert_distinct(s, before)
@@ -162,7 +172,7 @@ def test_a_change_of_shape_is_the_loops(implementation, device, record_property,
 
     outcome = attempt(lambda: implementation.vmap(write.run)(stacks[write.on].clone(), operands(write, stacks)) + 0)
 
-    if judged(outcome, write, "mapped", record_property):
+    if judged(implementation, device, outcome, write, "mapped", record_property):
         assert_members_close(outcome.value, expected, "s")
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from conformance.cases.answered import assert_as_listed
 from conformance.cases.modules import coverage
 from conformance.cases.modules.case import ModuleCase
 from conformance.cases.modules.catalogue import CATALOGUE
@@ -25,7 +26,7 @@ each_of_integers = each(ModuleCase.takes_integers)
 
 
 def assert_right(check, implementation, device, record_property, case):
-    """Assert that the check passes, or is refused as recorded; it is not applicable where the plain module fails."""
+    """Assert that the check passes, or is refused as listed; it is not applicable where the plain module fails."""
     crashes = crash_reason(check.__name__, case.name)
     if crashes:
         raise NotApplicableError(crashes)
@@ -39,6 +40,14 @@ def assert_right(check, implementation, device, record_property, case):
     known = refusal_reason(check.__name__, case.name)
     allowed = {Outcome.RIGHT, *([Outcome.REFUSED] if known else [])}
     assert finding.status in allowed, f"{finding.status.value}: {finding.message}"
+    if known:
+        assert_as_listed(
+            refused=finding.status is Outcome.REFUSED,
+            name=case.name,
+            column=check.__name__,
+            implementation=implementation,
+            device=device,
+        )
 
 
 @pytest.mark.requirement("modules.own_minibatch")

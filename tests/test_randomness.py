@@ -2,6 +2,7 @@
 
 import pytest
 
+from conformance.cases.answered import assert_as_listed
 from conformance.cases.members import MEMBERS
 from conformance.cases.operations import random_ops
 from conformance.cases.operations.outcome import attempt
@@ -30,12 +31,20 @@ own_and_shared = pytest.mark.parametrize("whose", [OWN, SHARED])
 ONE, STACKED = "one plain draw", "one stacked draw"
 
 
-def judged(outcome, draw, column, answer, record_property):
-    """Record the table cell and return whether there is a value to judge. An unexpected refusal fails."""
+def judged(implementation, device, outcome, draw, column, answer, record_property):
+    """Record the table cell and return whether there is a value to judge; fail if it is not refused as listed."""
     says = REFUSED if outcome.refusal else answer + " (member by member)" * outcome.slow
     fails = REFUSED if outcome.refusal else WRONG
     cell = {"table": TABLE, "row": draw.name, "column": column, "passes": says, "fails": fails}
     record_property("cell", cell)
+    if column in draw.refuses:
+        assert_as_listed(
+            refused=outcome.refusal is not None,
+            name=draw.name,
+            column=column,
+            implementation=implementation,
+            device=device,
+        )
     return was_accepted(outcome, draw, column)
 
 
@@ -45,7 +54,7 @@ def assert_one_plain_draw(implementation, device, record_property, draw, whose):
 
     outcome, start, end = draw_for_all(implementation, device, draw, x, whose, "same")
 
-    if judged(outcome, draw, f"same, {whose}", ONE, record_property):
+    if judged(implementation, device, outcome, draw, f"same, {whose}", ONE, record_property):
         xs = member_inputs(x, whose)
         assert_plain_draw(device, draw, xs, outcome, start, end)
         assert_distinct(drawn_numbers(draw_from_state(draw, xs[-1], start)), drawn_numbers(draw.one(xs[-1])))
@@ -71,7 +80,7 @@ def assert_one_stacked_draw(implementation, device, record_property, draw, whose
 
     outcome, start, end = draw_for_all(implementation, device, draw, x, whose, "different")
 
-    if judged(outcome, draw, f"different, {whose}", STACKED, record_property):
+    if judged(implementation, device, outcome, draw, f"different, {whose}", STACKED, record_property):
         assert_stacked_draws(device, draw, [stack_values(member_inputs(x, whose))], outcome, start, end)
 
 
@@ -82,7 +91,7 @@ def assert_one_or_distinct(implementation, device, record_property, draw, whose,
     outcome, start, end = draw_for_all(implementation, device, draw, x, whose, mode)
 
     answer = "one draw" if mode == "same" else "distinct draws"
-    if judged(outcome, draw, f"{mode}, {whose}", answer, record_property):
+    if judged(implementation, device, outcome, draw, f"{mode}, {whose}", answer, record_property):
         restore(start)
         again = attempt(lambda: draw_with_vmap(implementation, draw.one, x, whose, mode))
         assert_same(again.value, outcome.value)
