@@ -44,7 +44,8 @@ def test_the_schema_documents_every_key_that_there_is():
 
     assert schema["properties"]["schema_version"]["const"] == writer.SCHEMA_VERSION
     assert set(schema["properties"]) == set(document())
-    (found,) = document(case("fails", layer="vmap", script="import torch", dtype="float64"))["requirements"][0]["cases"]
+    facts = {"layer": "vmap", "script": "import torch", "dtype": "float64", "effect": "wrong", "observed": "it differs"}
+    (found,) = document(case("fails", **facts))["requirements"][0]["cases"]
     assert set(schema["definitions"]["case"]["properties"]) == set(found)
     with pytest.raises(fastjsonschema.JsonSchemaException):
         fastjsonschema.compile(schema)({})
