@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
@@ -10,6 +11,14 @@ from conformance.utils.probing import without_warnings
 from conformance.utils.text import first_line, text_of
 
 LONGEST_NAME = 200  # characters of the name of a device
+LONGEST_VALUE = 500  # characters of the value of an environment variable
+MOST_VARIABLES = 100
+# Environment variables that change what torch computes, or where: threads, instruction set, devices, vendors' settings.
+VARIABLES = re.compile(
+    r"(ATEN|CUBLAS|CUBLASLT|CUDA|CUDNN|DNNL|GOMP|HIP|HSA|KMP|MKL|MIOPEN|NVIDIA_TF32|ONEAPI|ONEDNN|OMP|OPENBLAS|PJRT|PYTORCH"
+    r"|ROCBLAS|ROCR|SYCL|TORCH|TORCHDYNAMO|TORCHINDUCTOR|XLA|ZE)_(?!HOME|PATH)(?!\w*_DIR$)[A-Z0-9_]{1,100}"
+)
+SECRET = re.compile("TOKEN|KEY|SECRET|PASSW|CREDENTIAL")  # in a name: its value is nobody else's business
 PACKAGES = ("torch", "numpy", "pytest", "pytest-xdist", "hypothesis")
 
 
@@ -32,7 +41,14 @@ def environment_facts(device: Any) -> dict[str, Any]:
         "machine": platform.machine(),
         "processors": os.cpu_count(),
         "packages": {name: _version(name) for name in PACKAGES},
+        "variables": numeric_variables(os.environ),
     }
+
+
+def numeric_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment variables that can change numbers, by name, with printable values of bounded length."""
+    names = [name for name in sorted(environment) if VARIABLES.fullmatch(name) and not SECRET.search(name)]
+    return {name: text_of(environment[name])[:LONGEST_VALUE] for name in names[:MOST_VARIABLES]}
 
 
 def _accelerators(kind: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 import importlib
 import os
-import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 
 from conformance.devices import cuda
 from conformance.devices import profile as device_profile
-from conformance.devices.environment import environment_facts
+from conformance.devices.environment import environment_facts, numeric_variables
 from conformance.devices.probe import (
     CANNOT_ANSWER,
     UnknownDeviceError,
@@ -37,10 +36,7 @@ from conformance.utils.text import describe_error, text_of
 
 RECORDED = "recorded"
 RESULT = "conformance-result.json"
-# Environment variables that change what torch computes, or where: threads, instruction set, devices, vendors' settings.
-VARIABLES = re.compile(
-    r"(ATEN|CUBLAS|CUDA|HIP|HSA|MKL|ONEAPI|ONEDNN|OMP|PJRT|PYTORCH|ROCR|SYCL|TORCH|XLA|ZE)_(?!HOME|PATH)"
-)
+LONGEST_PATHS = 5_000  # characters that a result file may hold
 # One thread is what a run uses without the variable.
 USUAL = {"OMP_NUM_THREADS": "1"}
 PROFILES = ("core", "full", "certify")
@@ -117,8 +113,10 @@ def rerun_arguments(option: Any) -> list[str]:
 def rerun_variables(option: Any, environment: Mapping[str, str]) -> dict[str, str]:
     """Return the environment variables that torch or a vendor's package may ask for."""
     foreign = option.device_module or any(":" in name for name in option.implementation)
-    names = [name for name in sorted(environment) if VARIABLES.match(name) or (foreign and name == "PYTHONPATH")]
-    return {name: text_of(environment[name]) for name in names if environment[name] != USUAL.get(name)}
+    found = numeric_variables(environment)
+    if foreign and "PYTHONPATH" in environment:
+        found["PYTHONPATH"] = text_of(environment["PYTHONPATH"])[:LONGEST_PATHS]
+    return {name: value for name, value in found.items() if value != USUAL.get(name)}
 
 
 def _check_writable(option: Any) -> None:

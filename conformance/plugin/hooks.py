@@ -23,6 +23,7 @@ from conformance.plugin.selection import Narrower, asks_for_suite
 from conformance.plugin.session import RUN, Run
 from conformance.report.journal import Journal
 from conformance.spec.expectations import DEFAULT
+from conformance.spec.identity import suite_identity
 from conformance.utils.files import error_reason
 from conformance.utils.text import one_line
 
@@ -126,6 +127,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Interruption(run), "conformance-interruption")
     config.pluginmanager.register(PrintableWarnings(), "conformance-warnings")
     if not hasattr(config, "workerinput"):
+        run.suite = suite_identity(config.option.expectations)
         reporter = Reporter(run)
         open_journal(config, run, reporter.journal)
         config.pluginmanager.register(reporter, "conformance-reporter")

@@ -131,7 +131,13 @@ class Reporter:
             answer = Verdict(answer.conforms, f"{answer.sentence}; with the device profile {self.run.profile.name}")
         found = tables.collect_tables(table, self.cells)
         document = writer.result_document(
-            self.run.facts, self.run.options, table, found, answer, time.perf_counter() - self.started
+            self.run.facts,
+            self.run.options,
+            table,
+            found,
+            answer,
+            time.perf_counter() - self.started,
+            self.run.suite,
         )
         lines = terminal.report_lines(self.run.facts, self.run.options, table, found, answer)
         self.output.prepare(lines, document, complete=reason is None)

@@ -31,7 +31,8 @@ class Run:
     never reports. `problems`: mistakes in the suite that stop the run. `baseline`: the result to compare with at the
     end. `page`: the file to write a page of HTML to. `result_asked`: the caller named the result file. `interrupted`:
     why the run does not reach its end. `internal_error`: that reason is an error of pytest or of the suite. `judged`:
-    the verdict is made. `environment_failed`: after which test the device stopped working, and how.
+    the verdict is made. `environment_failed`: after which test the device stopped working, and how. `suite`: the
+    suite's identity, in the process that writes the result.
     """
 
     requirements: Mapping[str, Requirement]
@@ -51,6 +52,7 @@ class Run:
     internal_error: bool = False
     judged: bool = False
     result_asked: bool = False
+    suite: Mapping[str, Any] = field(default_factory=dict)
 
     def asks(self, requirement: Requirement) -> bool:
         """Return whether the run was asked for this requirement."""

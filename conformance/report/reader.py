@@ -27,6 +27,7 @@ from conformance.spec.expectations import file_mistake, parse_release
 from conformance.utils.files import error_reason, read_regular
 
 SCHEMA = Path(__file__).with_name("schema.json")
+READABLE = (3, SCHEMA_VERSION)
 SURROGATE = re.compile(rb"\\u[dD]")
 Key = tuple[str, str]
 
@@ -120,19 +121,35 @@ def _check_schema(content: Any) -> None:
     if not isinstance(content, dict) or "schema_version" not in content:
         raise ValueError("not a result file: it has no schema_version")
     version = content["schema_version"]
-    if version != SCHEMA_VERSION:
-        raise ValueError(f"has schema_version {reprlib.repr(version)}, but this suite reads {SCHEMA_VERSION}")
+    if version not in READABLE:
+        known = " and ".join(map(str, READABLE))
+        raise ValueError(f"has schema_version {reprlib.repr(version)}, but this suite reads {known}")
     try:
-        _schema_validator()(content)
+        _schema_validator(version)(content)
     except fastjsonschema.JsonSchemaException as error:
         raise ValueError(re.sub(r"^data\.?", "", str(error))) from error
 
 
 @cache
-def _schema_validator() -> Any:
+def _schema_validator(version: int) -> Any:
     import fastjsonschema
 
-    return fastjsonschema.compile(json.loads(SCHEMA.read_text(encoding="utf-8")))
+    return fastjsonschema.compile(_schema(version))
+
+
+def _schema(version: int) -> Any:
+    """Return the schema of a version: an older one is the newest without what was added since."""
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    if version < SCHEMA_VERSION:
+        schema["properties"]["schema_version"]["const"] = version
+        row, case = schema["definitions"]["requirement"], schema["definitions"]["case"]
+        environment = schema["properties"]["environment"]
+        for node, name in ((schema, "suite"), (environment, "variables"), (row, "added")):
+            del node["properties"][name]
+            node["required"].remove(name)
+        for name in ("effect", "observed"):
+            del case["properties"][name]
+    return schema
 
 
 def _rows_by_key(content: Mapping[str, Any]) -> dict[Key, Mapping[str, Any]]:

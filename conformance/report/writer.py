@@ -12,7 +12,7 @@ from conformance.report.results import CaseResult, RequirementResult, Verdict
 from conformance.report.tables import Tables
 from conformance.utils.files import write_file
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 COMPRESSED = ".gz"
 
 
@@ -23,10 +23,12 @@ def result_document(
     tables: Tables,
     answer: Verdict,
     duration: float,
+    suite: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return a run as plain data: environment, options, verdict, requirements with their cases, and tables."""
+    """Return a run as plain data: suite, environment, options, verdict, requirements with their cases, and tables."""
     return {
         "schema_version": SCHEMA_VERSION,
+        "suite": dict(suite),
         "environment": dict(facts),
         "options": dict(options),
         "conforms": answer.conforms,
@@ -38,6 +40,7 @@ def result_document(
                 "level": row.requirement.level,
                 "text": row.requirement.text,
                 "source": row.requirement.source,
+                "added": row.requirement.added,
                 "implementation": row.implementation,
                 "status": row.status,
                 "cases": [_case_document(case, options) for case in row.cases],

@@ -48,6 +48,7 @@ class Requirement:
     `since`: the first release of torch that it is asked of, with the reason; a chapter may say it once, for all.
     `only` and `not_for`: names of implementations that it is, or is not, about, with the reason; in `not_for` also a
     pattern, such as ``compiled*``.
+    `added`: the version of the suite that added it.
     """
 
     id: str
@@ -59,6 +60,7 @@ class Requirement:
     since: Mapping[str, str] = field(default_factory=dict)
     only: Mapping[str, str] = field(default_factory=dict)
     not_for: Mapping[str, str] = field(default_factory=dict)
+    added: str = ""
 
     @property
     def chapter(self) -> str:

@@ -15,7 +15,9 @@ FACTS = {
     "python": "3.11.7",
     "platform": "Linux",
     "packages": {},
+    "variables": {"OMP_NUM_THREADS": "1"},
 }
+SUITE = {"version": "0.1.0", "commit": "0" * 40, "clean": True, "expectations": "a" * 64}
 OPTIONS = {
     "implementations": ["torch.func"],
     "device": "cpu",
@@ -33,13 +35,15 @@ def case(status, test="test_a[x]", requirement=MUST, implementation="torch.func"
     return CaseResult(test, requirement.id, implementation, Status(status), **facts)
 
 
-def document(*cases, torch="2.13.0+cpu", device="cpu", spec=SPEC, implementations=("torch.func",), **options):
+def document(
+    *cases, torch="2.13.0+cpu", device="cpu", spec=SPEC, implementations=("torch.func",), suite=SUITE, **options
+):
     """A result file's content."""
     table = requirement_results(spec, implementations, cases)
     facts = FACTS | {"torch": torch, "device": device}
     asked = OPTIONS | {"implementations": list(implementations)} | options
     return writer.result_document(
-        facts, asked, table, {"optimizers": [CELL]}, decide_verdict(table, certify=False), 1.5
+        facts, asked, table, {"optimizers": [CELL]}, decide_verdict(table, certify=False), 1.5, suite
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from conformance.report.reader import Result
+from conformance.spec.identity import suite_text
 
 MINUTE = 60
 
@@ -33,6 +34,9 @@ def _result_facts(result: Result) -> Iterator[tuple[str, str]]:
     yield "only", ", ".join(asked["requirements"])
     yield "seed", str(asked["seed"])
     yield "injected fault", asked["fault"] or ""
+    yield "suite", suite_text(result.content["suite"]) if "suite" in result.content else ""
+    yield "known failures", result.content.get("suite", {}).get("expectations", "")[:12]
+    yield "variables", ", ".join(f"{name}={value}" for name, value in where.get("variables", {}).items())
     yield "duration", format_duration(result.content["duration"])
 
 

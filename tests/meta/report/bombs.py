@@ -42,7 +42,7 @@ def with_fact(where, key, text):
 
 
 def row(number, name="x", cases=""):
-    facts = f'"id":"forward.r{number}","level":"must","text":"","source":"","implementation":"{name}"'
+    facts = f'"id":"forward.r{number}","level":"must","text":"","source":"","added":"","implementation":"{name}"'
     return f'{{{facts},"status":"fails","cases":[{cases}]}}'
 
 

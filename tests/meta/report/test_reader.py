@@ -35,7 +35,7 @@ def test_the_same_content_is_the_same_compressed_file(tmp_path):
 def test_a_run_writes_what_the_schema_says(run_suite):
     outcome = run_suite("--requirement=in_dims.none", "--requirement=in_dims.nested")
 
-    reader._schema_validator()(outcome.result)  # noqa: SLF001 - it raises for what is not so
+    reader._schema_validator(writer.SCHEMA_VERSION)(outcome.result)  # noqa: SLF001 - it raises for what is not so
     assert outcome.code == 0
 
 
@@ -49,6 +49,37 @@ def test_the_schema_documents_every_key_that_there_is():
     assert set(schema["definitions"]["case"]["properties"]) == set(found)
     with pytest.raises(fastjsonschema.JsonSchemaException):
         fastjsonschema.compile(schema)({})
+
+
+def older(*cases):
+    """A document as a suite before schema 4 wrote it."""
+    content = json.loads(json.dumps(document(*cases))) | {"schema_version": 3}
+    del content["suite"], content["environment"]["variables"]
+    for row in content["requirements"]:
+        del row["added"]
+    return content
+
+
+def test_a_file_of_schema_3_is_read(tmp_path):
+    content = older(case("known failure", message="a reason"))
+    (tmp_path / "a.json").write_text(json.dumps(content), encoding="utf-8")
+
+    assert read_result(tmp_path / "a.json").content == content
+
+
+@pytest.mark.parametrize("content", [document(), older(case("known failure", effect="wrong"))], ids=["suite", "effect"])
+def test_what_schema_4_added_is_refused_in_schema_3(content, tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps(content | {"schema_version": 3}), encoding="utf-8")
+
+    with pytest.raises(ValueError, match="must not contain"):
+        read_result(tmp_path / "a.json")
+
+
+def test_schema_4_needs_a_suite(tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps(older() | {"schema_version": 4}), encoding="utf-8")
+
+    with pytest.raises(ValueError, match="must contain"):
+        read_result(tmp_path / "a.json")
 
 
 def changed(**changes):
@@ -76,13 +107,16 @@ BAD = {
     "deep": (b"[" * 100_000, "nested too deeply"),
     "no-object": (b"[]", "not a result file"),
     "no-version": (b"{}", "not a result file"),
-    "older": (changed(schema_version=2), "has schema_version 2, but this suite reads 3"),
+    "older": (changed(schema_version=2), "has schema_version 2, but this suite reads 3 and 4"),
     "version-of-a-wrong-type": (changed(schema_version={"a": [1]}), "has schema_version"),
     "unknown-key": (changed(pickle="cos"), "must not contain"),
     "no-list": (changed(requirements=5), "requirements must be array"),
     "no-row": (changed(requirements=[5]), "requirements[0] must be object"),
     "no-torch": (changed(environment={}), "environment must contain"),
     "hostile-torch": (changed(environment=document()["environment"] | {"torch": "__import__"}), "torch must match"),
+    "commit-of-no-hash": (changed(suite=document()["suite"] | {"commit": "; rm -rf"}), "commit must match"),
+    "unknown-effect": (with_case(effect="fine"), "effect must be one of"),
+    "long-variable": (changed(environment=document()["environment"] | {"variables": {"A": "x" * 501}}), "shorter than"),
     "unknown-status": (with_case(status="fine"), "status must be one of"),
     "wrong-type": (with_case(lost="yes"), "lost must be boolean"),
     "negative": (with_case(duration=-1), "duration must be bigger"),

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from requirement_results import FACTS, OPTIONS, TABLES, case
-from results import SPEC
+from results import SPEC, SUITE
 
 from conformance.report import writer
 from conformance.report.results import (
@@ -32,7 +32,8 @@ def test_the_file_is_written_whole_or_not_at_all(tmp_path):
     )
 
     writer.write_result(
-        path, writer.result_document(FACTS, OPTIONS, table, TABLES, decide_verdict(table, certify=False), 1.23456)
+        path,
+        writer.result_document(FACTS, OPTIONS, table, TABLES, decide_verdict(table, certify=False), 1.23456, SUITE),
     )
     first = path.read_text(encoding="utf-8")
     with pytest.raises(ValueError, match="Out of range float"):
