@@ -15,6 +15,7 @@ from conformance.cli.report_parsers import (
 from conformance.report import diff_text
 from conformance.report import releases as recorded_releases
 from conformance.report.diff import compare
+from conformance.report.diff_json import json_lines
 from conformance.report.html import page as html_page
 from conformance.report.html.diff import make_diff_step
 from conformance.report.reader import Result
@@ -49,8 +50,12 @@ def compare_results(arguments: Sequence[str]) -> int:
     results = recorded_releases.read_results(asked.results)
     if len(results) < 2:  # noqa: PLR2004 - a comparison needs two
         raise ValueError("expected at least two results, got one")
-    steps = [(old, new, compare(old, new)) for old, new in recorded_releases.consecutive_pairs(results)]
-    if asked.markdown:
+    steps = [compare(old, new) for old, new in recorded_releases.consecutive_pairs(results)]
+    moved = [each for step in steps for each in step.transitions]
+    code = ExitCode(any(each.gating_if_strict if asked.strict else each.gating for each in moved))
+    if asked.json:
+        print_lines(json_lines(steps, code))
+    elif asked.markdown:
         print_lines(
             recorded_releases.changes_as_markdown(
                 recorded_releases.release_labels(results), recorded_releases.changed_requirements(results)
@@ -59,14 +64,15 @@ def compare_results(arguments: Sequence[str]) -> int:
     elif len(results) > 2:  # noqa: PLR2004 - more than two are shown as a table
         print_lines(_table(results))
         print_lines(
-            f"{' to '.join(recorded_releases.release_labels([old, new]))}: {diff_text.diff_summary(moved)}"
-            for old, new, moved in steps
+            f"{' to '.join(recorded_releases.release_labels([step.old, step.new]))}: {diff_text.diff_summary(step)}"
+            for step in steps
         )
     else:
-        print_lines(diff_text.diff_lines(*steps[0]))
+        print_lines(diff_text.diff_lines(steps[0]))
     if asked.html:
         _render(asked.html, results)
-    return ExitCode(any(each.gating for _, _, moved in steps for each in moved))
+        print_lines([f"page: {asked.html}"] * (not asked.json))
+    return code
 
 
 def _table(results: Sequence[Result]) -> Iterator[str]:
@@ -87,6 +93,7 @@ def render(arguments: Sequence[str]) -> int:
     """Write results as an HTML page and return the exit code."""
     asked = make_render_parser().parse_args(arguments)
     _render(asked.html, recorded_releases.read_results(asked.results))
+    print_lines([f"page: {asked.html}"])
     return ExitCode.OK
 
 
@@ -98,7 +105,6 @@ def _render(path: Path, results: Sequence[Result]) -> None:
         write_file(path, text.encode())
     except OSError as error:
         raise file_mistake(path, error_reason(error)) from error
-    print_lines([f"page: {path}"])
 
 
 def tables(arguments: Sequence[str]) -> int:

@@ -40,8 +40,7 @@ class Output:
             return
         result = reader.parse_result(self.run.result.name, document)
         self.baseline = diff.restrict_to_selection(self.run.baseline, result)
-        changes = diff_text.diff_lines(self.baseline, result, diff.compare(self.baseline, result))
-        self.screen += ["", *changes]
+        self.screen += ["", *diff_text.diff_lines(diff.compare(self.baseline, result))]
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         for problem in self.run.problems:

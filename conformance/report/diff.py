@@ -1,36 +1,19 @@
-"""The difference between two results: transitions of cases, grouped by requirement."""
+"""The difference between two results: transitions of cases, grouped by requirement, and drift."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
+from conformance.report.case_change import WRONG, Case, Change, case_change, effective_status, worst_case
+from conformance.report.drift import Drift, find_drift
+from conformance.report.effects import with_effects
 from conformance.report.reader import Key, Result
 from conformance.report.results import Status
 
-
-class Change(StrEnum):
-    """The kind of change of a case or of a whole requirement between two results."""
-
-    REGRESSED = "regressed"
-    NO_LONGER_RUNS = "no longer runs"
-    FAILS_DIFFERENTLY = "fails differently"
-    FIXED = "fixed"
-    NEWLY_RUNS = "newly runs"
-    NEW = "new"
-    GONE = "gone"
-
-
 # Changes that give exit code 1, unless they are known failures.
 GATING_CHANGES = (Change.REGRESSED, Change.NO_LONGER_RUNS)
-# Statuses of cases that ran to an answer.
-JUDGED = (Status.CONFORMS, Status.KNOWN_FAILURE, Status.FAILS)
-# Start of pytest's message for a known failure that passes: the expectation is stale and torch is fixed.
-UNEXPECTED_PASS = "[XPASS(strict)]"  # noqa: S105 - not a password
-# The link that an expectation's reason may end with.
-LINK = re.compile(r" \(https://\S+\)$")
-NUMBERS = re.compile(r"0x[0-9a-f]+|[-+]?\d+(\.\d+)?(e[-+]?\d+)?", re.IGNORECASE)
+# Changes of what only one of the results has.
+ONE_SIDED = (Change.NEW, Change.GONE)
 
 
 @dataclass(frozen=True)
@@ -38,19 +21,24 @@ class Transition:
     """The cases of one requirement and implementation that changed in the same way.
 
     `known`: an expectation records the failure. `tests`: the names of the cases; empty if the requirement changed as a
-    whole. `old`, `new`: the statuses; empty where a case does not exist. `of`: the number of cases of the requirement.
-    `message`, `rerun`: those of the first case, from the newer result that has it.
+    whole. `old`, `new`: the statuses; empty where a case does not exist. `was`, `effect`: the effects of the known
+    failures of the older and of the newer result. `of`: the number of cases of the requirement. `message`, `observed`,
+    `rerun`: those of the first case, from the newer result that has it.
     """
 
     change: Change
     known: bool
     requirement: str
     implementation: str
+    level: str
     old: str
     new: str
+    was: str
+    effect: str
     tests: tuple[str, ...]
     of: int
     message: str
+    observed: str
     rerun: str
 
     @property
@@ -58,14 +46,59 @@ class Transition:
         """True if this transition gives the comparison exit code 1."""
         return self.change in GATING_CHANGES and not self.known
 
+    @property
+    def silent(self) -> bool:
+        """True if results have become wrong without an error, which a known failure records."""
+        return self.effect == WRONG and (
+            self.change is Change.REGRESSED or (self.change is Change.FAILS_DIFFERENTLY and self._nature_changed)
+        )
 
-def compare(old: Result, new: Result) -> list[Transition]:
-    """Return all transitions between two results, in the order of the requirements."""
-    return [
+    @property
+    def gating_if_strict(self) -> bool:
+        """True if this transition gives a strict comparison exit code 1."""
+        newly_known = self.change is Change.REGRESSED and self.known
+        return self.gating or self.silent or (newly_known and self.level == "must")
+
+    @property
+    def _nature_changed(self) -> bool:
+        return self.old == Status.KNOWN_FAILURE and self.was != WRONG
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The difference between two results, `old` and `new`.
+
+    `left_out`: transitions of what only one of two different suites asks. They are no changes of what was judged.
+    """
+
+    old: Result
+    new: Result
+    transitions: Sequence[Transition]
+    left_out: Sequence[Transition]
+    drift: Sequence[Drift]
+
+
+def compare(old: Result, new: Result) -> Difference:
+    """Return the difference between two results, in the order of the requirements."""
+    old, new = with_effects(old), with_effects(new)
+    same = not suites_differ(old, new)
+    found = [
         transition
         for key in {**old.rows, **new.rows}
-        for transition in _group_moves(key, old, new, list(_case_moves(key, old, new)))
+        for transition in _group_moves(key, old, new, list(_case_moves(key, old, new, same_suite=same)))
     ]
+    left_out = [each for each in found if each.change in ONE_SIDED and not same]
+    kept = [each for each in found if same or each.change not in ONE_SIDED]
+    return Difference(old, new, kept, left_out, find_drift(old, new))
+
+
+def suites_differ(old: Result, new: Result) -> bool:
+    """Return whether two results are of different suites, which may ask different things. Expectations don't count."""
+    identities = [
+        tuple(suite[key] for key in ("version", "commit", "clean")) if suite else None
+        for suite in (result.content.get("suite") for result in (old, new))
+    ]
+    return identities[0] != identities[1]
 
 
 @dataclass(frozen=True)
@@ -74,9 +107,10 @@ class _Move:
     known: bool
     old: str
     new: str
+    was: str
+    effect: str
     test: str
-    message: str
-    rerun: str
+    told: Case
 
 
 def restrict_to_selection(old: Result, new: Result) -> Result:
@@ -95,27 +129,47 @@ def restrict_to_selection(old: Result, new: Result) -> Result:
 def _group_moves(key: Key, old: Result, new: Result, moves: Sequence[_Move]) -> Iterator[Transition]:
     groups: dict[tuple[Any, ...], list[_Move]] = {}
     for move in moves:
-        groups.setdefault((move.change, move.known, move.old, move.new), []).append(move)
+        groups.setdefault((move.change, move.known, move.old, move.new, move.was, move.effect), []).append(move)
     size = max(len(_cases_by_test(result, key)) for result in (old, new))
-    for (change, known, before, after), alike in groups.items():
-        tests = tuple(move.test for move in alike if move.test)
+    level = (new.rows.get(key) or old.rows[key])["level"]
+    for alike in groups.values():
         first = alike[0]
-        yield Transition(change, known, *key, before, after, tests, size, first.message, first.rerun)
+        yield Transition(
+            change=first.change,
+            known=first.known,
+            requirement=key[0],
+            implementation=key[1],
+            level=level,
+            old=first.old,
+            new=first.new,
+            was=first.was,
+            effect=first.effect,
+            tests=tuple(move.test for move in alike if move.test),
+            of=size,
+            message=first.told.get("message", ""),
+            observed=first.told.get("observed", ""),
+            rerun=first.told.get("rerun", ""),
+        )
 
 
-def _case_moves(key: Key, old: Result, new: Result) -> Iterator[_Move]:
+def _case_moves(key: Key, old: Result, new: Result, *, same_suite: bool) -> Iterator[_Move]:
     before, after = _cases_by_test(old, key), _cases_by_test(new, key)
     whole = _requirement_change(key, old, new)
     if whole is not None:
-        judged = [case for case in (after or before).values() if case["status"] in JUDGED]
+        worst = worst_case(after or before)
         # A requirement that ran on neither side has not changed.
-        if judged or whole in (Change.NEW, Change.GONE):
-            # The worst status is reported.
-            worst = min(judged, key=lambda case: -JUDGED.index(case["status"]), default=None)
+        if worst or whole in ONE_SIDED:
             yield _make_move(whole, "", None if after else worst, worst if after else None)
         return
+    if not same_suite and not before.keys() & after.keys():
+        # Another suite has other names for all cases: their worst results are compared.
+        worst_old, worst_new = worst_case(before), worst_case(after)
+        change = case_change(worst_old, worst_new) if worst_old and worst_new else None
+        if change is not None:
+            yield _make_move(change, "", worst_old, worst_new)
+        return
     for test in {**before, **after}:
-        change = _case_change(before.get(test), after.get(test))
+        change = case_change(before.get(test), after.get(test))
         if change is not None:
             yield _make_move(change, test, before.get(test), after.get(test))
 
@@ -134,45 +188,15 @@ def _requirement_change(key: Key, old: Result, new: Result) -> Change | None:
     return None
 
 
-def _case_change(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> Change | None:  # noqa: PLR0911 - a table
-    if old is None or new is None:
-        only = old or new or {}
-        change = Change.NEW if old is None else Change.GONE
-        return change if only["status"] in JUDGED else None
-    was, now = _effective_status(old), _effective_status(new)
-    if was not in JUDGED or now not in JUDGED:
-        if was in JUDGED:
-            return Change.NO_LONGER_RUNS
-        return Change.NEWLY_RUNS if now in JUDGED else None
-    if Status.CONFORMS in (was, now):
-        if was == now:
-            return None
-        return Change.REGRESSED if was == Status.CONFORMS else Change.FIXED
-    if was == Status.KNOWN_FAILURE and now == Status.FAILS:
-        return Change.REGRESSED  # the failure is no longer recorded as known
-    alike = (was, old["message"]) == (now, new["message"]) or _failure_key(old) == _failure_key(new)
-    return None if alike else Change.FAILS_DIFFERENTLY
-
-
-def _make_move(change: Change, test: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> _Move:
-    was, now = (_effective_status(case) if case else "" for case in (old, new))
-    told: Mapping[str, Any] = next(each for each in (new, old, {}) if each is not None)
-    message = told.get("message", "")
-    if change is Change.FIXED and old and not message:
-        message = old["message"]
+def _make_move(change: Change, test: str, old: Case | None, new: Case | None) -> _Move:
+    was, now = (effective_status(case) if case else "" for case in (old, new))
+    effect_was, effect = ((case or {}).get("effect", "") for case in (old, new))
+    told: Case = next(each for each in (new, old, {}) if each is not None)
+    if change is Change.FIXED and old and not told["message"]:
+        told = {**told, "message": old["message"]}
     known = Status.KNOWN_FAILURE in (was, now) and now != Status.FAILS and change is not Change.NO_LONGER_RUNS
-    return _Move(change, known, was, now, test, message, told.get("rerun", ""))
+    return _Move(change, known, was, now, effect_was, effect, test, told)
 
 
-def _effective_status(case: Mapping[str, Any]) -> Any:
-    """Return a case's status; a known failure that passes fails its run, but counts as conforming here."""
-    return Status.CONFORMS if case["message"].startswith(UNEXPECTED_PASS) else case["status"]
-
-
-def _failure_key(case: Mapping[str, Any]) -> tuple[str, str]:
-    """Return what identifies a failure: its message without its link and numbers, which differ between machines."""
-    return case["status"], NUMBERS.sub("#", LINK.sub("", case["message"]))
-
-
-def _cases_by_test(result: Result, key: Key) -> dict[str, Mapping[str, Any]]:
+def _cases_by_test(result: Result, key: Key) -> dict[str, Case]:
     return {case["test"]: case for case in result.rows.get(key, {"cases": ()})["cases"]}

@@ -2,96 +2,91 @@
 
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
 
-from conformance.report.diff import GATING_CHANGES, Change, Transition
+from conformance.report.case_change import Change
+from conformance.report.diff import Difference, Transition
+from conformance.report.diff_sections import SILENT, diff_sections, drift_sections
+from conformance.report.drift import BudgetDrift, TableDrift
 from conformance.report.reader import Result
-from conformance.report.releases import release_labels
+from conformance.spec.identity import suite_text
 from conformance.utils.text import WIDTH, escape_unprintable, one_line
 
-# More requirements than this are listed by chapter and without messages, for these kinds of change.
-MAX_NAMED = 10
-MAX_LINE = 2_000  # characters; a terminal gets the first three lines of them, and a page all
-TERSE = (Change.NO_LONGER_RUNS, Change.NEWLY_RUNS, Change.NEW, Change.GONE)
 
-
-class Section(NamedTuple):
-    """The lines of one kind of change. `gating`: it gives the comparison exit code 1."""
-
-    title: str
-    lines: list[str]
-    gating: bool
-
-
-def diff_lines(old: Result, new: Result, transitions: Sequence[Transition]) -> Iterator[str]:
-    """Yield the two results, how their runs differ, the changes by kind, and a summary line."""
-    before, after = release_labels([old, new])
-    yield one_line(f"what changed from torch {before} ({old.name}) to {after} ({new.name})")
-    yield from map(one_line, changed_conditions(old, new))
-    for title, found, _ in diff_sections(transitions):
+def diff_lines(difference: Difference) -> Iterator[str]:
+    """Yield the two results, how their runs differ, the changes by kind, drift, and a summary line."""
+    yield one_line(heading(difference))
+    yield from map(one_line, [*changed_conditions(difference.old, difference.new), *left_out_lines(difference)])
+    for title, found, _ in [*diff_sections(difference.transitions), *drift_sections(difference.drift)]:
         yield f"{title}:"
         for line in found:
             yield from _indent(line)
-    yield diff_summary(transitions)
+    yield diff_summary(difference)
 
 
-def diff_sections(transitions: Sequence[Transition]) -> list[Section]:
-    """Group transitions by kind of change, known failures last."""
-    found: list[Section] = []
-    for known in (False, True):
-        for change in Change:
-            alike = [each for each in transitions if (each.change, each.known) == (change, known)]
-            if alike:
-                title = f"known failures, {change}" if known else str(change)
-                found.append(Section(title, list(_section_lines(alike)), change in GATING_CHANGES and not known))
-    return found
+def heading(difference: Difference) -> str:
+    """Return a line that names both sides once: release, device where it differs, and file if it is no recorded one."""
+    old, new = difference.old, difference.new
+    devices = [each.content["environment"]["device"] for each in (old, new)]
+    sides = [
+        f"{each.release}" + (f" {device}" if devices[0] != devices[1] else "") + _file_name(each)
+        for each, device in zip((old, new), devices, strict=True)
+    ]
+    return f"what changed from torch {' to '.join(sides)}"
 
 
-def diff_summary(transitions: Sequence[Transition]) -> str:
+def _file_name(result: Result) -> str:
+    return "" if result.name.startswith(f"{result.release}.json") else f" ({result.name})"
+
+
+def diff_summary(difference: Difference) -> str:
     """Return one line with the number of requirements that changed, by kind of change."""
     moved: dict[tuple[bool, Change], set[str]] = {}
-    for each in transitions:
-        moved.setdefault((each.known, each.change), set()).add(each.requirement)
+    for each in difference.transitions:
+        if not each.silent:
+            moved.setdefault((each.known, each.change), set()).add(each.requirement)
+    silent = len({each.requirement for each in difference.transitions if each.silent})
     count = {key: len(requirements) for key, requirements in moved.items()}
-    parts = [
+    others, known = (
         ", ".join(f"{count[known, change]} {change}" for change in Change if (known, change) in count)
         for known in (False, True)
-    ]
-    if not any(parts):
-        return "CHANGED: nothing"
-    return "CHANGED: " + "; ".join(
-        [parts[0] or "nothing but known failures", *([f"known failures: {parts[1]}"] * bool(parts[1]))]
     )
+    parts = [f"{silent} {SILENT if silent > 1 else SILENT.removesuffix('s')}"] * bool(silent)
+    parts += [others] * bool(others)
+    if known:
+        parts = [*(parts or ["nothing but known failures"]), f"known failures: {known}"]
+    return f"CHANGED: {'; '.join(parts or ['nothing'])}{_drift_summary(difference)}"
 
 
-def _section_lines(transitions: Sequence[Transition]) -> Iterator[str]:
-    if transitions[0].change in TERSE and len({each.requirement for each in transitions}) > MAX_NAMED:
-        chapters: dict[str, dict[str, None]] = {}
-        for each in transitions:
-            chapter, _, name = each.requirement.partition(".")
-            chapters.setdefault(chapter, {})[name] = None
-        yield from (_shorten(f"{chapter}: {', '.join(names)}") for chapter, names in chapters.items())
-        return
-    alike: dict[tuple[object, ...], list[Transition]] = {}
-    for each in transitions:
-        alike.setdefault((each.requirement, each.old, each.new, len(each.tests), each.message), []).append(each)
-    for group in alike.values():
-        yield from _transition_lines([each.implementation for each in group], group[0])
+def _drift_summary(difference: Difference) -> str:
+    shares = {each.requirement for each in difference.drift if isinstance(each, BudgetDrift)}
+    tables = [each for each in difference.drift if isinstance(each, TableDrift)]
+    cells = sum(len(each.cells) for each in tables)
+    parts = [f"{len(shares)} larger shares of the error budget"] * bool(shares) + [f"{cells} cells of tables"] * bool(
+        cells
+    )
+    return f"; drift: {', '.join(parts)}" if parts else ""
 
 
-def _transition_lines(implementations: Sequence[str], moved: Transition) -> Iterator[str]:
-    cases = f", {len(moved.tests)} of {moved.of} cases" if moved.tests else ""
-    way = f": {moved.old or 'nothing'} -> {moved.new or 'nothing'}" if moved.old != moved.new else ""
-    said = f": {moved.message[:MAX_LINE]}" if moved.message else ""
-    yield _shorten(f"{moved.requirement} ({', '.join(implementations)}){way}{cases}{said}")
-    if moved.gating and moved.rerun:
-        yield f"    rerun: {moved.rerun}"
+def left_out_lines(difference: Difference) -> Iterator[str]:
+    """Yield a line with the number of requirements and cases that only one of two suites asks, if there are any."""
+    left = left_out_count(difference.left_out)
+    if any(left.values()):
+        yield f"left out: {left['requirements']} requirements and {left['cases']} cases that only one suite asks"
+
+
+def left_out_count(transitions: Sequence[Transition]) -> dict[str, int]:
+    """Return the number of whole requirements and of cases of other requirements."""
+    return {
+        "requirements": len({each.requirement for each in transitions if not each.tests}),
+        "cases": sum(len(each.tests) for each in transitions),
+    }
 
 
 CONDITIONS: dict[str, Callable[[Result], object]] = {
     "device": lambda each: each.content["environment"]["device"],
     "accelerators": lambda each: ", ".join(each.content["environment"].get("accelerators", [])),
     "cpu": lambda each: each.content["environment"]["cpu_capability"],
+    "threads": lambda each: each.content["environment"]["threads"],
     "python": lambda each: each.content["environment"]["python"],
     "profile": lambda each: each.content["options"]["profile"],
     "seed": lambda each: each.content["options"]["seed"],
@@ -101,21 +96,37 @@ CONDITIONS: dict[str, Callable[[Result], object]] = {
 
 
 def changed_conditions(old: Result, new: Result) -> Iterator[str]:
-    """Yield the settings other than torch in which two runs differ; they may explain the changes."""
+    """Yield how suites and settings other than torch differ between two runs; that may explain the changes."""
+    yield from _suite_lines(old, new)
     for name, ask in CONDITIONS.items():
         was, now = ask(old), ask(new)
         if was != now:
             yield f"also differs: {name} {was} -> {now}"
+    yield from _variable_lines(old, new)
 
 
-def _shorten(line: str) -> str:
-    """Cut a line: what wraps it takes the square of the time for a text without spaces."""
-    return line if len(line) <= MAX_LINE else f"{line[:MAX_LINE]}..."
+def _suite_lines(old: Result, new: Result) -> Iterator[str]:
+    before, after = (each.content.get("suite") for each in (old, new))
+    if before == after:
+        return
+    yield f"the suites differ: {suite_text(before)} -> {suite_text(after)}"
+    if before and after and before["expectations"] != after["expectations"]:
+        yield f"their known failures differ: {before['expectations'][:12]} -> {after['expectations'][:12]}"
+
+
+def _variable_lines(old: Result, new: Result) -> Iterator[str]:
+    before, after = (each.content["environment"].get("variables") for each in (old, new))
+    if before is None or after is None:  # a file before schema 4
+        return
+    for name in sorted({**before, **after}):
+        was, now = (each.get(name, "(unset)") for each in (before, after))
+        if was != now:
+            yield f"also differs: {name} {was} -> {now}"
 
 
 def _indent(line: str) -> list[str]:
     text = escape_unprintable(line.rstrip())
-    if text.startswith(" "):
+    if text.lstrip().startswith("rerun: "):
         return [f"  {text}"]  # a command to copy: never wrapped
     return textwrap.wrap(
         text, WIDTH, initial_indent="  ", subsequent_indent="      ", max_lines=3, placeholder=" ..."

@@ -17,6 +17,7 @@ from conformance.utils.suggestions import did_you_mean
 from conformance.utils.text import one_line
 
 RELEASES = FIXTURES / "releases"
+RECORDED = "recorded"  # the name of all recorded releases
 SUFFIXES = (".json", ".json.gz")
 # The cell of a table for each status; {} is the number of cases with that status.
 ABSENT = ""
@@ -44,10 +45,12 @@ def newest_release_up_to(release: Version) -> Path | None:
 
 
 def find_results(name: str) -> list[Path]:
-    """Return the result files that an argument names: a file, all of a folder, or a recorded release (2.8, 2.8.0).
+    """Return the result files that an argument names: a file, all of a folder, or recorded releases (2.8, recorded).
 
     Raises ValueError with one line if there are none.
     """
+    if name == RECORDED:
+        return list(recorded_release_paths().values())
     path = Path(name)
     try:
         if path.is_dir():
@@ -59,14 +62,14 @@ def find_results(name: str) -> list[Path]:
             return [path]
     except OSError as error:
         raise file_mistake(path, error_reason(error)) from error
+    known = [str(version) for version in recorded_release_paths()]
+    near = did_you_mean(name, [*known, RECORDED])
     try:
         digits = Version(name).release
     except ValueError:  # not a version, or one with more digits than Python reads
-        raise file_mistake(path, "no such file or recorded release") from None
+        raise file_mistake(path, f"no such file or recorded release{near}") from None
     releases = [each for version, each in recorded_release_paths().items() if version.release[: len(digits)] == digits]
     if not releases:
-        known = [str(version) for version in recorded_release_paths()]
-        near = did_you_mean(name, known)
         raise file_mistake(path, f"no such file or recorded release (choose from {', '.join(known)}){near}")
     return releases[-1:]
 

@@ -51,7 +51,7 @@ def test_a_run_ends_with_what_changed(run_suite, tmp_path, monkeypatch):
 
     assert same.printed.rpartition("what changed from torch")[2].count("CHANGED: nothing\n") == 1
     assert "(2.0.1.json.gz) to" in broken.printed
-    assert "regressed:\n  stacking.sequences (torch.func): conforms -> fails" in broken.printed
+    assert "regressed (must):\n  stacking.sequences (torch.func): conforms -> fails" in broken.printed
 
 
 def test_a_run_writes_a_page(run_suite, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from mutations import as_json, assert_printable, blocks, mutate, try_block
 from results import CELL, MUST, SHOULD, case, document
 
-from conformance.report import diff_text, markdown, reader, tables
+from conformance.report import diff_json, diff_text, markdown, reader, tables
 from conformance.report import releases as recorded_releases
 from conformance.report.diff import compare, restrict_to_selection
 from conformance.report.html.diff import make_diff_step
@@ -40,10 +40,10 @@ def show(result, other):
     """Everything that the verbs print and write of two results."""
     pair = [other, result]
     labels = recorded_releases.release_labels(pair)
-    moved = compare(other, result)
     printed = [
-        *diff_text.diff_lines(other, result, moved),
-        *diff_text.diff_lines(result, other, compare(result, other)),
+        *diff_text.diff_lines(compare(other, result)),
+        *diff_text.diff_lines(compare(result, other)),
+        *diff_json.json_lines([compare(result, other)], 0),
     ]
     compare(restrict_to_selection(other, result), result)
     changed = recorded_releases.changed_requirements(pair)

@@ -3,8 +3,9 @@
 import pytest
 from results import MUST, SHOULD, SPEC, case, result
 
-from conformance.report import diff_text
-from conformance.report.diff import Change, compare, restrict_to_selection
+from conformance.report import diff_sections, diff_text
+from conformance.report.case_change import Change
+from conformance.report.diff import compare, restrict_to_selection
 
 FAILS = {"status": "fails", "message": "off by 3.1e-05"}
 OTHERWISE = {"status": "fails", "message": "shape (3, 5)"}
@@ -22,7 +23,7 @@ def moved(old, new):
         result(case("conforms", "test_stays"), *([case(test="test_moves", **facts)] if facts else []))
         for facts in (old, new)
     ]
-    return compare(*results)
+    return compare(*results).transitions
 
 
 @pytest.mark.parametrize(
@@ -100,15 +101,15 @@ NEITHER = {SHOULD.id: SHOULD}
     ],
 )
 def test_a_requirement_moves_as_a_whole(old, new, change, known):
-    (transition,) = compare(old, new)
+    (transition,) = compare(old, new).transitions
 
     assert (transition.requirement, transition.change, transition.known) == (MUST.id, change, known)
     assert transition.tests == ()
 
 
 def test_what_neither_asked_has_not_moved():
-    assert compare(result(), result(case(**NOWHERE))) == []
-    assert compare(result(), result(spec=SPEC, implementations=["functorch"])) == []
+    assert compare(result(), result(case(**NOWHERE))).transitions == []
+    assert compare(result(), result(spec=SPEC, implementations=["functorch"])).transitions == []
 
 
 def test_cases_that_move_alike_are_one_transition_and_the_others_are_not():
@@ -116,7 +117,7 @@ def test_cases_that_move_alike_are_one_transition_and_the_others_are_not():
     old = result(*(case(test=test, **CONFORMS) for test in tests))
     new = result(*(case(test=test, **facts) for test, facts in zip(tests, (FAILS, FAILS, KNOWN), strict=True)))
 
-    assert [(each.tests, each.known) for each in compare(old, new)] == [(("a", "b"), False), (("c",), True)]
+    assert [(each.tests, each.known) for each in compare(old, new).transitions] == [(("a", "b"), False), (("c",), True)]
 
 
 def test_only_what_was_asked_is_compared_with_a_whole_run():
@@ -133,14 +134,16 @@ def test_only_what_was_asked_is_compared_with_a_whole_run():
     full = restrict_to_selection(whole, result(*part))
     core = restrict_to_selection(whole, result(*part, profile="core"))
 
-    assert [(each.change, each.tests) for each in compare(full, result(*part))] == [(Change.GONE, ("original",))]
-    assert compare(core, result(*part, profile="core")) == []
+    gone = compare(full, result(*part)).transitions
+    assert [(each.change, each.tests) for each in gone] == [(Change.GONE, ("original",))]
+    assert compare(core, result(*part, profile="core")).transitions == []
     lost = result(case(test="a", **CONFORMS), case(test="b", **LOST), profile="core")
-    assert [each.change for each in compare(restrict_to_selection(whole, lost), lost)] == [Change.NO_LONGER_RUNS]
+    (moved,) = compare(restrict_to_selection(whole, lost), lost).transitions
+    assert moved.change is Change.NO_LONGER_RUNS
 
 
 def screen(old, new):
-    return list(diff_text.diff_lines(old, new, compare(old, new)))
+    return list(diff_text.diff_lines(compare(old, new)))
 
 
 def test_the_screen_says_what_changed_from_what_to_what():
@@ -148,10 +151,10 @@ def test_the_screen_says_what_changed_from_what_to_what():
     new = result(case(**FAILS), case(requirement=SHOULD, **KNOWN), name="new.json", device="cuda", seed=3)
 
     assert screen(old, new) == [
-        "what changed from torch 2.12.1 (old.json) to 2.13.0 (new.json)",
+        "what changed from torch 2.12.1 cpu (old.json) to 2.13.0 cuda (new.json)",
         "also differs: device cpu -> cuda",
         "also differs: seed 0 -> 3",
-        "regressed:",
+        "regressed (must):",
         "  forward.a (torch.func): conforms -> fails, 1 of 1 cases: off by 3.1e-05",
         '      rerun: python -m conformance run "test_a[x]" --implementation torch.func --seed 3',
         "known failures, regressed:",
@@ -162,7 +165,7 @@ def test_the_screen_says_what_changed_from_what_to_what():
 
 def test_the_screen_says_that_nothing_changed():
     assert screen(result(), result(name="other.json")) == [
-        "what changed from torch 2.13.0 result.json (result.json) to 2.13.0 other.json (other.json)",
+        "what changed from torch 2.13.0 (result.json) to 2.13.0 (other.json)",
         "CHANGED: nothing",
     ]
 
@@ -179,13 +182,13 @@ def test_implementations_that_moved_alike_are_told_together():
 
 
 def test_many_that_no_longer_run_are_named_by_chapter():
-    requirements = [f"forward.r{i}" for i in range(diff_text.MAX_NAMED + 1)]
+    requirements = [f"forward.r{i}" for i in range(diff_sections.MAX_NAMED + 1)]
     spec = {name: type(MUST)(name, "must", "It works.", "docs") for name in requirements}
     ran = result(*(case(requirement=each, **CONFORMS) for each in spec.values()), spec=spec)
 
     lines = screen(ran, result(spec=spec))
 
-    assert "no longer runs:" in lines
+    assert "no longer runs (must):" in lines
     assert f"  forward: {', '.join(each.partition('.')[2] for each in requirements)}" in lines
     few = screen(result(case(**CONFORMS)), result())
     assert "  forward.a (torch.func): conforms -> nothing" in few
