@@ -50,7 +50,7 @@ def diff_summary(difference: Difference) -> str:
         ", ".join(f"{count[known, change]} {change}" for change in Change if (known, change) in count)
         for known in (False, True)
     )
-    parts = [f"{silent} {SILENT if silent > 1 else SILENT.removesuffix('s')}"] * bool(silent)
+    parts = [_count(silent, SILENT)] * bool(silent)
     parts += [others] * bool(others)
     if known:
         parts = [*(parts or ["nothing but known failures"]), f"known failures: {known}"]
@@ -61,17 +61,21 @@ def _drift_summary(difference: Difference) -> str:
     shares = {each.requirement for each in difference.drift if isinstance(each, BudgetDrift)}
     tables = [each for each in difference.drift if isinstance(each, TableDrift)]
     cells = sum(len(each.cells) for each in tables)
-    parts = [f"{len(shares)} larger shares of the error budget"] * bool(shares) + [f"{cells} cells of tables"] * bool(
-        cells
-    )
+    parts = [f"{_count(len(shares), 'requirements')} with a larger share of the error budget"] * bool(shares)
+    parts += [f"{_count(cells, 'cells')} of tables"] * bool(cells)
     return f"; drift: {', '.join(parts)}" if parts else ""
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what if number != 1 else what.removesuffix('s')}"
 
 
 def left_out_lines(difference: Difference) -> Iterator[str]:
     """Yield a line with the number of requirements and cases that only one of two suites asks, if there are any."""
     left = left_out_count(difference.left_out)
     if any(left.values()):
-        yield f"left out: {left['requirements']} requirements and {left['cases']} cases that only one suite asks"
+        count = " and ".join(_count(number, what) for what, number in left.items() if number)
+        yield f"left out, as only one of the suites asks: {count}"
 
 
 def left_out_count(transitions: Sequence[Transition]) -> dict[str, int]:
@@ -109,7 +113,8 @@ def _suite_lines(old: Result, new: Result) -> Iterator[str]:
     before, after = (each.content.get("suite") for each in (old, new))
     if before == after:
         return
-    yield f"the suites differ: {suite_text(before)} -> {suite_text(after)}"
+    may = " may" * (before is None or after is None)
+    yield f"the suites{may} differ: {suite_text(before)} -> {suite_text(after)}"
     if before and after and before["expectations"] != after["expectations"]:
         yield f"their known failures differ: {before['expectations'][:12]} -> {after['expectations'][:12]}"
 

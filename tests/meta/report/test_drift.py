@@ -37,7 +37,7 @@ def test_the_largest_share_of_a_requirement_is_shown():
     assert lines[-3:] == [
         "drift, larger shares of the error budget:",
         "  forward.a (torch.func): 2 of 3 cases, up to 0.02 -> 0.5",
-        "CHANGED: nothing; drift: 1 larger shares of the error budget",
+        "CHANGED: nothing; drift: 1 requirement with a larger share of the error budget",
     ]
 
 
