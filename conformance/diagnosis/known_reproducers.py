@@ -57,9 +57,9 @@ class ScriptRun:
     environment: Mapping[str, str]
 
 
-def reproducer_paths(folder: Path = FOLDER) -> dict[str, Path]:
+def reproducer_paths() -> dict[str, Path]:
     """Return the scripts by name, in alphabetical order."""
-    return {path.stem: path for path in sorted(folder.glob("*.py"))}
+    return {path.stem: path for path in sorted(FOLDER.glob("*.py"))}
 
 
 def read_reproducer(path: Path) -> Reproducer:
@@ -72,10 +72,10 @@ def read_reproducer(path: Path) -> Reproducer:
     return Reproducer(path.stem, source, title, expected, observed)
 
 
-def reproducers_of_requirements(expectations: Path = DEFAULT) -> dict[str, list[str]]:
+def reproducers_of_requirements() -> dict[str, list[str]]:
     """Return the names of the reproducers of each requirement with a known failure, without repetition."""
     found: dict[str, dict[str, None]] = {}
-    for entry in read(expectations).get("expectation", []):
+    for entry in read(DEFAULT).get("expectation", []):
         names = found.setdefault(entry["requirement"], {})
         names.update({entry["reproducer"]: None} if "reproducer" in entry else {})
     return {requirement: list(names) for requirement, names in found.items()}
@@ -109,15 +109,13 @@ def run_reproducer(path: Path, timeout: float = TIMEOUT) -> ScriptRun:
         file.seek(0)
         printed = text_of(file.read(MAX_OUTPUT).decode("utf-8", errors="replace"), MAX_OUTPUT)
     before, mark, after = printed.partition(MARK)
-    if code == NO_TORCH and not mark:
-        raise NoTorchError(before.strip())
+    if not mark:  # it comes right after the import of torch
+        raise NoTorchError(before.strip() if code == NO_TORCH else _describe_end(code, timeout))
     environment, _, printed = after.partition("\n")
-    end = "" if code in (SHOWN, NOT_SHOWN, CANNOT_TELL) else f"{_describe_end(code, timeout)}\n"
-    return ScriptRun(
-        CANNOT_TELL if end else code or 0,
-        f"{printed}{end}",
-        MappingProxyType(json.loads(environment) if mark else {"torch": "unknown"}),
-    )
+    facts = MappingProxyType(json.loads(environment))
+    if code in (SHOWN, NOT_SHOWN, CANNOT_TELL):
+        return ScriptRun(code, printed, facts)
+    return ScriptRun(CANNOT_TELL, f"{printed}{_describe_end(code, timeout)}\n", facts)
 
 
 def _start(path: Path, output: IO[bytes]) -> "subprocess.Popen[bytes]":
@@ -143,7 +141,7 @@ def _wait(process: "subprocess.Popen[bytes]", timeout: float) -> int | None:
 
 def _describe_end(code: int | None, timeout: float) -> str:
     if code is None:
-        return f"the script did not end within {timeout:g} seconds"
+        return f"its process did not end within {timeout:g} seconds"
     if code < 0:
-        return f"the process of the script ended with {signal.Signals(-code).name}"
-    return f"the process of the script ended with the exit code {code}"
+        return f"its process ended with {signal.Signals(-code).name}"
+    return f"its process ended with exit code {code}"
