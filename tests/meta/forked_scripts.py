@@ -11,7 +11,7 @@ import tempfile
 import warnings
 from pathlib import Path
 
-import torch  # noqa: F401 - for all forks
+import torch
 
 from conformance.diagnosis.run_script import main
 
@@ -37,6 +37,8 @@ def run(path):
 
 
 if __name__ == "__main__":
+    # This imports the compiler, once for all forks; some optimizers and derivatives need it too.
+    torch.compile(print, backend="aot_eager")
     for path in sys.argv[1:]:
         code, printed = run(path)
         sys.stdout.write(json.dumps({"name": Path(path).stem, "code": code, "printed": printed}) + "\n")
