@@ -17,7 +17,7 @@ from conftest import ROOT
 
 PATHS = reproducer_paths()
 ENTRIES = [each for each in load_expectations(DEFAULT, load_requirements().keys()) if each.reproducer]
-MAX_LINES = 25
+MAX_LINES = 25  # of code, without the docstring and empty lines
 each_script = pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
 
 
@@ -60,6 +60,7 @@ def test_a_script_says_what_the_issue_is(path):
 def test_a_script_is_short_and_needs_torch_alone(path):
     source = path.read_text(encoding="utf-8")
     tree = ast.parse(source)
+    code = [line for line in source.splitlines()[tree.body[0].end_lineno :] if line]
 
     imported = {
         name.partition(".")[0]
@@ -67,7 +68,7 @@ def test_a_script_is_short_and_needs_torch_alone(path):
         if isinstance(node, ast.Import | ast.ImportFrom)
         for name in ([node.module] if isinstance(node, ast.ImportFrom) else [each.name for each in node.names])
     }
-    assert len(source.splitlines()) <= MAX_LINES
+    assert len(code) <= MAX_LINES
     # functorch is a part of torch's own package.
     assert imported <= {*sys.stdlib_module_names, "torch", "functorch"}
     assert ast.unparse(tree.body[-1]).startswith("sys.exit(")
