@@ -6,7 +6,14 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 # Not the tests of the suite itself, and not the scripts that make the fixtures: a folder as a whole would bring them.
-CARRIED = ("tests/test_*.py", "fixtures/*.json", "fixtures/*.toml", "fixtures/releases/*.json.gz", "pytest.toml")
+CARRIED = (
+    "tests/test_*.py",
+    "fixtures/*.json",
+    "fixtures/*.toml",
+    "fixtures/releases/*.json.gz",
+    "fixtures/reproducers/*.py",
+    "pytest.toml",
+)
 
 
 class CarrySuite(BuildHookInterface[Any]):

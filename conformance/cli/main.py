@@ -16,19 +16,23 @@ usage: conformance run [options] [tests]
        conformance render RESULT... [--html FILE]
        conformance tables RESULT...
        conformance recover JOURNAL
+       conformance reproduce [ID]
+       conformance report [ID]
        conformance simulate [options] [tests]
 
 A conformance suite for PyTorch model ensembling.
 
 verbs:
-  run       judge a PyTorch build, a device or an implementation
-  check     check whether a model can be ensembled, correctly and faster than by a loop
-  compare   show what changed between result files, or between releases of torch
-  explain   show everything known about one requirement
-  render    write result files as one HTML page
-  tables    print the tables of result files as Markdown
-  recover   show how far a run came that died
-  simulate  run the suite on a simulated second device
+  run        judge a PyTorch build, a device or an implementation
+  check      check whether a model can be ensembled, correctly and faster than by a loop
+  compare    show what changed between result files, or between releases of torch
+  explain    show everything known about one requirement
+  render     write result files as one HTML page
+  tables     print the tables of result files as Markdown
+  recover    show how far a run came that died
+  reproduce  show a script that reproduces a known bug, run it, and say what it shows on this torch
+  report     print an issue for PyTorch about a known bug
+  simulate   run the suite on a simulated second device
 
 `run` and `simulate` take the options of pytest and of the suite: `conformance run --help` lists them. Without tests
 they run the whole suite. Tests are named as in the result file, e.g. tests/test_forward.py::test_name.
@@ -95,6 +99,20 @@ def recover(arguments: Sequence[str]) -> int:
     return report_command.main("recover", arguments)
 
 
+def reproduce(arguments: Sequence[str]) -> int:
+    """Run a reproducer and return its exit code."""
+    from conformance.cli import reproduce as reproduce_command
+
+    return reproduce_command.main("reproduce", arguments)
+
+
+def report(arguments: Sequence[str]) -> int:
+    """Print an issue about a known bug and return the exit code."""
+    from conformance.cli import reproduce as reproduce_command
+
+    return reproduce_command.main("report", arguments)
+
+
 def simulate(arguments: Sequence[str]) -> int:
     """Run the suite on the simulated device and return pytest's exit code."""
     from conformance.cli import simulate as simulate_command
@@ -111,6 +129,8 @@ VERBS: Mapping[str, Callable[[Sequence[str]], int]] = MappingProxyType(
         "render": render,
         "tables": tables,
         "recover": recover,
+        "reproduce": reproduce,
+        "report": report,
         "simulate": simulate,
     }
 )

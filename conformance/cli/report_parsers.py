@@ -34,7 +34,7 @@ exit codes: 0 success; 4 a usage error; 8 torch does not import; 9 standard outp
 CODES = "exit codes: 0 success; 4 a usage error; 9 standard output can't be written to"
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     """A parser that raises ValueError instead of exiting, and prints as all verbs do."""
 
     def error(self, message: str) -> NoReturn:
@@ -48,7 +48,7 @@ class _Parser(argparse.ArgumentParser):
 
 def make_compare_parser() -> argparse.ArgumentParser:
     """Return the parser of ``conformance compare``."""
-    parser = _Parser(prog="conformance compare", description=COMPARE, epilog=COMPARE_CODES)
+    parser = Parser(prog="conformance compare", description=COMPARE, epilog=COMPARE_CODES)
     parser.add_argument("results", nargs="+", metavar="RESULT", help=RESULTS)
     shown = parser.add_mutually_exclusive_group()
     shown.add_argument("--markdown", action="store_true", help="print a table as Markdown, also for two results")
@@ -66,14 +66,14 @@ def make_compare_parser() -> argparse.ArgumentParser:
 
 def make_explain_parser() -> argparse.ArgumentParser:
     """Return the parser of ``conformance explain``."""
-    parser = _Parser(prog="conformance explain", description=EXPLAIN, epilog=EXPLAIN_CODES)
+    parser = Parser(prog="conformance explain", description=EXPLAIN, epilog=EXPLAIN_CODES)
     parser.add_argument("requirement", metavar="ID", help="the id of a requirement, such as in_dims.negative")
     return parser
 
 
 def make_render_parser() -> argparse.ArgumentParser:
     """Return the parser of ``conformance render``."""
-    parser = _Parser(prog="conformance render", description=RENDER, epilog=CODES)
+    parser = Parser(prog="conformance render", description=RENDER, epilog=CODES)
     parser.add_argument("results", nargs="+", metavar="RESULT", help=RESULTS)
     parser.add_argument("--html", type=Path, default=Path(PAGE), metavar="FILE", help=f"the page (default {PAGE})")
     return parser
@@ -81,14 +81,14 @@ def make_render_parser() -> argparse.ArgumentParser:
 
 def make_tables_parser() -> argparse.ArgumentParser:
     """Return the parser of ``conformance tables``."""
-    parser = _Parser(prog="conformance tables", description=TABLES, epilog=CODES)
+    parser = Parser(prog="conformance tables", description=TABLES, epilog=CODES)
     parser.add_argument("results", nargs="+", metavar="RESULT", help=RESULTS)
     return parser
 
 
 def make_recover_parser() -> argparse.ArgumentParser:
     """Return the parser of ``conformance recover``."""
-    parser = _Parser(prog="conformance recover", description=RECOVER, epilog=CODES)
+    parser = Parser(prog="conformance recover", description=RECOVER, epilog=CODES)
     parser.add_argument(
         "journal",
         type=Path,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
-from conformance.cli import check, report_parsers, simulate
+from conformance.cli import check, report_parsers, reproduce, simulate
 from conformance.cli.main import HELP
 from conformance.plugin import hooks
 from docs.generate.markdown import block, code, escape, table
@@ -37,6 +37,8 @@ def verb_parsers() -> dict[str, argparse.ArgumentParser]:
         "render": report_parsers.make_render_parser(),
         "tables": report_parsers.make_tables_parser(),
         "recover": report_parsers.make_recover_parser(),
+        "reproduce": reproduce.make_reproduce_parser(),
+        "report": reproduce.make_report_parser(),
         "simulate": simulate.make_parser(),
     }
 

@@ -35,6 +35,7 @@ def test_it_carries_the_suite_and_nothing_that_tests_the_suite(wheel):
     code = {path for ending in CARRIED for path in (ROOT / "conformance").rglob(f"*.{ending}")}
     suite = [*ROOT.glob("tests/test_*.py"), *ROOT.glob("fixtures/*.json"), *ROOT.glob("fixtures/*.toml")]
     suite += [ROOT / "pytest.toml", *ROOT.glob("fixtures/releases/*.json.gz")]
+    suite += ROOT.glob("fixtures/reproducers/*.py")
     assert names == {
         *(path.relative_to(ROOT).as_posix() for path in code),
         *(f"conformance/suite/{path.relative_to(ROOT).as_posix()}" for path in suite),
