@@ -1,6 +1,7 @@
 """The layers of a call, from a single member up to the call as it was made; the first that differs is to blame."""
 
 import copy
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -143,7 +144,16 @@ def _detached_leaf(leaf: Any) -> Any:
 
 
 def _difference(below: Compute, here: Compute) -> str | None:
-    """Describe how the result of `here` differs from that of `below`; None if it does not or `below` fails."""
+    """Describe how the result of `here` differs from that of `below`; None if it does not or `below` fails.
+
+    A warning is no difference, such as torch's about the performance of a slow fallback.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return _compared(below, here)
+
+
+def _compared(below: Compute, here: Compute) -> str | None:
     try:
         expected = below()
     except Exception:  # noqa: BLE001 - a failure of the layer below is no difference of this one

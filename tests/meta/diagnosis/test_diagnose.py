@@ -1,5 +1,7 @@
 """Is the first layer that differs named, and is nothing claimed that can not be asked?"""
 
+import warnings
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -141,6 +143,23 @@ def test_what_can_not_be_asked_is_not_claimed(test, expected):
     assert found.startswith(expected)
     assert (found == "") == (expected == "")
     assert source == ""
+
+
+def test_a_warning_of_a_slow_fallback_is_no_difference():
+    def silent(implementation):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            fails(implementation)
+
+    class Slow(Broken):
+        def vmap(self, func, *args, **kwargs):
+            def mapped(*given):
+                warnings.warn("There is a performance drop", stacklevel=1)
+                return super(Slow, self).vmap(func, *args, **kwargs)(*given)
+
+            return mapped
+
+    assert find_broken_layer(Slow(), silent)[0] == diagnose.NO_DIFFERENCE
 
 
 def test_a_call_of_something_else_than_the_stack_is_asked_by_itself():
