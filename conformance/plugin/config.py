@@ -22,6 +22,7 @@ from conformance.devices.probe import (
     load_module,
     resolve_device,
 )
+from conformance.plugin.repetition import MOST
 from conformance.plugin.session import Run
 from conformance.report import releases as recorded_releases
 from conformance.report.bounds import MAX_IMPLEMENTATIONS
@@ -54,8 +55,7 @@ def prepare(config: pytest.Config) -> Run:
         raise ValueError("python -O removes the assertions of the suite")
     if option.profile not in PROFILES:
         raise ValueError(f"--profile: {invalid_choice(option.profile, PROFILES)}")
-    if not 0 <= option.seed < 2**63:
-        raise ValueError(f"--seed: invalid value {option.seed} (expected 0 to 2**63 - 1)")
+    _check_numbers(option)
     _check_writable(option)
     requirements = load_requirements()
     for identifier in option.requirement or []:
@@ -109,6 +109,7 @@ def rerun_arguments(option: Any) -> list[str]:
     given = {
         "--expectations": option.expectations.resolve() if option.expectations != DEFAULT else None,
         "--device-profile": option.device_profile.resolve() if option.device_profile else None,
+        "--repeat": option.repeat if option.repeat > 1 else None,
         "--hypothesis-profile": getattr(option, "hypothesis_profile", None),
     }
     return [f"{name}={value}" for name, value in given.items() if value]
@@ -119,6 +120,13 @@ def rerun_variables(option: Any, environment: Mapping[str, str]) -> dict[str, st
     foreign = option.device_module or any(":" in name for name in option.implementation)
     names = [name for name in sorted(environment) if VARIABLES.match(name) or (foreign and name == "PYTHONPATH")]
     return {name: text_of(environment[name]) for name in names if environment[name] != USUAL.get(name)}
+
+
+def _check_numbers(option: Any) -> None:
+    if not 0 <= option.seed < 2**63:
+        raise ValueError(f"--seed: invalid value {option.seed} (expected 0 to 2**63 - 1)")
+    if not 1 <= option.repeat <= MOST:
+        raise ValueError(f"--repeat: invalid value {option.repeat} (expected 1 to {MOST})")
 
 
 def _check_writable(option: Any) -> None:

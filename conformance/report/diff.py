@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from conformance.report.reader import Key, Result
-from conformance.report.results import Status
+from conformance.report.results import FAILING, Status
 
 
 class Change(StrEnum):
@@ -25,7 +25,7 @@ class Change(StrEnum):
 # Changes that give exit code 1, unless they are known failures.
 GATING_CHANGES = (Change.REGRESSED, Change.NO_LONGER_RUNS)
 # Statuses of cases that ran to an answer.
-JUDGED = (Status.CONFORMS, Status.KNOWN_FAILURE, Status.FAILS)
+JUDGED = (Status.CONFORMS, Status.KNOWN_FAILURE, *FAILING)
 # Start of pytest's message for a known failure that passes: the expectation is stale and torch is fixed.
 UNEXPECTED_PASS = "[XPASS(strict)]"  # noqa: S105 - not a password
 # The link that an expectation's reason may end with.
@@ -148,7 +148,7 @@ def _case_change(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -
         if was == now:
             return None
         return Change.REGRESSED if was == Status.CONFORMS else Change.FIXED
-    if was == Status.KNOWN_FAILURE and now == Status.FAILS:
+    if was == Status.KNOWN_FAILURE and now in FAILING:
         return Change.REGRESSED  # the failure is no longer recorded as known
     alike = (was, old["message"]) == (now, new["message"]) or _failure_key(old) == _failure_key(new)
     return None if alike else Change.FAILS_DIFFERENTLY
@@ -160,7 +160,7 @@ def _make_move(change: Change, test: str, old: Mapping[str, Any] | None, new: Ma
     message = told.get("message", "")
     if change is Change.FIXED and old and not message:
         message = old["message"]
-    known = Status.KNOWN_FAILURE in (was, now) and now != Status.FAILS and change is not Change.NO_LONGER_RUNS
+    known = Status.KNOWN_FAILURE in (was, now) and now not in FAILING and change is not Change.NO_LONGER_RUNS
     return _Move(change, known, was, now, test, message, told.get("rerun", ""))
 
 

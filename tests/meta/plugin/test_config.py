@@ -26,6 +26,8 @@ from conformance.plugin.hooks import LONGEST
             ["--hypothesis-profile=nope"],
             "--hypothesis-profile: invalid choice 'nope' (choose from conformance, nightly)",
         ),
+        (["--repeat=0"], "--repeat: invalid value 0 (expected 1 to 1000)"),
+        (["--repeat=1001"], "--repeat: invalid value 1001 (expected 1 to 1000)"),
         (["--seed=-1"], "--seed: invalid value -1 (expected 0 to 2**63 - 1)"),
         (
             ["--fault=ModuleListReverse"],
