@@ -83,6 +83,7 @@ def prepare(config: pytest.Config) -> Run:
         profile=profile,
         baseline=_baseline(option.compare) if option.compare else None,
         page=option.page,
+        proposals=option.write_expectations,
         facts=environment_facts(device),  # read now: a device that fails during the run may not even give its name
         device=device,
         implementations=_implementations(option.implementation, option.fault),
@@ -130,10 +131,24 @@ def _check_numbers(option: Any) -> None:
 
 
 def _check_writable(option: Any) -> None:
-    for name, path in (("result", option.result), ("html", option.page)):
+    proposals = option.write_expectations
+    for name, path in (("result", option.result), ("html", option.page), ("write-expectations", proposals)):
         problem = write_problem(path) if path else None
         if problem:
             raise ValueError(f"--{name}: can't write {path}: {problem}")
+    others = {
+        "--expectations": option.expectations,
+        "--device-profile": option.device_profile,
+        "--result": option.result or Path(RESULT),
+        "--html": option.page,
+    }
+    for name, other in others.items():
+        if proposals and other and _same_file(proposals, other):
+            raise ValueError(f"--write-expectations: can't write {proposals}: it is the file of {name}")
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    return one.absolute() == other.absolute() or (one.exists() and other.exists() and one.samefile(other))
 
 
 def _baseline(name: str) -> Result | None:

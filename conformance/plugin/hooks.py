@@ -101,6 +101,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     # pytest-html also defines --html: where it is installed, this option has a longer name.
     name = "--conformance-html" if metadata.entry_points(group="pytest11", name="html") else "--html"
     group.addoption(name, dest="page", type=Path, metavar="FILE", help="also write the result as an HTML page")
+    group.addoption(
+        "--write-expectations",
+        type=Path,
+        metavar="FILE",
+        help="also write the failures as entries of an expectations file, each without its reason",
+    )
     group.addoption("--fault", metavar="NAME", help="inject a fault of conformance.faults, which its tests must detect")
 
 

@@ -1,5 +1,6 @@
 """The outcome of each test: seeded, run, and told as one `Finding` to the process that reports."""
 
+import builtins
 from collections.abc import Generator
 from dataclasses import asdict
 from typing import Any
@@ -111,7 +112,7 @@ def _finding(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Test
     script = script if len(script) <= LONGEST_SCRIPT else ""
     if layer:
         message += f"; first layer that differs: {layer}"
-    return Finding(Status.FAILS, message, share, layer=layer, script=script)
+    return Finding(Status.FAILS, message, share, layer=layer, script=script, raises=_builtin_type(call))
 
 
 def _message(call: pytest.CallInfo[None], report: pytest.TestReport) -> str:
@@ -120,6 +121,16 @@ def _message(call: pytest.CallInfo[None], report: pytest.TestReport) -> str:
     said = " ".join(text_of(call.excinfo.value).split())
     kind = type_name(call.excinfo.value)
     return said if kind == "AssertionError" else f"{kind}: {said}"
+
+
+def _builtin_type(call: pytest.CallInfo[None]) -> str:
+    """Return the name of the nearest builtin type of the exception that an expectation can name, or ""."""
+    if call.excinfo is None:
+        return ""
+    # A metaclass may answer anything to `__mro__`; type itself knows.
+    bases = type.__dict__["__mro__"].__get__(type(call.excinfo.value))
+    special = [base for base in bases if issubclass(base, Exception) and base is not Exception]
+    return next((type_name(base) for base in special if getattr(builtins, type_name(base), None) is base), "")
 
 
 def _is_own_xfail(call: pytest.CallInfo[None]) -> bool:

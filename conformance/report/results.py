@@ -29,7 +29,8 @@ class Finding:
 
     `budget_share`: the largest share of the error budget used by a comparison, or None without a comparison. `lost`:
     the test was selected but ended without an answer. `layer`, `script`: for a failure, the first layer that differs
-    and a reproducer. `duration`: in seconds.
+    and a reproducer. `duration`: in seconds. `raises`: for a failure, the builtin exception type that an expectation
+    would name; empty if there is none.
     """
 
     status: Status
@@ -39,6 +40,7 @@ class Finding:
     layer: str = ""
     script: str = ""
     duration: float = 0.0
+    raises: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class CaseResult:
     lost: bool = False
     layer: str = ""
     script: str = ""
+    raises: str = ""
 
 
 @dataclass(frozen=True)
