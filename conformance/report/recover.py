@@ -113,4 +113,6 @@ def summary_lines(recovered: Recovered) -> Iterator[str]:
     if recovered.skipped:
         yield f"skipped {recovered.skipped} line{'s' * (recovered.skipped != 1)} that no run writes as a whole"
     count = Counter(status for status, _ in recovered.found.values())
-    yield "INCOMPLETE: the run did not end; " + ", ".join(f"{count[status]} {status}" for status in Status)
+    # Only --repeat finds a case unstable.
+    shown = [status for status in Status if status is not Status.UNSTABLE or count[status]]
+    yield "INCOMPLETE: the run did not end; " + ", ".join(f"{count[status]} {status}" for status in shown)

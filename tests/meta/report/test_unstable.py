@@ -94,4 +94,6 @@ def test_a_journal_names_unstable_cases(tmp_path):
     path = tmp_path / "result.json.partial"
     path.write_text(json.dumps({"test": "test_a", **asdict(Finding(Status.UNSTABLE, SAID))}), encoding="utf-8")
 
-    assert f"UNSTABLE test_a: {SAID}" in list(recover.summary_lines(recover.read_journal(path)))
+    lines = list(recover.summary_lines(recover.read_journal(path)))
+    assert f"UNSTABLE test_a: {SAID}" in lines
+    assert lines[-1].endswith("0 fails, 1 unstable")
