@@ -30,7 +30,8 @@ VOLATILE = re.compile(rf"{PATHS}|(?:{NUMBERS.pattern})", re.IGNORECASE)
 # The same without numbers that belong to a word, such as float64.
 STANDALONE = re.compile(rf"{PATHS}|(?<!\w)(?:{NUMBERS.pattern})(?!\w)", re.IGNORECASE)
 PUNCTUATION = " .,:;()[]{}<>='\"`"
-CRASHED = ("crashed:", "in a child process, which ended with")
+DIED = "crashed:"  # of a worker, in which no expectation could excuse anything
+DIED_IN_CHILD = "in a child process, which ended with"
 # Exceptions that libraries raise on purpose. Others, such as KeyError, come from code that expected no mistake.
 DELIBERATE = ("NotImplementedError", "RuntimeError", "TypeError", "ValueError")
 UNCLEAR = ("INTERNAL ASSERT", "refused unclearly", "refused without naming")
@@ -108,6 +109,8 @@ def _unrecordable_reason(case: CaseResult) -> str | None:
         return "it is unstable"
     if case.message.startswith(UNEXPECTED_PASS):
         return "it passes: narrow its entry, or delete it"
+    if case.message.startswith(DIED):
+        return "its process died"
     return None if case.raises else "it raises no builtin exception type of its own"
 
 
@@ -167,7 +170,7 @@ def stable_part(messages: Sequence[str]) -> str:
 def _effect(case: CaseResult) -> str:
     """Propose the effect of a failure."""
     said = _observed(case)
-    if said.startswith(CRASHED):
+    if said.startswith(DIED_IN_CHILD):
         return "crash"
     if any(word in said for word in UNCLEAR):
         return "unclear"

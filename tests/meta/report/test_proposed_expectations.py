@@ -125,9 +125,10 @@ def test_an_effect_is_proposed(facts, effect):
     [
         ({"status": "unstable", "message": "two answers"}, "it is unstable: two answers"),
         ({"message": "[XPASS(strict)] a reason"}, "it passes: narrow its entry, or delete it"),
+        ({"message": "crashed: worker 'gw0' crashed"}, "its process died: crashed: worker 'gw0'"),
         ({"message": "Failed: Timeout"}, "it raises no builtin exception type of its own: Failed: Timeout"),
     ],
-    ids=["unstable", "passes", "foreign"],
+    ids=["unstable", "passes", "died", "foreign"],
 )
 def test_what_no_entry_can_record_is_a_comment(facts, note):
     text = text_for(case(**{"status": "fails"} | facts))
