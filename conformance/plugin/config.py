@@ -21,6 +21,7 @@ from conformance.devices.probe import (
     load_module,
     resolve_device,
 )
+from conformance.plugin.repetition import MOST
 from conformance.plugin.session import Run
 from conformance.report import releases as recorded_releases
 from conformance.report.bounds import MAX_IMPLEMENTATIONS
@@ -50,8 +51,7 @@ def prepare(config: pytest.Config) -> Run:
         raise ValueError("python -O removes the assertions of the suite")
     if option.profile not in PROFILES:
         raise ValueError(f"--profile: {invalid_choice(option.profile, PROFILES)}")
-    if not 0 <= option.seed < 2**63:
-        raise ValueError(f"--seed: invalid value {option.seed} (expected 0 to 2**63 - 1)")
+    _check_numbers(option)
     _check_writable(option)
     requirements = load_requirements()
     for identifier in option.requirement or []:
@@ -79,6 +79,7 @@ def prepare(config: pytest.Config) -> Run:
         profile=profile,
         baseline=_baseline(option.compare) if option.compare else None,
         page=option.page,
+        proposals=option.write_expectations,
         facts=environment_facts(device),  # read now: a device that fails during the run may not even give its name
         device=device,
         implementations=_implementations(option.implementation, option.fault),
@@ -105,6 +106,7 @@ def rerun_arguments(option: Any) -> list[str]:
     given = {
         "--expectations": option.expectations.resolve() if option.expectations != DEFAULT else None,
         "--device-profile": option.device_profile.resolve() if option.device_profile else None,
+        "--repeat": option.repeat if option.repeat > 1 else None,
         "--hypothesis-profile": getattr(option, "hypothesis_profile", None),
     }
     return [f"{name}={value}" for name, value in given.items() if value]
@@ -119,11 +121,32 @@ def rerun_variables(option: Any, environment: Mapping[str, str]) -> dict[str, st
     return {name: value for name, value in found.items() if value != USUAL.get(name)}
 
 
+def _check_numbers(option: Any) -> None:
+    if not 0 <= option.seed < 2**63:
+        raise ValueError(f"--seed: invalid value {option.seed} (expected 0 to 2**63 - 1)")
+    if not 1 <= option.repeat <= MOST:
+        raise ValueError(f"--repeat: invalid value {option.repeat} (expected 1 to {MOST})")
+
+
 def _check_writable(option: Any) -> None:
-    for name, path in (("result", option.result), ("html", option.page)):
+    proposals = option.write_expectations
+    for name, path in (("result", option.result), ("html", option.page), ("write-expectations", proposals)):
         problem = write_problem(path) if path else None
         if problem:
             raise ValueError(f"--{name}: can't write {path}: {problem}")
+    others = {
+        "--expectations": option.expectations,
+        "--device-profile": option.device_profile,
+        "--result": option.result or Path(RESULT),
+        "--html": option.page,
+    }
+    for name, other in others.items():
+        if proposals and other and _same_file(proposals, other):
+            raise ValueError(f"--write-expectations: can't write {proposals}: it is the file of {name}")
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    return one.absolute() == other.absolute() or (one.exists() and other.exists() and one.samefile(other))
 
 
 def _baseline(name: str) -> Result | None:

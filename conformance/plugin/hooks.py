@@ -18,6 +18,7 @@ from conformance.plugin.exit_guard import ExitGuard
 from conformance.plugin.interruption import Interruption
 from conformance.plugin.outcomes import OutcomeRecorder
 from conformance.plugin.printing import PrintableWarnings
+from conformance.plugin.repetition import MOST, Repetition
 from conformance.plugin.reporter import Reporter
 from conformance.plugin.selection import Narrower, asks_for_suite
 from conformance.plugin.session import RUN, Run
@@ -77,6 +78,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--seed", type=int, default=0, help="seed of members and inputs (default: 0)")
     group.addoption(
+        "--repeat",
+        type=int,
+        default=1,
+        metavar="N",
+        help=f"ask each case N times with the same seed, at most {MOST}; a case that answers differently is unstable "
+        "and fails the run (default: 1)",
+    )
+    group.addoption(
         "--expectations",
         type=Path,
         default=DEFAULT,
@@ -93,6 +102,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     # pytest-html also defines --html: where it is installed, this option has a longer name.
     name = "--conformance-html" if metadata.entry_points(group="pytest11", name="html") else "--html"
     group.addoption(name, dest="page", type=Path, metavar="FILE", help="also write the result as an HTML page")
+    group.addoption(
+        "--write-expectations",
+        type=Path,
+        metavar="FILE",
+        help="also write the failures as entries of an expectations file, each without its reason",
+    )
     group.addoption("--fault", metavar="NAME", help="inject a fault of conformance.faults, which its tests must detect")
 
 
@@ -126,6 +141,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Narrower(run), "conformance-narrower")
     config.pluginmanager.register(Interruption(run), "conformance-interruption")
     config.pluginmanager.register(PrintableWarnings(), "conformance-warnings")
+    if config.option.repeat > 1:
+        config.pluginmanager.register(Repetition(run, config.option.repeat), "conformance-repetition")
     if not hasattr(config, "workerinput"):
         run.suite = suite_identity(config.option.expectations)
         reporter = Reporter(run)
@@ -157,7 +174,8 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> Generator[None, int,
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    return f"conformance: {', '.join(config.option.implementation)} on {config.stash[RUN].device}"
+    often = f", each case {config.option.repeat} times" * (config.option.repeat > 1)
+    return f"conformance: {', '.join(config.option.implementation)} on {config.stash[RUN].device}{often}"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

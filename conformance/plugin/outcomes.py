@@ -1,5 +1,6 @@
 """The outcome of each test: seeded, run, and told as one `Finding` to the process that reports."""
 
+import builtins
 import re
 from collections.abc import Generator
 from dataclasses import asdict
@@ -15,7 +16,7 @@ from conformance.plugin.selection import NOT_APPLICABLE
 from conformance.plugin.session import Run
 from conformance.plugin.streams import kept_open
 from conformance.report.results import Finding, Status
-from conformance.utils.text import describe_error, observed_message, one_line, text_of
+from conformance.utils.text import describe_error, observed_message, one_line, text_of, type_name
 
 SHARES = pytest.StashKey[list[float]]()
 LONGEST_SCRIPT = 50_000  # characters; a longer one is not for reading, and no result file may hold it
@@ -121,13 +122,23 @@ def _finding(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Test
     script = script if len(script) <= LONGEST_SCRIPT else ""
     if layer:
         message += f"; first layer that differs: {layer}"
-    return Finding(Status.FAILS, message, share, layer=layer, script=script)
+    return Finding(Status.FAILS, message, share, layer=layer, script=script, raises=_builtin_type(call))
 
 
 def _message(call: pytest.CallInfo[None], report: pytest.TestReport) -> str:
     if call.excinfo is None or _is_own_xfail(call):
         return text_of(report.longrepr)  # an unexpected pass, for example
     return observed_message(call.excinfo.value)
+
+
+def _builtin_type(call: pytest.CallInfo[None]) -> str:
+    """Return the name of the nearest builtin type of the exception that an expectation can name, or ""."""
+    if call.excinfo is None:
+        return ""
+    # A metaclass may answer anything to `__mro__`; type itself knows.
+    bases = type.__dict__["__mro__"].__get__(type(call.excinfo.value))
+    special = [base for base in bases if issubclass(base, Exception) and base is not Exception]
+    return next((type_name(base) for base in special if getattr(builtins, type_name(base), None) is base), "")
 
 
 def _is_own_xfail(call: pytest.CallInfo[None]) -> bool:

@@ -20,7 +20,8 @@ from conformance.utils.text import escape_unprintable
 class Output:
     """Shows the verdict, and writes the result file and the page.
 
-    `failed`: a file that the caller asked for could not be written.
+    `failed`: a file that the caller asked for could not be written. `proposals`: the text of the expectations file, if
+    one was asked for and the run is complete.
     """
 
     def __init__(self, run: Run, journal: Journal) -> None:
@@ -29,6 +30,7 @@ class Output:
         self.screen: list[str] = []
         self.baseline: reader.Result | None = None
         self.failed = False
+        self.proposals: str | None = None
 
     def prepare(self, lines: Iterable[str], document: Mapping[str, Any], *, complete: bool) -> None:
         """Take the lines of the verdict, and add what changed since the baseline if the run is complete."""
@@ -61,6 +63,9 @@ class Output:
         told.append(self._write("results", run.result, partial(writer.write_result, run.result, document)))
         if page:
             told.append(self._write("page", page, lambda: write_file(page, self._page(document))))
+        if self.run.proposals and self.proposals is not None:
+            write = partial(write_file, self.run.proposals, self.proposals.encode())
+            told.append(self._write("expectations", self.run.proposals, write))
         if self.failed:
             session.exitstatus = ExitCode.CANNOT_WRITE
         terminalreporter = session.config.pluginmanager.getplugin("terminalreporter")
@@ -74,7 +79,7 @@ class Output:
         try:
             write()
         except OSError as error:
-            self.failed = self.failed or what == "page" or self.run.result_asked
+            self.failed = self.failed or what != "results" or self.run.result_asked
             return f"ERROR: {what}: can't write {path}: {error_reason(error)}"
         return f"{what}: {path}"
 

@@ -13,6 +13,7 @@ from conformance.plugin.selection import asks_for_suite
 from conformance.plugin.session import CollectedTest, Run
 from conformance.report import tables, terminal, writer
 from conformance.report.journal import Journal
+from conformance.report.proposed_expectations import expectations_text
 from conformance.report.results import (
     CaseResult,
     Finding,
@@ -139,6 +140,9 @@ class Reporter:
             time.perf_counter() - self.started,
             self.run.suite,
         )
+        if self.run.proposals and reason is None:
+            names = {name: each.name for name, each in self.run.implementations.items()}
+            self.output.proposals = expectations_text(table, self.run.facts, names)
         lines = terminal.report_lines(self.run.facts, self.run.options, table, found, answer)
         self.output.prepare(lines, document, complete=reason is None)
         return document

@@ -29,7 +29,8 @@ class Run:
 
     `collected`: each test by node id, filled by the process that collects, so that the controller knows of a test that
     never reports. `problems`: mistakes in the suite that stop the run. `baseline`: the result to compare with at the
-    end. `page`: the file to write a page of HTML to. `result_asked`: the caller named the result file. `interrupted`:
+    end. `page`: the file to write a page of HTML to. `proposals`: the file to write entries for failures
+    to. `result_asked`: the caller named the result file. `interrupted`:
     why the run does not reach its end. `internal_error`: that reason is an error of pytest or of the suite. `judged`:
     the verdict is made. `environment_failed`: after which test the device stopped working, and how. `suite`: the
     suite's identity, in the process that writes the result.
@@ -45,6 +46,7 @@ class Run:
     facts: Mapping[str, Any]
     baseline: Result | None = None
     page: Path | None = None
+    proposals: Path | None = None
     collected: dict[str, CollectedTest] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     environment_failed: str | None = None

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from conformance.report.results import Status
+from conformance.report.results import FAILING, Status
 
 Case = Mapping[str, Any]
 
@@ -23,7 +23,7 @@ class Change(StrEnum):
 
 
 # Statuses of cases that ran to an answer, the best first.
-JUDGED = (Status.CONFORMS, Status.KNOWN_FAILURE, Status.FAILS)
+JUDGED = (Status.CONFORMS, Status.KNOWN_FAILURE, *FAILING)
 # The effect of a known failure that gives wrong numbers or state without an error.
 WRONG = "wrong"
 # Start of pytest's message for a known failure that passes: the expectation is stale and torch is fixed.
@@ -48,7 +48,7 @@ def case_change(old: Case | None, new: Case | None) -> Change | None:  # noqa: P
         if was == now:
             return None
         return Change.REGRESSED if was == Status.CONFORMS else Change.FIXED
-    if was == Status.KNOWN_FAILURE and now == Status.FAILS:
+    if was == Status.KNOWN_FAILURE and now in FAILING:
         return Change.REGRESSED  # the failure is no longer recorded as known
     return None if was == now and _fail_alike(old, new) else Change.FAILS_DIFFERENTLY
 

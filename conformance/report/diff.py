@@ -8,7 +8,7 @@ from conformance.report.case_change import WRONG, Case, Change, case_change, eff
 from conformance.report.drift import Drift, find_drift
 from conformance.report.effects import with_effects
 from conformance.report.reader import Key, Result
-from conformance.report.results import Status
+from conformance.report.results import FAILING, Status
 
 # Changes that give exit code 1, unless they are known failures.
 GATING_CHANGES = (Change.REGRESSED, Change.NO_LONGER_RUNS)
@@ -194,7 +194,7 @@ def _make_move(change: Change, test: str, old: Case | None, new: Case | None) ->
     told: Case = next(each for each in (new, old, {}) if each is not None)
     if change is Change.FIXED and old and not told["message"]:
         told = {**told, "message": old["message"]}
-    known = Status.KNOWN_FAILURE in (was, now) and now != Status.FAILS and change is not Change.NO_LONGER_RUNS
+    known = Status.KNOWN_FAILURE in (was, now) and now not in FAILING and change is not Change.NO_LONGER_RUNS
     return _Move(change, known, was, now, effect_was, effect, test, told)
 
 

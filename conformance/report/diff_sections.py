@@ -6,7 +6,7 @@ from typing import NamedTuple
 from conformance.report.case_change import WRONG, Change
 from conformance.report.diff import Transition
 from conformance.report.drift import BudgetDrift, Drift
-from conformance.report.results import Status
+from conformance.report.results import FAILING
 
 # More requirements than this are listed by chapter and without messages, for these kinds of change.
 MAX_NAMED = 10
@@ -90,13 +90,13 @@ def _place(each: Transition) -> _Place:
         must = each.level == "must"
         return _Place(1 if must else 2, each.known, order, f"{prefix}{each.change}{' (must)' if must else ''}")
     if each.change in ASKED:
-        fails = each.new == Status.FAILS
+        fails = each.new in FAILING
         return _Place(4, each.known, order - 2 * fails, f"{prefix}{each.change}{' and fails' if fails else ''}")
     return _Place(3, each.known, order, f"{prefix}{each.change}")
 
 
 def _section_lines(transitions: Sequence[Transition]) -> Iterator[str]:
-    terse = all(each.change in TERSE and each.new != Status.FAILS for each in transitions)
+    terse = all(each.change in TERSE and each.new not in FAILING for each in transitions)
     if terse and len({each.requirement for each in transitions}) > MAX_NAMED:
         chapters: dict[str, dict[str, None]] = {}
         for each in transitions:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.report.bounds import MAX_BYTES, MAX_CASES, check_count, check_size
-from conformance.report.results import Finding, Status
+from conformance.report.results import FAILING, Finding, Status
 from conformance.spec.expectations import file_mistake
 from conformance.utils.files import error_reason, read_regular
 from conformance.utils.text import one_line
@@ -103,14 +103,16 @@ def _intact(text: str) -> str:
 
 def summary_lines(recovered: Recovered) -> Iterator[str]:
     """Yield a summary: failures, the tests that were running at the end, and counts by status."""
-    failures = [(test, said) for test, (status, said) in recovered.found.items() if status is Status.FAILS]
+    failures = [(test, status, said) for test, (status, said) in recovered.found.items() if status in FAILING]
     running = recovered.running
-    yield from (one_line(f"FAILS {test}: {said}", MAX_SHOWN) for test, said in failures[:MAX_LISTED])
+    yield from (one_line(f"{status.upper()} {test}: {said}", MAX_SHOWN) for test, status, said in failures[:MAX_LISTED])
     yield from (one_line(f"DIED in {test}", MAX_SHOWN) for test in running[:MAX_LISTED])
-    more = sum(max(0, len(each) - MAX_LISTED) for each in (failures, running))
+    more = sum(max(0, number - MAX_LISTED) for number in (len(failures), len(running)))
     if more:
         yield f"{more} more tests that failed or were running; the journal has their names"
     if recovered.skipped:
         yield f"skipped {recovered.skipped} line{'s' * (recovered.skipped != 1)} that no run writes as a whole"
     count = Counter(status for status, _ in recovered.found.values())
-    yield "INCOMPLETE: the run did not end; " + ", ".join(f"{count[status]} {status}" for status in Status)
+    # Only --repeat finds a case unstable.
+    shown = [status for status in Status if status is not Status.UNSTABLE or count[status]]
+    yield "INCOMPLETE: the run did not end; " + ", ".join(f"{count[status]} {status}" for status in shown)

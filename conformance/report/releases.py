@@ -26,6 +26,7 @@ STATUS_TEXTS = {
     Status.CONFORMS: "ok",
     Status.KNOWN_FAILURE: "known {}",
     Status.FAILS: "FAILS {}",
+    Status.UNSTABLE: "UNSTABLE {}",
     Status.NOT_APPLICABLE: NOT_APPLICABLE,
     Status.NOT_RUN: "not run",
 }

@@ -16,6 +16,11 @@ class Status(StrEnum):
     NOT_APPLICABLE = "not applicable"
     NOT_RUN = "not run"
     FAILS = "fails"
+    UNSTABLE = "unstable"
+
+
+# Statuses that fail a run. An unstable case gave several answers to the same question.
+FAILING = (Status.FAILS, Status.UNSTABLE)
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,8 @@ class Finding:
     `budget_share`: the largest share of the error budget used by a comparison, or None without a comparison. `lost`:
     the test was selected but ended without an answer. `layer`, `script`: for a failure, the first layer that differs
     and a reproducer. `duration`: in seconds. `effect`, `observed`: for a known failure, what it does to a user and the
-    start of what was observed; `message` is then the recorded reason.
+    start of what was observed; `message` is then the recorded reason. `raises`: for a failure, the builtin exception
+    type that an expectation would name; empty if there is none.
     """
 
     status: Status
@@ -37,6 +43,7 @@ class Finding:
     duration: float = 0.0
     effect: str = ""
     observed: str = ""
+    raises: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,7 @@ class CaseResult:
     script: str = ""
     effect: str = ""
     observed: str = ""
+    raises: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,9 +79,9 @@ class RequirementResult:
 def combine_statuses(cases: Sequence[CaseResult]) -> Status:
     """Return the status of a requirement: the worst of its cases; "not run" if one was lost and none fails."""
     found = {case.status for case in cases}
-    if any(case.lost for case in cases) and Status.FAILS not in found:
+    if any(case.lost for case in cases) and found.isdisjoint(FAILING):
         return Status.NOT_RUN
-    for status in (Status.FAILS, Status.KNOWN_FAILURE, Status.NOT_RUN, Status.CONFORMS, Status.NOT_APPLICABLE):
+    for status in (*reversed(FAILING), Status.KNOWN_FAILURE, Status.NOT_RUN, Status.CONFORMS, Status.NOT_APPLICABLE):
         if status in found:
             return status
     return Status.NOT_RUN
@@ -110,8 +118,10 @@ def decide_verdict(table: Sequence[RequirementResult], *, certify: bool) -> Verd
     unrun_musts = sum(row.status is Status.NOT_RUN and row.requirement.level == "must" for row in table)
     known = f"{count[Status.KNOWN_FAILURE]} known failures"
     run = f"{count[Status.NOT_RUN]} not run" if count[Status.NOT_RUN] else "everything was run"
-    if count[Status.FAILS]:
-        return Verdict(False, f"DOES NOT CONFORM: {count[Status.FAILS]} of {total} requirements fail; {known}; {run}")
+    failing = sum(count[status] for status in FAILING)
+    if failing:
+        unstable = f", {count[Status.UNSTABLE]} of them unstable" * bool(count[Status.UNSTABLE])
+        return Verdict(False, f"DOES NOT CONFORM: {failing} of {total} requirements fail{unstable}; {known}; {run}")
     if lost:
         return Verdict(False, f"INCOMPLETE: {lost} selected tests ended without an answer; {known}; {run}")
     if certify and unrun_musts:
@@ -128,4 +138,4 @@ def incomplete_verdict(table: Sequence[RequirementResult], reason: str) -> Verdi
     """Return the verdict of a run that did not reach its end, be it interrupted or left by its device."""
     count = Counter(row.status for row in table)
     judged = f"{len(table) - count[Status.NOT_RUN]} of {len(table)} requirements were judged until then"
-    return Verdict(False, f"{reason}; {judged}, {count[Status.FAILS]} fail")
+    return Verdict(False, f"{reason}; {judged}, {sum(count[status] for status in FAILING)} fail")

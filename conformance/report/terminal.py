@@ -6,12 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from conformance.report.rerun import rerun_command
-from conformance.report.results import RequirementResult, Status, Verdict
+from conformance.report.results import FAILING, RequirementResult, Status, Verdict
 from conformance.report.tables import MAX_LISTED, Tables, summarize_cells
 from conformance.spec.requirements import CHAPTERS, Requirement
 from conformance.utils.text import WIDTH, one_line
-
-COLUMNS = tuple(Status)
 
 
 def report_lines(
@@ -36,7 +34,7 @@ def report_lines(
     for title, cells in tables.items():
         yield from _wrap(f"{title}: ", summarize_cells(cells))
     for row in table:
-        if row.status is Status.FAILS:
+        if row.status in FAILING:
             yield from _failure_lines(row, options)
     lost = [case for row in table for case in row.cases if case.lost]
     yield from (f"NO ANSWER {case.test}: {case.message}" for case in lost[:MAX_LISTED])
@@ -54,14 +52,16 @@ def _profile_lines(profile: Mapping[str, Any]) -> list[str]:
 
 
 def _count_lines(name: str, table: Sequence[RequirementResult]) -> Iterator[str]:
-    yield f"{name:14}" + "".join(f"{_status_heading(status):>16}" for status in COLUMNS)
+    # Only --repeat finds a case unstable.
+    columns = [each for each in Status if each is not Status.UNSTABLE or any(row.status is each for row in table)]
+    yield f"{name:14}" + "".join(f"{_status_heading(status):>16}" for status in columns)
     for chapter in CHAPTERS:
         count = Counter(row.status for row in table if row.requirement.chapter == chapter)
-        yield f"  {chapter:12}" + "".join(f"{count[status]:16}" for status in COLUMNS)
+        yield f"  {chapter:12}" + "".join(f"{count[status]:16}" for status in columns)
 
 
 def _status_heading(status: Status) -> str:
-    return "FAILS" if status is Status.FAILS else str(status)
+    return status.upper() if status in FAILING else str(status)
 
 
 def _known_failure_lines(table: Sequence[RequirementResult]) -> Iterator[str]:
@@ -86,9 +86,13 @@ def _wrap(head: str, text: str) -> list[str]:
 
 
 def _failure_lines(row: RequirementResult, options: Mapping[str, Any]) -> Iterator[str]:
-    failed = [case for case in row.cases if case.status is Status.FAILS]
+    failed = [case for status in reversed(FAILING) for case in row.cases if case.status is status]
     more = f" (and {len(failed) - 1} more cases)" if len(failed) > 1 else ""
-    yield one_line(f"FAILS {row.requirement.id} ({row.implementation}): {failed[0].message}{more}")
+    head = f"{row.status.upper()} {row.requirement.id} ({row.implementation}): "
+    if row.status is Status.UNSTABLE:
+        yield from _wrap(head, failed[0].message + more)  # in full: it names all answers
+    else:
+        yield one_line(f"{head}{failed[0].message}{more}")
     if failed[0].layer:
         yield f"       {one_line(f'first layer that differs: {failed[0].layer}', WIDTH - 7)}"
     yield f"       rerun: {rerun_command(failed[0], options)}"

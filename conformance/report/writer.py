@@ -53,7 +53,7 @@ def result_document(
 
 def _case_document(case: CaseResult, options: Mapping[str, Any]) -> dict[str, Any]:
     facts = asdict(case)
-    for key in ("requirement", "implementation"):
+    for key in ("requirement", "implementation", "raises"):
         del facts[key]
     for key in ("dtype", "layer", "script", "effect", "observed"):
         if not facts[key]:

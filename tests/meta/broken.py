@@ -72,6 +72,19 @@ class Xfailing(TorchFunc):
         pytest.xfail("known \ud800")
 
 
+class Alternating(TorchFunc):
+    """Fails at every third call."""
+
+    name = "alternating"
+    calls = 0
+
+    def combine(self, models):
+        self.calls += 1
+        if self.calls % 3 == 0:
+            raise RuntimeError(f"race {self.calls}")
+        return super().combine(models)
+
+
 class Interrupting(TorchFunc):
     """Ends the run."""
 

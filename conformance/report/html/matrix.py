@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from conformance.report.bounds import check_matrix
 from conformance.report.html.columns import Column
 from conformance.report.html.requirement import RequirementDetails, requirement_details
-from conformance.report.results import Status
+from conformance.report.results import FAILING
 from conformance.spec.requirements import CHAPTERS
 
 ABSENT = "not in this file"
@@ -43,7 +43,7 @@ class Chapter:
     @property
     def fails(self) -> bool:
         """True if a requirement fails in any column."""
-        return any(count[Status.FAILS] for count in self.counts)
+        return any(count[status] for count in self.counts for status in FAILING)
 
 
 def make_chapters(columns: Sequence[Column]) -> list[Chapter]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from conformance.report.html.columns import Column, Row, column_names
-from conformance.report.results import Status
+from conformance.report.results import FAILING, Status
 
 MAX_TESTS = 3  # of a group, listed by name
 MAX_FAILURES = 50  # of a requirement, listed one by one
@@ -64,9 +64,7 @@ class RequirementDetails:
 def requirement_details(rows: Mapping[Column, Row], columns: Sequence[Column]) -> RequirementDetails:
     """Return the details of a requirement. `rows`: its rows by column; `columns`: all columns of the page."""
     cases = {column: row["cases"] for column, row in rows.items() if row["cases"]}
-    failures = [
-        (column.name, case) for column, some in cases.items() for case in some if case["status"] == Status.FAILS
-    ]
+    failures = [(column.name, case) for column, some in cases.items() for case in some if case["status"] in FAILING]
     groups = _group_cases(cases, columns)
     return RequirementDetails(
         [_make_tally(column, some) for column, some in cases.items()],
@@ -111,7 +109,7 @@ def _group_cases(cases: Mapping[Column, Sequence[Row]], columns: Sequence[Column
     order = list(Status)
     for column, some in cases.items():
         for case in some:
-            if case["status"] not in {Status.CONFORMS, Status.FAILS}:
+            if case["status"] not in (Status.CONFORMS, *FAILING):
                 key = (order.index(case["status"]), case["lost"], case["message"])
                 said.setdefault(key, []).append((column, case))
     return [

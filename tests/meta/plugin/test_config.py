@@ -26,6 +26,8 @@ from conformance.plugin.hooks import LONGEST
             ["--hypothesis-profile=nope"],
             "--hypothesis-profile: invalid choice 'nope' (choose from conformance, nightly)",
         ),
+        (["--repeat=0"], "--repeat: invalid value 0 (expected 1 to 1000)"),
+        (["--repeat=1001"], "--repeat: invalid value 1001 (expected 1 to 1000)"),
         (["--seed=-1"], "--seed: invalid value -1 (expected 0 to 2**63 - 1)"),
         (
             ["--fault=ModuleListReverse"],
@@ -41,6 +43,19 @@ from conformance.plugin.hooks import LONGEST
         ([f"--implementation=i{number}" for number in range(33)], "--implementation: expected at most 32, got 33"),
         (["--html=no/such/folder/page.html"], "--html: can't write no/such/folder/page.html"),
         (["--html=."], "--html: can't write ."),
+        (["--write-expectations=."], "--write-expectations: can't write .: is not a regular file"),
+        (
+            ["--write-expectations=no/such/folder/e.toml"],
+            "--write-expectations: can't write no/such/folder/e.toml: its folder does not exist",
+        ),
+        (
+            ["--write-expectations=fixtures/expectations.toml"],
+            "--write-expectations: can't write fixtures/expectations.toml: it is the file of --expectations",
+        ),
+        (
+            ["--html=page.html", "--write-expectations=page.html"],
+            "--write-expectations: can't write page.html: it is the file of --html",
+        ),
         (["--compare=nowhere.json"], "nowhere.json: No such file or directory"),
         (["--compare=0.9"], "0.9: no such file or recorded release (choose from 2.0.1, "),
         (["--compare=fixtures/releases"], "--compare: expected one result, got the folder fixtures/releases"),

@@ -74,15 +74,16 @@ def test_the_environment_of_a_device_is_remembered(device_module):
 
 
 def test_files_that_a_case_is_held_to_are_remembered(tmp_path):
-    option = SimpleNamespace(expectations=DEFAULT, device_profile=None)
+    option = SimpleNamespace(expectations=DEFAULT, device_profile=None, repeat=1)
     given = SimpleNamespace(
-        expectations=tmp_path / "e.toml", device_profile=tmp_path / "p.toml", hypothesis_profile="nightly"
+        expectations=tmp_path / "e.toml", device_profile=tmp_path / "p.toml", hypothesis_profile="nightly", repeat=5
     )
 
     assert config.rerun_arguments(option) == []
     assert config.rerun_arguments(given) == [
         f"--expectations={tmp_path / 'e.toml'}",
         f"--device-profile={tmp_path / 'p.toml'}",
+        "--repeat=5",
         "--hypothesis-profile=nightly",
     ]
 
