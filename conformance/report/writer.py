@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from conformance.report.rerun import rerun_command
-from conformance.report.results import CaseResult, RequirementResult, Verdict
+from conformance.report.results import CaseResult, RequirementResult
 from conformance.report.tables import Tables
+from conformance.report.verdict import Verdict
 from conformance.utils.files import write_file
 
 SCHEMA_VERSION = 3
@@ -52,7 +53,7 @@ def _case_document(case: CaseResult, options: Mapping[str, Any]) -> dict[str, An
     facts = asdict(case)
     for key in ("requirement", "implementation"):
         del facts[key]
-    for key in ("dtype", "layer", "script"):
+    for key in ("dtype", "layer", "script", "effect", "observed"):
         if not facts[key]:
             del facts[key]
     return facts | {"rerun": rerun_command(case, options)}

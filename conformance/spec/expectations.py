@@ -24,6 +24,7 @@ from conformance.utils.suggestions import did_you_mean, invalid_choice
 from conformance.utils.text import escape_unprintable, one_line
 
 KINDS = ("bug", "limitation")
+EFFECTS = ("wrong", "crash", "unclear", "refused")  # the worst first
 DEFAULT = FIXTURES / "expectations.toml"
 MOST_BYTES = 1_000_000
 MOST_PARTS = 50_000  # keys, tables and values: the signs that make tomllib create an object
