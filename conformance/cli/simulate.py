@@ -5,8 +5,10 @@ import sys
 from collections.abc import Sequence
 
 from conformance.cli import run
+from conformance.devices.probe import SIMULATED_DEVICE
+from conformance.utils.probing import without_warnings
 
-OPTIONS = ("--device=standin", "--device-module=conformance.devices.simulated", "--result=conformance-rehearsal.json")
+OPTIONS = ("--device=standin", f"--device-module={SIMULATED_DEVICE}", "--result=conformance-rehearsal.json")
 # A torch backend written in Python kills the process when an exception leaves backward: PythonDeviceGuard calls into
 # Python while the exception is set.
 DEADLY = (
@@ -44,7 +46,8 @@ def main(arguments: Sequence[str]) -> int:
         sys.stdout.write(make_parser().format_help())
         return 0
     try:
-        import conformance.devices.simulated  # noqa: F401 - importing it fails where torch does not support it
+        with without_warnings():  # torch warns where NumPy is missing, and the suite does not use NumPy
+            import conformance.devices.simulated  # noqa: F401 - importing it fails where torch does not support it
     except ImportError as reason:
         sys.stdout.write(f"simulation skipped: {reason}\n")
         return 0

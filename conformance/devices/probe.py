@@ -17,6 +17,7 @@ from conformance.utils.suggestions import did_you_mean
 from conformance.utils.text import first_line, text_of, type_name
 
 CANNOT_ANSWER = 8  # the exit code for "this environment can't answer"; pytest's own end at 5
+SIMULATED_DEVICE = "conformance.devices.simulated"  # importing this package registers the device
 # The two variables by which PyTorch's own device tests are told what to test.
 ONLY_FOR = "PYTORCH_TESTING_DEVICE_ONLY_FOR"
 FOR_CUSTOM = "PYTORCH_TESTING_DEVICE_FOR_CUSTOM"

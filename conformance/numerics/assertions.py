@@ -14,6 +14,8 @@ from conformance.utils.module_state import all_named_buffers, all_named_paramete
 from conformance.utils.pytree import describe_structure, is_inexact, leaves
 from conformance.utils.text import describe_error
 
+__tracebackhide__ = True  # a failing comparison is shown in the test that asks for it
+
 DECISIVE = 0.2  # of the spread between members: less than it makes no member look like another one
 REFUSALS = (RuntimeError, ValueError, TypeError, IndexError)
 

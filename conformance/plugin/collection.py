@@ -1,5 +1,6 @@
 """The collection of tests: each is entered into the run, or deselected, before the first one runs."""
 
+from collections.abc import Generator, Sequence
 from dataclasses import asdict
 
 import pytest
@@ -17,19 +18,24 @@ class Collector:
         self.run = run
         self.known_failures = KnownFailures(run)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Enter the tests into the run before -k and -m deselect any: what there is to run is the denominator."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
+        """Enter the tests into the run before -k and -m deselect any: what there is to run is the denominator.
+
+        What does not apply is left out when they are done, with its reason: thousands of skips would hide the rest.
+        """
         ours = [item for item in items if item.path.resolve().parent == SUITE.resolve()]
         dropped = [item for item in ours if not self._enter(item)]
         if not any("::" in argument for argument in config.args):
             self.run.problems += self.known_failures.stale_entries(ours)
         if self.run.problems:
             dropped = list(items)
-        if dropped:
-            config.hook.pytest_deselected(items=dropped)
-            gone = set(dropped)
-            items[:] = [item for item in items if item not in gone]
+        _drop(config, items, dropped)
+        yield
+        inapplicable = [item for item in items if NOT_APPLICABLE in item.stash]
+        for item in inapplicable:
+            self.run.collected[item.nodeid].inapplicable = item.stash[NOT_APPLICABLE]
+        _drop(config, items, inapplicable)
 
     def _enter(self, item: pytest.Item) -> bool:
         """Enter the test into the run; False if its requirement is not asked for."""
@@ -50,7 +56,6 @@ class Collector:
         reason = inapplicable_reason(item, requirement, self.run.implementations[name], self.run.device)
         if reason:
             item.stash[NOT_APPLICABLE] = reason
-            item.add_marker(pytest.mark.skip(reason=reason))
         else:
             self.known_failures.mark(item, requirement.id, name)
         return True
@@ -70,3 +75,10 @@ class Collector:
                 "environment_failed": self.run.environment_failed,
                 "interrupted": self.run.interrupted,
             }
+
+
+def _drop(config: pytest.Config, items: list[pytest.Item], dropped: Sequence[pytest.Item]) -> None:
+    if dropped:
+        config.hook.pytest_deselected(items=dropped)
+        gone = set(dropped)
+        items[:] = [item for item in items if item not in gone]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from conformance.devices.probe import device_failure
+from conformance.devices.probe import SIMULATED_DEVICE, device_failure
 from conformance.plugin.output import Output
 from conformance.plugin.selection import asks_for_suite
 from conformance.plugin.session import CollectedTest, Run
@@ -18,11 +18,9 @@ from conformance.report.results import (
     CaseResult,
     Finding,
     Status,
-    Verdict,
-    decide_verdict,
-    incomplete_verdict,
     requirement_results,
 )
+from conformance.report.verdict import Verdict, decide_verdict, incomplete_verdict
 from conformance.spec.coverage import requirement_of
 from conformance.utils.exit_codes import ExitCode
 from conformance.utils.text import text_of
@@ -126,10 +124,14 @@ class Reporter:
             self._report_failure(session, answer)
         else:
             answer = decide_verdict(table, certify=self.run.options["profile"] == "certify")
-        if not answer.conforms and session.exitstatus == ExitCode.OK:
+        # Where no case applies, pytest finds nothing to run; what is asked is answered all the same.
+        if not answer.conforms and session.exitstatus in self._unanswered_codes(cases):
             session.exitstatus = ExitCode.NEGATIVE
         if self.run.profile:
             answer = Verdict(answer.conforms, f"{answer.sentence}; with the device profile {self.run.profile.name}")
+        rehearsal = self.run.options["device_module"] == SIMULATED_DEVICE
+        if rehearsal:
+            answer = Verdict(answer.conforms, f"REHEARSAL: {answer.sentence}")
         found = tables.collect_tables(table, self.cells)
         document = writer.result_document(
             self.run.facts,
@@ -143,9 +145,14 @@ class Reporter:
         if self.run.proposals and reason is None:
             names = {name: each.name for name, each in self.run.implementations.items()}
             self.output.proposals = expectations_text(table, self.run.facts, names)
-        lines = terminal.report_lines(self.run.facts, self.run.options, table, found, answer)
-        self.output.prepare(lines, document, complete=reason is None)
+        lines = terminal.report_lines(self.run.facts, self.run.options, table, found, rehearsal=rehearsal)
+        self.output.prepare(lines, document, answer.sentence if rehearsal else f"VERDICT: {answer.sentence}", reason)
         return document
+
+    def _unanswered_codes(self, cases: Sequence[CaseResult]) -> tuple[ExitCode, ...]:
+        """Return pytest's exit codes that a negative verdict replaces."""
+        inapplicable = any(case.status is Status.NOT_APPLICABLE for case in cases)
+        return (ExitCode.OK, ExitCode.NO_TESTS) if inapplicable else (ExitCode.OK,)
 
     def _incomplete_reason(self, session: pytest.Session, cases: Sequence[CaseResult]) -> str | None:
         """Return why the run did not reach its end, and set its exit status; None if it did, or was not the suite's."""
@@ -169,11 +176,12 @@ class Reporter:
             known = self._known(test)
             if known is None:
                 continue
-            unreported = Finding(
-                Status.NOT_RUN,
-                "deselected" if known.deselected else "selected, but never reported",
-                lost=not known.deselected,
-            )
+            if known.inapplicable:
+                unreported = Finding(Status.NOT_APPLICABLE, known.inapplicable)
+            elif known.deselected:
+                unreported = Finding(Status.NOT_RUN, "deselected")
+            else:
+                unreported = Finding(Status.NOT_RUN, "selected, but never reported", lost=True)
             yield CaseResult(
                 test=test,
                 requirement=known.requirement,

@@ -15,12 +15,16 @@ from conformance.spec.requirements import Requirement
 
 @dataclass
 class CollectedTest:
-    """A test as collected: its requirement's id, its implementation, its dtype, and whether -k or -m left it out."""
+    """A test as collected: its requirement's id, its implementation and its dtype.
+
+    `deselected`: -k or -m left it out. `inapplicable`: the reason why it makes no sense here, and is not run.
+    """
 
     requirement: str
     implementation: str
     dtype: str = ""
     deselected: bool = False
+    inapplicable: str = ""
 
 
 @dataclass

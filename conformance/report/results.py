@@ -1,10 +1,10 @@
-"""The result model: statuses of cases are combined per requirement and implementation, and these into the verdict."""
+"""The result model: statuses of cases are combined per requirement and implementation, and these make up the table."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from conformance.spec.entry_rules import EFFECTS
 from conformance.spec.requirements import Requirement
 
 
@@ -75,6 +75,12 @@ class RequirementResult:
     status: Status
     cases: Sequence[CaseResult]
 
+    @property
+    def effect(self) -> str:
+        """The worst effect of its known failures; an empty string if there is none."""
+        found = {case.effect for case in self.cases if case.status is Status.KNOWN_FAILURE}
+        return next((effect for effect in EFFECTS if effect in found), "")
+
 
 def combine_statuses(cases: Sequence[CaseResult]) -> Status:
     """Return the status of a requirement: the worst of its cases; "not run" if one was lost and none fails."""
@@ -99,43 +105,3 @@ def requirement_results(
         for name in implementations
         for requirement in requirements.values()
     ]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The verdict of a run."""
-
-    conforms: bool
-    sentence: str
-
-
-def decide_verdict(table: Sequence[RequirementResult], *, certify: bool) -> Verdict:
-    """Return the verdict: negative for any failure or lost case and, with `certify`, for a "must" that was not run."""
-    count = Counter(row.status for row in table)
-    total = len(table)
-    cases = [case for row in table for case in row.cases]
-    lost = sum(case.lost for case in cases)
-    unrun_musts = sum(row.status is Status.NOT_RUN and row.requirement.level == "must" for row in table)
-    known = f"{count[Status.KNOWN_FAILURE]} known failures"
-    run = f"{count[Status.NOT_RUN]} not run" if count[Status.NOT_RUN] else "everything was run"
-    failing = sum(count[status] for status in FAILING)
-    if failing:
-        unstable = f", {count[Status.UNSTABLE]} of them unstable" * bool(count[Status.UNSTABLE])
-        return Verdict(False, f"DOES NOT CONFORM: {failing} of {total} requirements fail{unstable}; {known}; {run}")
-    if lost:
-        return Verdict(False, f"INCOMPLETE: {lost} selected tests ended without an answer; {known}; {run}")
-    if certify and unrun_musts:
-        return Verdict(False, f"NOT CERTIFIED: {unrun_musts} requirements of level must were not run; {known}")
-    # A part of a requirement is an answer too, be it a known failure.
-    if not any(case.status in (Status.CONFORMS, Status.KNOWN_FAILURE) for case in cases):
-        return Verdict(False, f"NO VERDICT: none of {total} requirements could be judged; {known}; {run}")
-    if count[Status.NOT_RUN]:
-        return Verdict(True, f"CONFORMS AS FAR AS RUN: {run} of {total} requirements; {known}")
-    return Verdict(True, f"CONFORMS: {total} requirements; {known}; {run}")
-
-
-def incomplete_verdict(table: Sequence[RequirementResult], reason: str) -> Verdict:
-    """Return the verdict of a run that did not reach its end, be it interrupted or left by its device."""
-    count = Counter(row.status for row in table)
-    judged = f"{len(table) - count[Status.NOT_RUN]} of {len(table)} requirements were judged until then"
-    return Verdict(False, f"{reason}; {judged}, {sum(count[status] for status in FAILING)} fail")

@@ -1,15 +1,18 @@
 """The terminal report: one screen that ends with the verdict."""
 
 import textwrap
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from conformance.report.known_failures import known_failure_lines
 from conformance.report.rerun import rerun_command
-from conformance.report.results import FAILING, RequirementResult, Status, Verdict
+from conformance.report.results import FAILING, RequirementResult
+from conformance.report.status_counts import count_lines
 from conformance.report.tables import MAX_LISTED, Tables, summarize_cells
-from conformance.spec.requirements import CHAPTERS, Requirement
 from conformance.utils.text import WIDTH, one_line
+
+MOST_OF_A_MESSAGE = 8 * WIDTH  # characters; the result file has the rest
+REHEARSAL = "REHEARSAL on the simulated device: it tests the suite's steps for a second device, and judges no device"
 
 
 def report_lines(
@@ -17,9 +20,12 @@ def report_lines(
     options: Mapping[str, Any],
     table: Sequence[RequirementResult],
     tables: Tables,
-    answer: Verdict,
+    *,
+    rehearsal: bool = False,
 ) -> Iterator[str]:
-    """Yield the environment, counts by chapter, known failures, short tables, failures by name, and the verdict."""
+    """Yield the environment, counts by chapter, short tables, known failures, and failures by name."""
+    if rehearsal:
+        yield REHEARSAL
     threads = f"{facts['threads']} thread{'s' * (facts['threads'] != 1)}"
     yield (
         f"ensemble conformance   torch {facts['torch']}   {facts['device']}, {facts['cpu_capability']}, {threads}   "
@@ -28,11 +34,10 @@ def report_lines(
     )
     if options["device_profile"]:
         yield from _profile_lines(options["device_profile"])
-    for name in dict.fromkeys(row.implementation for row in table):
-        yield from _count_lines(name, [row for row in table if row.implementation == name])
-    yield from _known_failure_lines(table)
+    yield from count_lines(table)
     for title, cells in tables.items():
         yield from _wrap(f"{title}: ", summarize_cells(cells))
+    yield from known_failure_lines(table)
     for row in table:
         if row.status in FAILING:
             yield from _failure_lines(row, options)
@@ -40,7 +45,6 @@ def report_lines(
     yield from (f"NO ANSWER {case.test}: {case.message}" for case in lost[:MAX_LISTED])
     if len(lost) > MAX_LISTED:
         yield f"NO ANSWER from {len(lost) - MAX_LISTED} more; the result file names them"
-    yield f"VERDICT: {answer.sentence}"
 
 
 def _profile_lines(profile: Mapping[str, Any]) -> list[str]:
@@ -51,48 +55,19 @@ def _profile_lines(profile: Mapping[str, Any]) -> list[str]:
     return _wrap(f"device profile {profile['name']}: ", "; ".join(said) or "excuses nothing")
 
 
-def _count_lines(name: str, table: Sequence[RequirementResult]) -> Iterator[str]:
-    # Only --repeat finds a case unstable.
-    columns = [each for each in Status if each is not Status.UNSTABLE or any(row.status is each for row in table)]
-    yield f"{name:14}" + "".join(f"{_status_heading(status):>16}" for status in columns)
-    for chapter in CHAPTERS:
-        count = Counter(row.status for row in table if row.requirement.chapter == chapter)
-        yield f"  {chapter:12}" + "".join(f"{count[status]:16}" for status in columns)
-
-
-def _status_heading(status: Status) -> str:
-    return status.upper() if status in FAILING else str(status)
-
-
-def _known_failure_lines(table: Sequence[RequirementResult]) -> Iterator[str]:
-    """Yield known failures by chapter, with the implementations where not all share one. The file has the reasons."""
-    implementations = {row.implementation for row in table}
-    found: dict[Requirement, list[str]] = {}
-    for row in table:
-        if row.status is Status.KNOWN_FAILURE:
-            found.setdefault(row.requirement, []).append(row.implementation)
-    for chapter in CHAPTERS:
-        names = [
-            requirement.id.partition(".")[2] + (f" [{', '.join(who)}]" if set(who) != implementations else "")
-            for requirement, who in found.items()
-            if requirement.chapter == chapter
-        ]
-        if names:
-            yield from _wrap(f"known failures in {chapter}: ", ", ".join(names))
-
-
 def _wrap(head: str, text: str) -> list[str]:
-    return textwrap.wrap(head + text, WIDTH, subsequent_indent=" " * len(head))
+    return textwrap.wrap(head + text, WIDTH, subsequent_indent=" " * len(head), break_on_hyphens=False)
 
 
 def _failure_lines(row: RequirementResult, options: Mapping[str, Any]) -> Iterator[str]:
     failed = [case for status in reversed(FAILING) for case in row.cases if case.status is status]
-    more = f" (and {len(failed) - 1} more cases)" if len(failed) > 1 else ""
-    head = f"{row.status.upper()} {row.requirement.id} ({row.implementation}): "
-    if row.status is Status.UNSTABLE:
-        yield from _wrap(head, failed[0].message + more)  # in full: it names all answers
-    else:
-        yield one_line(f"{head}{failed[0].message}{more}")
-    if failed[0].layer:
-        yield f"       {one_line(f'first layer that differs: {failed[0].layer}', WIDTH - 7)}"
+    more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+    layer = f"first layer that differs: {failed[0].layer}" if failed[0].layer else ""
+    said = one_line(failed[0].message.removesuffix(f"; {layer}"), MOST_OF_A_MESSAGE)
+    yield from _paragraph(f"{row.status.upper()} {row.requirement.id} ({row.implementation}): {said}{more}", "")
+    yield from _paragraph(one_line(layer, MOST_OF_A_MESSAGE), " " * 7)
     yield f"       rerun: {rerun_command(failed[0], options)}"
+
+
+def _paragraph(text: str, indent: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=" " * 7, break_on_hyphens=False)

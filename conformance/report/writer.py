@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from conformance.report.rerun import rerun_command
-from conformance.report.results import CaseResult, RequirementResult, Verdict
+from conformance.report.results import CaseResult, RequirementResult
 from conformance.report.tables import Tables
+from conformance.report.verdict import Verdict
 from conformance.utils.files import write_file
 
 SCHEMA_VERSION = 4

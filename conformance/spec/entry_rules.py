@@ -13,7 +13,7 @@ from packaging.specifiers import SpecifierSet
 from conformance.utils.suggestions import did_you_mean, invalid_choice
 
 KINDS = ("bug", "limitation")
-EFFECTS = ("wrong", "crash", "refused", "unclear")
+EFFECTS = ("wrong", "crash", "unclear", "refused")  # the worst first
 CHOICES = {"kind": KINDS, "effect": EFFECTS}
 LINK = re.compile(r"https?://[^\s/]+/?\S*")
 STEM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")

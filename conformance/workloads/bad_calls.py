@@ -11,6 +11,8 @@ from torch import nn
 from conformance.cases.members import members
 from conformance.numerics.assertions import assert_same, refuses, unchanged
 
+__tracebackhide__ = True  # a failing comparison is shown in the test that asks for it
+
 
 def named(calls: Mapping[str, Callable[..., Any]]) -> dict[str, Any]:
     """Return `argvalues` and `ids` for pytest's `parametrize`: one case per call, named by its key."""

@@ -15,6 +15,8 @@ from conformance.numerics.assertions import assert_same
 from conformance.reference.vmap import vmap as reference_vmap
 from conformance.utils.pytree import tree_map
 
+__tracebackhide__ = True  # a failing comparison is shown in the test that asks for it
+
 Device = torch.device | str
 
 # Three sizes that differ, and three that do not: a mistake shows as an error in one and as a wrong value in the other.

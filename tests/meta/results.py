@@ -1,7 +1,8 @@
 """Results for the tests of the report: a few requirements, and cases by name."""
 
 from conformance.report import reader, writer
-from conformance.report.results import CaseResult, Status, decide_verdict, requirement_results
+from conformance.report.results import CaseResult, Status, requirement_results
+from conformance.report.verdict import decide_verdict
 from conformance.spec.requirements import Requirement
 
 MUST = Requirement("forward.a", "must", "It works.", "docs")

@@ -11,6 +11,8 @@ from conformance.numerics.assertions import REFUSALS
 from conformance.utils.probing import without_warnings
 from conformance.utils.text import describe_error, first_line, text_of
 
+__tracebackhide__ = True  # a failing comparison is shown in the test that asks for it
+
 
 @dataclass(frozen=True)
 class CallOutcome:

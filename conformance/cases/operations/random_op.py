@@ -22,6 +22,8 @@ from conformance.utils.probing import ask
 from conformance.utils.pytree import leaves, tree_map
 from conformance.utils.rng import restore
 
+__tracebackhide__ = True  # a failing comparison is shown in the test that asks for it
+
 SHAPE = (3, 23)
 # The columns of the table: the randomness mode of vmap, and whether `x` is each member's own or shared.
 OWN, SHARED = "own", "shared"

@@ -2,11 +2,8 @@
 
 from results import MUST, SPEC
 
-from conformance.report.results import (
-    CaseResult,
-    decide_verdict,
-    requirement_results,
-)
+from conformance.report.results import CaseResult, requirement_results
+from conformance.report.verdict import decide_verdict
 
 FACTS = {"torch": "2.13.0", "device": "cpu", "cpu_capability": "AVX2", "threads": 1}
 

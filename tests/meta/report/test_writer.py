@@ -9,9 +9,9 @@ from results import SPEC, SUITE
 from conformance.report import writer
 from conformance.report.results import (
     Status,
-    decide_verdict,
     requirement_results,
 )
+from conformance.report.verdict import decide_verdict
 
 
 def test_a_disk_that_is_full_leaves_nothing_half_written(tmp_path, monkeypatch):
