@@ -36,17 +36,17 @@ def count_lines(table: Sequence[RequirementResult]) -> Iterator[str]:
     """Yield a table for each implementation, without chapters of which nothing was run, and the number of those."""
     # Only --repeat finds a case unstable.
     columns = [*COLUMNS, *([UNSTABLE] if any(map(UNSTABLE[1], table)) else [])]
-    left_out: dict[str, None] = {}
+    shown: set[str] = set()
     for name in dict.fromkeys(row.implementation for row in table):
         rows = [row for row in table if row.implementation == name]
         yield f"{name:{NAME}}" + "".join(f"  {heading}" for heading, _ in columns)
         for chapter in CHAPTERS:
             of_chapter = [row for row in rows if row.requirement.chapter == chapter]
             if any(row.status is not Status.NOT_RUN or any(case.lost for case in row.cases) for row in of_chapter):
+                shown.add(chapter)
                 yield _line(f"  {chapter}", of_chapter, columns)
-            elif of_chapter:
-                left_out[chapter] = None
         yield _line("  all", rows, columns)
+    left_out = {row.requirement.chapter for row in table} - shown
     if left_out:
         yield f"not run: {len(left_out)} of {len(CHAPTERS)} chapters"
 

@@ -18,7 +18,7 @@ CHOICES = {"kind": KINDS, "effect": EFFECTS}
 LINK = re.compile(r"https?://[^\s/]+/?\S*")
 STEM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 OPTIONAL = ("test", "device", "upstream", "searched", "reproducer")
-REQUIRED_FOR_BUG: tuple[str, ...] = ()
+REQUIRED_FOR_BUG = ("reproducer",)
 # Characters of a field; each pattern and each range is compared with every test.
 LONGEST = {
     "requirement": 200,

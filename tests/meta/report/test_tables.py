@@ -1,6 +1,6 @@
 """Do tables say what was found, in full and in short?"""
 
-from requirement_results import FACTS, OPTIONS, TABLES, case, cell, judge
+from requirement_results import FACTS, OPTIONS, TABLES, case, cell
 from results import SPEC
 
 from conformance.report import markdown, tables, terminal
@@ -29,7 +29,7 @@ def test_a_table_in_short_names_the_rows_that_say_the_same():
     cells = [*TABLES["optimizers"], cell("LBFGS", "default", "couples"), cell("SGD", "fused", "wrong", "functorch")]
 
     assert tables.summarize_cells(cells) == "as alone: Adam; couples: LBFGS; as alone / wrong: SGD"
-    assert list(terminal.report_lines(FACTS, OPTIONS, [], {"optimizers": cells}, judge()))[1] == (
+    assert list(terminal.report_lines(FACTS, OPTIONS, [], {"optimizers": cells}))[1] == (
         "optimizers: as alone: Adam; couples: LBFGS; as alone / wrong: SGD"
     )
 

@@ -4,7 +4,6 @@ import os
 
 import pytest
 
-from conformance.spec import entry_rules
 from conformance.spec.entry_rules import KINDS
 from conformance.spec.expectations import DEFAULT, Expectation, load_expectations, parse_release
 from conformance.spec.requirements import load_requirements
@@ -19,7 +18,7 @@ GOOD = {
     "effect": "wrong",
     "match": "differs by",
 }
-BUG = GOOD | {"kind": "bug"}
+BUG = GOOD | {"kind": "bug", "reproducer": "a_script"}
 FOUND = {"upstream": "https://github.com/a/b/issues/1"}
 
 
@@ -47,7 +46,7 @@ def test_an_entry_is_loaded_as_it_is_written(tmp_path):
 
     (loaded,) = load_expectations(write(tmp_path, BUG | more), load_requirements().keys())
 
-    assert loaded == Expectation(**BUG, **more)
+    assert loaded == Expectation(**BUG | more)
     assert loaded.summary == "known (https://github.com/a/b/issues/1)"
     assert loaded.error is AssertionError
 
@@ -90,11 +89,11 @@ def test_a_bug_without_a_link_says_when_one_was_searched_for(tmp_path):
     assert loaded.summary == "known"
 
 
-def test_what_a_bug_needs_can_be_more(tmp_path, monkeypatch):
-    monkeypatch.setattr(entry_rules, "REQUIRED_FOR_BUG", ("reproducer",))
+def test_a_bug_has_a_reproducer(tmp_path):
+    entry = {key: value for key, value in (BUG | FOUND).items() if key != "reproducer"}
 
     with pytest.raises(ValueError, match=r"expectation 1: a bug needs reproducer$"):
-        load_expectations(write(tmp_path, BUG | FOUND), load_requirements().keys())
+        load_expectations(write(tmp_path, entry), load_requirements().keys())
 
 
 @pytest.mark.parametrize(
