@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from importlib import metadata
 from types import MappingProxyType
 
 from conformance.cli.output import OutputError, print_error, print_lines, print_text
@@ -19,6 +20,7 @@ usage: conformance run [options] [tests]
        conformance reproduce [ID]
        conformance report [ID]
        conformance simulate [options] [tests]
+       conformance --version
 
 A conformance suite for PyTorch model ensembling.
 
@@ -48,6 +50,15 @@ exit codes of run:
   8  the environment can't answer: torch does not import, or the device does not work or failed during the run
   9  a file that was asked for, or standard output, can't be written; the verdict stands on what could be
 """
+
+
+def version_line() -> str:
+    """Return the versions of the suite and of the installed torch, which is not imported."""
+    try:
+        torch = f"torch {metadata.version('torch')}"
+    except metadata.PackageNotFoundError:
+        torch = "no torch is installed"
+    return f"conformance {metadata.version('ensemble-conformance')} ({torch})"
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -157,6 +168,9 @@ def _run_verb(arguments: Sequence[str]) -> int:
             return VERBS[verb](rest)
         case ["-h" | "--help"]:
             print_lines(HELP.splitlines())
+            return ExitCode.OK
+        case ["--version"]:
+            print_lines([version_line()])
             return ExitCode.OK
         case [other, *_]:
             mistake = f"verb: {invalid_choice(other, VERBS)}"

@@ -29,6 +29,7 @@ from conformance.report.reader import Result, read_result
 from conformance.spec.coverage import coverage_problem
 from conformance.spec.expectations import DEFAULT, load_expectations, parse_release
 from conformance.spec.requirements import load_requirements
+from conformance.spec.selection import select_requirements
 from conformance.utils.files import write_problem
 from conformance.utils.functorch_compat import name_torch_func
 from conformance.utils.probing import ask
@@ -54,9 +55,7 @@ def prepare(config: pytest.Config) -> Run:
     _check_numbers(option)
     _check_writable(option)
     requirements = load_requirements()
-    for identifier in option.requirement or []:
-        if identifier not in requirements:
-            raise ValueError(f"--requirement: {invalid_choice(identifier, requirements)}")
+    asked = select_requirements(requirements, option.requirement or [], option.level or [])
     gap = coverage_problem(requirements)
     if gap:
         raise ValueError(gap)
@@ -91,7 +90,7 @@ def prepare(config: pytest.Config) -> Run:
             "device_module": option.device_module,
             "device_profile": profile.facts() if profile else None,
             "profile": option.profile,
-            "requirements": option.requirement or [],
+            "requirements": asked,
             "seed": option.seed,
             "expectations": option.expectations.name,
             "arguments": rerun_arguments(option),

@@ -25,6 +25,7 @@ from conformance.plugin.session import RUN, Run
 from conformance.report.journal import Journal
 from conformance.spec.expectations import DEFAULT
 from conformance.spec.identity import suite_identity
+from conformance.spec.requirements import LEVELS
 from conformance.utils.files import error_reason
 from conformance.utils.text import one_line
 
@@ -74,7 +75,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="extent of the run (default: full); certify fails if a `must` was not run",
     )
     group.addoption(
-        "--requirement", action="append", metavar="ID", help="run only the tests of this requirement; repeatable"
+        "--requirement",
+        action="append",
+        metavar="ID",
+        help="run only the tests of this requirement, pattern (in_dims.*) or chapter; repeatable, or with commas",
+    )
+    group.addoption(
+        "--level",
+        action="append",
+        metavar="|".join(LEVELS),
+        help="run only the tests of requirements of this level; repeatable",
     )
     group.addoption("--seed", type=int, default=0, help="seed of members and inputs (default: 0)")
     group.addoption(

@@ -1,6 +1,7 @@
 """Does `conformance run` run the suite from any folder, and say what it takes?"""
 
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -138,3 +139,18 @@ def test_an_interrupted_verb_is_one_line(capsys, monkeypatch):
 def test_check_is_a_verb(capsys):
     assert main(["check", "some.module:make_model"]) == ExitCode.USAGE_ERROR
     assert capsys.readouterr().err == "ERROR: the following arguments are required: --input\n"
+
+
+def test_the_versions_are_told_without_importing_torch(capsys, monkeypatch):
+    assert main(["--version"]) == ExitCode.OK
+    assert capsys.readouterr().out.startswith("conformance ")
+
+    def version(name):
+        if name == "torch":
+            raise metadata.PackageNotFoundError
+        return "1.2"
+
+    monkeypatch.setattr(metadata, "version", version)
+
+    assert main(["--version"]) == ExitCode.OK
+    assert capsys.readouterr().out == "conformance 1.2 (no torch is installed)\n"
