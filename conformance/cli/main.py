@@ -13,6 +13,7 @@ HELP = """\
 usage: conformance run [options] [tests]
        conformance check package.module:make_model --input 3x32x32 [options]
        conformance compare OLD NEW [options]
+       conformance list [NAME...] [options]
        conformance explain REQUIREMENT
        conformance render RESULT... [--html FILE]
        conformance tables RESULT...
@@ -28,6 +29,7 @@ verbs:
   run        judge a PyTorch build, a device or an implementation
   check      check whether a model can be ensembled, correctly and faster than by a loop
   compare    show what changed between result files, or between releases of torch
+  list       list requirements, by pattern, chapter and level
   explain    show everything known about one requirement
   render     write result files as one HTML page
   tables     print the tables of result files as Markdown
@@ -89,6 +91,13 @@ def explain(arguments: Sequence[str]) -> int:
     return report_command.main("explain", arguments)
 
 
+def list_requirements(arguments: Sequence[str]) -> int:
+    """List requirements and return the exit code."""
+    from conformance.cli import requirement_list
+
+    return requirement_list.main(arguments)
+
+
 def render(arguments: Sequence[str]) -> int:
     """Write results as an HTML page and return the exit code."""
     from conformance.cli import report as report_command
@@ -136,6 +145,7 @@ VERBS: Mapping[str, Callable[[Sequence[str]], int]] = MappingProxyType(
         "run": run,
         "check": check,
         "compare": compare,
+        "list": list_requirements,
         "explain": explain,
         "render": render,
         "tables": tables,

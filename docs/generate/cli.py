@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
-from conformance.cli import check, report_parsers, reproduce, simulate
+from conformance.cli import check, report_parsers, reproduce, requirement_list, simulate
 from conformance.cli.main import HELP
 from conformance.plugin import hooks
 from docs.generate.markdown import block, code, escape, table
@@ -33,6 +33,7 @@ def verb_parsers() -> dict[str, argparse.ArgumentParser]:
     return {
         "check": check.make_parser(),
         "compare": report_parsers.make_compare_parser(),
+        "list": requirement_list.make_parser(),
         "explain": report_parsers.make_explain_parser(),
         "render": report_parsers.make_render_parser(),
         "tables": report_parsers.make_tables_parser(),

@@ -62,6 +62,7 @@ def test_code_that_ends_its_process_never_conforms(tmp_path, fault, workers, rec
 
     assert run.code != 0, run.printed
     assert "VERDICT: CONFORMS" not in run.printed
+    assert "VERDICT: NO NEW FAILURES" not in run.printed
     assert "INTERNALERROR" not in run.printed
     assert run.printed.replace("\n", "").isprintable()
     if run.result is not None:
