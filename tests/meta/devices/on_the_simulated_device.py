@@ -33,6 +33,8 @@ def test_the_fault_is_seen(run_suite, record_property, fault):
     outcome = run_suite(*options, paths=asked(fault), plugins=[Thin(FAULTS[fault].breaks, fault)])
 
     assert_killed(fault, outcome.red(), record_property)
+    assert outcome.result["verdict"].startswith("REHEARSAL: ")
+    assert "REHEARSAL on the simulated device" in outcome.printed
 
 
 def test_it_is_registered_once_and_has_two_devices():
