@@ -38,6 +38,17 @@ hypothesis.settings.register_profile(
 )
 
 
+SEED = 67280421310721  # that of a new torch.Generator
+
+
+@pytest.fixture(autouse=True)
+def fixed_seed():
+    """Draw the same members in each run: torch gives each process another seed, and a test may leave one of its own."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.default_generator.manual_seed(SEED)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def usual_signals():
     """Handle signals as at a terminal: a shell that starts this in the background ignores some of them."""
