@@ -18,7 +18,7 @@ VARIABLES = re.compile(
     r"(ATEN|CUBLAS|CUBLASLT|CUDA|CUDNN|DNNL|GOMP|HIP|HSA|KMP|MKL|MIOPEN|NVIDIA_TF32|ONEAPI|ONEDNN|OMP|OPENBLAS|PJRT|PYTORCH"
     r"|ROCBLAS|ROCR|SYCL|TORCH|TORCHDYNAMO|TORCHINDUCTOR|XLA|ZE)_(?!HOME|PATH)(?!\w*_DIR$)[A-Z0-9_]{1,100}"
 )
-SECRET = re.compile("TOKEN|KEY|SECRET|PASSW|CREDENTIAL")  # in a name: its value is nobody else's business
+SECRET = re.compile("TOKEN|KEY|SECRET|PASSW|CREDENTIAL")  # a variable with such a name is not recorded
 PACKAGES = ("torch", "numpy", "pytest", "pytest-xdist", "hypothesis")
 
 

@@ -50,7 +50,7 @@ class Reproducer:
 
 @dataclass(frozen=True)
 class ScriptRun:
-    """What a script showed: SHOWN, NOT_SHOWN or CANNOT_TELL, what it printed, and the environment by name."""
+    """The outcome of a script: SHOWN, NOT_SHOWN or CANNOT_TELL, its output, and the environment by name."""
 
     code: int
     printed: str

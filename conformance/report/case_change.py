@@ -1,4 +1,4 @@
-"""What became of one case from one result to the next."""
+"""The change of one case from one result to the next."""
 
 import re
 from collections.abc import Mapping

@@ -5,8 +5,8 @@ Each requirement counts once for each implementation.
 
 from collections.abc import Callable, Iterator, Sequence
 
+from conformance.report.case_change import WRONG
 from conformance.report.results import RequirementResult, Status
-from conformance.report.verdict import SILENT
 from conformance.spec.requirements import CHAPTERS
 
 NAME = 14  # characters of an implementation's name, or of a chapter's with its indent
@@ -24,7 +24,7 @@ COLUMNS: tuple[Column, ...] = (
     ("conforms", _status(Status.CONFORMS)),
     ("known failure", _status(Status.KNOWN_FAILURE)),
     ("(musts", lambda row: row.status is Status.KNOWN_FAILURE and row.requirement.level == "must"),
-    ("silent)", lambda row: row.effect == SILENT),
+    ("silent)", lambda row: row.effect == WRONG),
     ("not applicable", _status(Status.NOT_APPLICABLE)),
     ("not run", _status(Status.NOT_RUN)),
     ("FAILS", _status(Status.FAILS)),

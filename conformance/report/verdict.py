@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from conformance.report.case_change import WRONG
 from conformance.report.results import FAILING, RequirementResult, Status
 
-SILENT = "wrong"  # the effect of a known failure that gives wrong numbers or state without an error
 # A positive verdict that is not about everything says so beside its word.
 IN_PART = " AS FAR AS RUN"
 
@@ -54,7 +54,7 @@ def known_failures_phrase(table: Sequence[RequirementResult]) -> str:
     """Return how many requirements fail as recorded, how many of them are musts, and how many are silently wrong."""
     known = [row for row in table if row.status is Status.KNOWN_FAILURE]
     musts = sum(row.requirement.level == "must" for row in known)
-    silent = sum(row.effect == SILENT for row in known)
+    silent = sum(row.effect == WRONG for row in known)
     return f"{len(known)} of {len(table)} fail as recorded, {musts} of them musts, {silent} with silently wrong results"
 
 

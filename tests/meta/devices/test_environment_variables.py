@@ -1,4 +1,4 @@
-"""Does a result name the environment variables that change numbers, and none that is nobody's business?"""
+"""Does a result name the environment variables that change numbers, and no secret?"""
 
 import pytest
 

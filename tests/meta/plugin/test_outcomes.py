@@ -1,4 +1,4 @@
-"""Is the outcome of a test what happened in it, whatever the code under test says about itself?"""
+"""Does the code under test have no say in the outcome of its test?"""
 
 import pytest
 
