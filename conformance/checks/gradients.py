@@ -1,6 +1,7 @@
 """Derivatives of any module with respect to its parameters and floating inputs.
 
-`call(params, buffers, *x)` is a member's forward. The function that is differentiated is `weighted_sum` of its output.
+`call(params, buffers, *args, **kwargs)` is a member's forward. The function that is differentiated is the
+`weighted_sum` of its output.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from conformance.checks.calls import call_member, call_model
 from conformance.checks.subject import floating_inputs, output_tensors, weighted_sum
 from conformance.numerics.plain_loop import PlainLoopError
 from conformance.utils.pytree import is_inexact, leaves, tree_map
@@ -39,7 +41,7 @@ def gradients_by_name(number: Tensor, wanted: Mapping[str, Tensor]) -> dict[str,
 def model_gradients(model: nn.Module, x: Any) -> dict[str, Tensor]:
     """Return the gradients of one model in its trainable parameters and floating inputs, by backward."""
     x = as_leaves(x)
-    return output_gradients(model, x, model(*x))
+    return output_gradients(model, x, call_model(model, x))
 
 
 def output_gradients(model: nn.Module, x: Any, output: Any) -> dict[str, Tensor]:
@@ -56,7 +58,7 @@ def output_gradients(model: nn.Module, x: Any, output: Any) -> dict[str, Tensor]
 
 def grad_of_call(call: MemberCall, params: Any, buffers: Any, x: Any) -> Any:
     """Return torch.func.grad of a call in the parameters and the floating inputs."""
-    return torch.func.grad(lambda at: weighted_sum(call(at[0], buffers, *_replace_floating(x, at[1]))))(
+    return torch.func.grad(lambda at: weighted_sum(call_member(call, at[0], buffers, _replace_floating(x, at[1]))))(
         (params, floating_inputs(x))
     )
 
@@ -66,7 +68,8 @@ def jvp_of_call(call: MemberCall, params: Any, buffers: Any, x: Any) -> Any:
     at = (params, floating_inputs(x))
 
     def func(at: Any) -> Any:
-        return [each for each in output_tensors(call(at[0], buffers, *_replace_floating(x, at[1]))) if is_inexact(each)]
+        out = call_member(call, at[0], buffers, _replace_floating(x, at[1]))
+        return [each for each in output_tensors(out) if is_inexact(each)]
 
     return torch.func.jvp(func, (at,), (make_tangents(at),))
 
@@ -77,15 +80,15 @@ def apply_transform(transform: Callable[..., Any], model: nn.Module, x: Any) -> 
 
 
 def _functional_call(model: nn.Module) -> tuple[MemberCall, dict[str, Tensor], dict[str, Tensor]]:
-    def call(params: Any, buffers: Any, *args: Any) -> Any:
-        return torch.func.functional_call(model, (params, buffers), args)
+    def call(params: Any, buffers: Any, *args: Any, **kwargs: Any) -> Any:
+        return torch.func.functional_call(model, (params, buffers), args, kwargs)
 
     return call, {name: each.detach() for name, each in model.named_parameters()}, dict(model.named_buffers())
 
 
 def parameter_gradients(call: MemberCall, params: Any, buffers: Any, x: Any) -> Any:
     """Return torch.func.grad of a call in the parameters alone."""
-    return torch.func.grad(lambda params: weighted_sum(call(params, buffers, *x)))(params)
+    return torch.func.grad(lambda params: weighted_sum(call_member(call, params, buffers, x)))(params)
 
 
 def per_sample_gradients(model: nn.Module, x: Any) -> dict[str, Tensor]:

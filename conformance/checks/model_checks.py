@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 
+from conformance.checks.calls import call_model, split_arguments
 from conformance.checks.gradient_checks import backward, forward_mode, grad, per_sample
 from conformance.checks.outputs import ensemble_outputs, loop_outputs, member_forward, model_outputs
 from conformance.checks.perturbation import (
@@ -76,7 +77,7 @@ def buffers(subject: Subject) -> None:
 
     def after(model: Any, x: Any) -> Any:
         for _ in range(calls):
-            model(*x)
+            call_model(model, x)
         return dict(model.named_buffers())
 
     expected = trained.run_loop(after)
@@ -198,7 +199,7 @@ def meta_base(subject: Subject) -> None:
     base = copy.deepcopy(subject.models[0]).to("meta")
 
     def on_meta(params: Any, buffers: Any, x: tuple[Any, ...]) -> Any:
-        return output_tensors(call(base, (params, buffers), x))
+        return output_tensors(call(base, (params, buffers), *split_arguments(x)))
 
     assert_members_close(subject.run_ensemble(on_meta, ensemble, subject.stacked_minibatches), expected)
 

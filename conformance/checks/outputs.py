@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from conformance.checks.calls import call_member, call_model
 from conformance.checks.gradients import as_leaves, gradients_by_name, named_floating_inputs, output_gradients
 from conformance.checks.subject import Subject, output_tensors, weighted_sum
 from conformance.implementations.ensemble import Ensemble
@@ -15,12 +16,12 @@ from conformance.numerics.plain_loop import LoopResult, PlainLoopError
 
 def model_outputs(model: nn.Module, x: tuple[Any, ...]) -> tuple[Tensor, ...]:
     """Return the output tensors of one model, detached."""
-    return tuple(each.detach() for each in output_tensors(model(*x)))
+    return tuple(each.detach() for each in output_tensors(call_model(model, x)))
 
 
 def member_forward(ensemble: Ensemble) -> Callable[..., Any]:
     """Return the function to map: a member's forward, called with its slices of the state."""
-    return lambda params, buffers, x: output_tensors(ensemble.member(params, buffers, *x))
+    return lambda params, buffers, x: output_tensors(call_member(ensemble.member, params, buffers, x))
 
 
 @dataclass(frozen=True)
@@ -57,5 +58,5 @@ def ensemble_gradients(subject: Subject, ensemble: Ensemble, x: Any, out: Any) -
 
 def _output_and_gradients(model: nn.Module, x: tuple[Any, ...]) -> dict[str, Any]:
     inputs = as_leaves(x)
-    out = output_tensors(model(*inputs))
+    out = output_tensors(call_model(model, inputs))
     return {"output": tuple(each.detach() for each in out), "gradient": output_gradients(model, inputs, out)}

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from conformance.checks.calls import call_model
 from conformance.checks.subject import Subject
 from conformance.numerics.assertions import assert_members_close
 from conformance.numerics.plain_loop import LoopResult
@@ -61,7 +62,7 @@ def _error_of(lone: Subject) -> Exception | None:
     model, x = lone.pairs[0]
     try:
         with lone.fixed_seed():
-            model(*x)
+            call_model(model, x)
     except Exception as error:  # noqa: BLE001 - any exception counts as a refusal
         return error
     return None

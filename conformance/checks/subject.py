@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from conformance.cases.members import MEMBERS
+from conformance.checks.calls import call_model
 from conformance.devices.probe import finest_dtype
 from conformance.implementations.ensemble import Ensemble
 from conformance.implementations.protocol import Implementation
@@ -80,7 +81,7 @@ class Subject:
         with self.fixed_seed():
             before = state(self.device)
             try:
-                model(*x)
+                call_model(model, x)
             except Exception as error:
                 raise PlainLoopError(f"the plain loop fails: {describe_error(error)}") from error
             after = state(self.device)

@@ -25,11 +25,11 @@ class Ensemble:
             for name, tensor in self.params.items():
                 tensor.requires_grad_(models[0].get_parameter(name).requires_grad)
 
-    def member(self, params: Mapping[str, Tensor], buffers: Mapping[str, Tensor], *args: Any) -> Any:
+    def member(self, params: Mapping[str, Tensor], buffers: Mapping[str, Tensor], *args: Any, **kwargs: Any) -> Any:
         """One member's forward with its slice of the state: the function to map."""
         if self._by_name:
-            return self._fmodel(params, buffers, *args)
-        return self._fmodel(tuple(params.values()), tuple(buffers.values()), *args)
+            return self._fmodel(params, buffers, *args, **kwargs)
+        return self._fmodel(tuple(params.values()), tuple(buffers.values()), *args, **kwargs)
 
     def mapped(self, data: int | None = 0, **options: Any) -> Callable[..., Any]:
         """The members' forward over parameters, buffers and an `x` that is mapped along `data`; `options` are vmap's.

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from conformance.checks.calls import call_model
 from conformance.checks.outputs import member_forward
 from conformance.checks.subject import Subject, output_tensors
 from conformance.devices import memory
@@ -55,7 +56,7 @@ def forward_calls(subject: Subject) -> Calls:
     _, together = _ensemble_call(subject)
 
     def loop() -> Any:
-        return [model(*x) for model, x in subject.pairs]
+        return [call_model(model, x) for model, x in subject.pairs]
 
     return {"loop": torch.no_grad()(loop), "vmap": torch.no_grad()(together)}
 
@@ -67,7 +68,7 @@ def backward_calls(subject: Subject) -> Calls:
 
     def loop() -> Any:
         return [
-            torch.autograd.grad(sum_outputs(model(*x)), learning, allow_unused=True)
+            torch.autograd.grad(sum_outputs(call_model(model, x)), learning, allow_unused=True)
             for (model, x), learning in zip(subject.pairs, own, strict=True)
         ]
 

@@ -1,10 +1,7 @@
 """Loading of a user's model by import, which runs its code; its factory is called once for each member."""
 
 import importlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from itertools import cycle, islice
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,64 +9,12 @@ from torch import Tensor, nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from conformance.cases.inputs import draw_minibatches
-from conformance.cases.modules.case import vary
 from conformance.model_check.input_spec import DTYPES, parse_input
+from conformance.model_check.loaded_model import LoadedModel
 from conformance.model_check.options import Request, UsageError
-from conformance.utils.module_state import copy_module, move_module, state_of
-from conformance.utils.pytree import is_inexact, tree_map
+from conformance.utils.module_state import state_of
+from conformance.utils.pytree import tree_map
 from conformance.utils.text import describe_error, type_name
-
-
-@dataclass
-class LoadedModel:
-    """A user's model as a case. `made`: the members as returned by the factory; `draw`: makes minibatches."""
-
-    name: str
-    made: Sequence[nn.Module]
-    draw: Callable[[int, torch.device | str, torch.dtype], list[tuple[Any, ...]]]
-
-    def members(self, n: int, *, device: torch.device | str, dtype: torch.dtype) -> list[nn.Module]:
-        """Return `n` copies of the members; every tensor differs between members."""
-        return [move_module(copy_module(model), device, dtype) for model in islice(cycle(self._distinct), n)]
-
-    def minibatches(self, n: int, *, device: torch.device | str, dtype: torch.dtype) -> list[tuple[Any, ...]]:
-        """Return a minibatch for each of `n` members."""
-        return self.draw(n, device, dtype)
-
-    @cached_property
-    def equal(self) -> list[str]:
-        """The names of inexact parameters and buffers that are equal in two members."""
-        states = [state_of(model) for model in self.made]
-        return [
-            name
-            for name, first in states[0].items()
-            if is_inexact(first)
-            and any(_equal_numbers(states[i], states[j], name) for i in range(len(states)) for j in range(i))
-        ]
-
-    @property
-    def problem(self) -> str | None:
-        """The reason why these members are no useful ensemble, or None."""
-        if len({id(model) for model in self.made}) < len(self.made):
-            return "the factory returns the same module each time, so that all share one state"
-        inexact = [name for name, tensor in state_of(self.made[0]).items() if is_inexact(tensor)]
-        if len(self.made) > 1 and inexact and self.equal == inexact:
-            return "all members hold the same numbers, so that their outputs are equal"
-        return None
-
-    @cached_property
-    def _distinct(self) -> list[nn.Module]:
-        """Copies of the members that differ in every tensor, so that members in a wrong order are detected."""
-        copies = [copy_module(model) for model in self.made]
-        if self.equal:
-            with torch.random.fork_rng(devices=[]):
-                for model in copies:
-                    vary(model)
-        return copies
-
-
-def _equal_numbers(one: dict[str, Tensor], other: dict[str, Tensor], name: str) -> bool:
-    return name in other and one[name].shape == other[name].shape and torch.equal(one[name], other[name])
 
 
 def load_model(request: Request) -> LoadedModel:

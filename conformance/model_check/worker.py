@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from conformance.checks.calls import call_model
 from conformance.checks.model_checks import CHECKS
 from conformance.checks.outcome import CheckResult, Outcome, run_check
 from conformance.checks.subject import Subject, output_tensors
@@ -22,12 +23,13 @@ from conformance.implementations.registry import load_implementation
 from conformance.model_check import cost
 from conformance.model_check.failure_location import locate_failure
 from conformance.model_check.input_spec import DTYPES
-from conformance.model_check.model_loader import LoadedModel, load_model
+from conformance.model_check.loaded_model import LoadedModel
+from conformance.model_check.model_facts import describe_model
+from conformance.model_check.model_loader import load_model
 from conformance.model_check.options import CannotAnswerError, Request, UsageError
 from conformance.model_check.result import FORWARD
-from conformance.utils.module_state import state_of
 from conformance.utils.suggestions import invalid_choice
-from conformance.utils.text import describe_error, text_of, type_name
+from conformance.utils.text import describe_error, text_of
 
 Event = tuple[str, Any]
 COSTS: dict[str, Callable[[Subject], cost.Calls]] = {
@@ -73,7 +75,7 @@ def _load(request: Request) -> tuple[LoadedModel, dict[str, Any]]:
     """Return the loaded model and the facts about it."""
     try:
         case = load_model(request)
-        return case, _model_facts(case)
+        return case, describe_model(case)
     except UsageError:
         raise
     except BaseException as error:  # a model may raise anything wherever it is touched
@@ -91,27 +93,6 @@ def _load_implementation(request: Request) -> Implementation:
     if unavailable:
         raise UsageError(f"--implementation {request.implementation}: {unavailable}")
     return found
-
-
-def _model_facts(case: LoadedModel) -> dict[str, Any]:
-    first = case.made[0]
-    state = state_of(first)
-    return {
-        "class": type_name(first),
-        "holds": module_features(first),
-        "parameters": sum(each.numel() for each in first.parameters()),
-        "training": bool(first.training),
-        "tensors": len(state),
-        "equal": case.equal,
-        "problem": case.problem,
-    }
-
-
-def module_features(model: torch.nn.Module) -> list[str]:
-    """Return the class names of a model's modules, and other features that a suggested fix may depend on."""
-    modules = list(model.modules())
-    hooked = any(module._backward_hooks for module in modules)  # noqa: SLF001 - torch has no public API for it
-    return sorted({type_name(module) for module in modules} | ({"full backward hook"} if hooked else set()))
 
 
 @dataclass(frozen=True)
@@ -169,7 +150,9 @@ class StepRunner:
 
     def _empty_output(self) -> str | None:
         """Return the reason why the outputs prove nothing although they are right, or None."""
-        outputs = [leaf for model, x in self._subject(self.dtype).pairs for leaf in output_tensors(model(*x))]
+        outputs = [
+            leaf for model, x in self._subject(self.dtype).pairs for leaf in output_tensors(call_model(model, x))
+        ]
         if not any(leaf.numel() for leaf in outputs):
             return "the plain module returns no numbers"
         if not any(leaf.layout != torch.strided or leaf.isfinite().any() for leaf in outputs):

@@ -7,8 +7,8 @@ from remedied_modules import ELSEWHERE, SEQUENCES, TRIED, encoder
 from conformance.checks.model_checks import CHECKS
 from conformance.checks.outcome import run_check
 from conformance.implementations.torch_func import TorchFunc
+from conformance.model_check.model_facts import module_features
 from conformance.model_check.remedies import load_remedies
-from conformance.model_check.worker import module_features
 from conformance.testing import Model
 
 

@@ -9,8 +9,8 @@ from check_questions import CPU, ask, found, questions
 from torch import nn
 
 from conformance.implementations.torch_func import TorchFunc
-from conformance.model_check import child_work, worker
-from conformance.model_check.model_loader import LoadedModel
+from conformance.model_check import child_work, model_facts, worker
+from conformance.model_check.loaded_model import LoadedModel
 from conformance.model_check.options import CannotAnswerError, UsageError
 from conftest import ROOT
 
@@ -88,7 +88,7 @@ def test_a_failure_that_can_t_be_located_is_a_result(monkeypatch):
 
 
 def test_a_model_that_can_t_be_looked_at_is_a_mistake(monkeypatch):
-    monkeypatch.setattr(worker, "module_features", leave)
+    monkeypatch.setattr(model_facts, "module_features", leave)
 
     with pytest.raises(UsageError, match="theirs:mlp: loading it raises SystemExit: 0"):
         list(worker.run_steps(ask("theirs:mlp", ("3",)), ()))
