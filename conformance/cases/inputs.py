@@ -34,7 +34,7 @@ def draw_minibatches(
     def draw(leaf: Any) -> Any:
         return leaf.draw(generator, device, dtype) if isinstance(leaf, Input) else leaf
 
-    return [tree_map(draw, inputs) for _ in range(n)]
+    return [tree_map(draw, inputs, is_leaf=lambda each: isinstance(each, Input)) for _ in range(n)]
 
 
 def floats(*shape: int) -> Input:

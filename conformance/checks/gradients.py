@@ -10,23 +10,23 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from conformance.checks.calls import call_member, call_model
+from conformance.checks.calls import call_member, call_model, map_own, own_leaves
 from conformance.checks.subject import floating_inputs, output_tensors, weighted_sum
 from conformance.numerics.plain_loop import PlainLoopError
-from conformance.utils.pytree import is_inexact, leaves, tree_map
+from conformance.utils.pytree import is_inexact
 from conformance.workloads.derivatives import make_tangents
 
 MemberCall = Callable[..., Any]
 
 
 def as_leaves(x: Any) -> Any:
-    """Return the minibatch with its floating tensors detached and requiring gradients."""
-    return tree_map(lambda leaf: leaf.detach().requires_grad_() if is_inexact(leaf) else leaf, x)
+    """Return the minibatch with its floating tensors detached and requiring gradients, except for shared ones."""
+    return map_own(lambda leaf: leaf.detach().requires_grad_() if is_inexact(leaf) else leaf, x)
 
 
 def named_floating_inputs(x: Any) -> dict[str, Tensor]:
-    """Return the floating tensors among the inputs, by their path."""
-    return {name: leaf for name, leaf in leaves(x, "input") if is_inexact(leaf)}
+    """Return the floating tensors among a member's own inputs, by their path."""
+    return {name: leaf for name, leaf in own_leaves(x) if is_inexact(leaf)}
 
 
 def gradients_by_name(number: Tensor, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -103,22 +103,29 @@ def per_sample_gradients(model: nn.Module, x: Any) -> dict[str, Tensor]:
 
 def sampled_tensors(x: Any) -> list[Tensor]:
     """Return the tensors of a minibatch that are as long as the first one: each slice is a sample."""
-    found: list[Tensor] = []
-    tree_map(lambda leaf: found.append(leaf) if _is_sampled(x, leaf) else None, x)
-    return found
+    samples = _count_samples(x)
+    return [leaf for _, leaf in own_leaves(x) if _is_sampled(leaf, samples)]
 
 
 def replace_samples(x: Any, sample: Sequence[Tensor]) -> Any:
     """Return the minibatch with one sample in place of all its samples."""
-    rest = iter(sample)
-    return tree_map(lambda leaf: next(rest).unsqueeze(0) if _is_sampled(x, leaf) else leaf, x)
+    rest, samples = iter(sample), _count_samples(x)
+    return map_own(lambda leaf: next(rest).unsqueeze(0) if _is_sampled(leaf, samples) else leaf, x)
 
 
-def _is_sampled(x: Any, leaf: Any) -> bool:
-    return isinstance(leaf, Tensor) and leaf.ndim > 0 and len(leaf) == len(x[0])
+def _count_samples(x: Any) -> int:
+    """Return the length of the first tensor in the minibatch; raise PlainLoopError if there is none."""
+    for _, leaf in own_leaves(x):
+        if isinstance(leaf, Tensor) and leaf.ndim:
+            return len(leaf)
+    raise PlainLoopError("the inputs have no dimension of samples")
+
+
+def _is_sampled(leaf: Any, samples: int) -> bool:
+    return isinstance(leaf, Tensor) and leaf.ndim > 0 and len(leaf) == samples
 
 
 def _replace_floating(x: Any, floating: Sequence[Tensor]) -> Any:
     """Return the minibatch with its floating tensors replaced."""
     rest = iter(floating)
-    return tree_map(lambda leaf: next(rest) if is_inexact(leaf) else leaf, x)
+    return map_own(lambda leaf: next(rest) if is_inexact(leaf) else leaf, x)

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from conformance.checks.calls import call_model
+from conformance.checks.calls import call_model, own_leaves
 from conformance.checks.subject import Subject
 from conformance.numerics.assertions import assert_members_close
 from conformance.numerics.plain_loop import LoopResult
-from conformance.utils.pytree import is_inexact, leaves, tree_map
+from conformance.utils.pytree import is_inexact, tree_map
 from conformance.utils.text import text_of
 
 NON_FINITE = (math.nan, math.inf)
@@ -85,4 +85,4 @@ def _state(subject: Subject) -> list[Tensor]:
 
 
 def _minibatch(subject: Subject, which: int = PERTURBED_MEMBER) -> list[Tensor]:
-    return [leaf for _, leaf in leaves(subject.minibatches[which], "input") if isinstance(leaf, Tensor)]
+    return [leaf for _, leaf in own_leaves(subject.minibatches[which]) if isinstance(leaf, Tensor)]

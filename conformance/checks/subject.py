@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from conformance.cases.members import MEMBERS
-from conformance.checks.calls import call_model
+from conformance.checks.calls import call_model, mapped_dims, own_leaves, stack_minibatches
 from conformance.devices.probe import finest_dtype
 from conformance.implementations.ensemble import Ensemble
 from conformance.implementations.protocol import Implementation
@@ -122,17 +122,15 @@ class Subject:
 
     @property
     def stacked_minibatches(self) -> tuple[Any, ...]:
-        """The stacked minibatches, each tensor of shape (members, *shape)."""
-        first, *rest = self.minibatches
-        return tree_map(_stacked, first, *rest)
+        """The stacked minibatches, each tensor of shape (members, *shape) unless it is shared."""
+        return stack_minibatches(self.minibatches)
 
     def run_ensemble(self, func: Callable[..., Any], ensemble: Ensemble, x: tuple[Any, ...], **options: Any) -> Any:
         """Map `func(params, buffers, x)` over the members with the same seed as in `run_loop`; `options` are vmap's.
 
-        Every tensor of `x` is mapped over dimension 0, unless `in_dims` says otherwise.
+        Every tensor of `x` is mapped over dimension 0, unless it is shared or `in_dims` says otherwise.
         """
-        dims = tree_map(lambda leaf: 0 if isinstance(leaf, Tensor) else None, x)
-        options = {"in_dims": (0, 0, dims), "randomness": self.randomness} | options
+        options = {"in_dims": (0, 0, mapped_dims(x)), "randomness": self.randomness} | options
         with self.fixed_seed():
             return self.implementation.vmap(func, **options)(ensemble.params, ensemble.buffers, x)
 
@@ -141,18 +139,14 @@ def _copied(leaf: Any) -> Any:
     return leaf.clone() if isinstance(leaf, Tensor) else leaf
 
 
-def _stacked(leaf: Any, *others: Any) -> Any:
-    return torch.stack([leaf, *others]) if isinstance(leaf, Tensor) else leaf
-
-
 def output_tensors(output: Any) -> tuple[Tensor, ...]:
     """Return the tensors of an output in order, without other leaves such as None, which vmap can't return."""
     return tuple(leaf for _, leaf in leaves(output, "output") if isinstance(leaf, Tensor))
 
 
 def floating_inputs(tree: Any) -> list[Tensor]:
-    """Return the floating tensors among the inputs."""
-    return [leaf for _, leaf in leaves(tree, "input") if is_inexact(leaf)]
+    """Return the floating tensors among a member's own inputs."""
+    return [leaf for _, leaf in own_leaves(tree) if is_inexact(leaf)]
 
 
 def weighted_sum(output: Any) -> Tensor:

@@ -7,12 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from conformance.checks.calls import call_model
+from conformance.checks.calls import call_model, mapped_dims
 from conformance.checks.outputs import member_forward
 from conformance.checks.subject import Subject, output_tensors
 from conformance.devices import memory
 from conformance.utils import timing
-from conformance.utils.pytree import is_inexact, tree_map
+from conformance.utils.pytree import is_inexact
 
 SIZES = (1, 2, 5, 10, 20, 50)
 # Seconds for the numbers of members other than the requested one.
@@ -78,9 +78,10 @@ def backward_calls(subject: Subject) -> Calls:
 def _ensemble_call(subject: Subject) -> tuple[list[Tensor], Callable[[], Any]]:
     """Return the trainable parameters of the ensemble, and its call on minibatches stacked beforehand."""
     ensemble, x = subject.ensemble(), subject.stacked_minibatches
-    dims = tree_map(lambda leaf: 0 if isinstance(leaf, Tensor) else None, x)
     randomness = "different" if subject.is_random else "error"
-    mapped = subject.implementation.vmap(member_forward(ensemble), in_dims=(0, 0, dims), randomness=randomness)
+    mapped = subject.implementation.vmap(
+        member_forward(ensemble), in_dims=(0, 0, mapped_dims(x)), randomness=randomness
+    )
     return list(ensemble.trainable.values()), lambda: mapped(ensemble.params, ensemble.buffers, x)
 
 

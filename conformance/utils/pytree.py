@@ -1,12 +1,18 @@
-"""Trees: tensors nested in tuples, lists, dicts and named tuples, as vmap takes and returns them.
+"""Trees: tensors nested in tuples, lists, mappings, named tuples and dataclasses.
 
-torch's own pytree module is private, and the reference must not rest on what it judges.
+vmap takes and returns all of them but dataclasses and mappings other than dicts. torch's own pytree module is private,
+and the reference must not rest on what it judges.
 """
 
+import copy
+import dataclasses
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from torch import Tensor
+
+IsLeaf = Callable[[Any], bool]
 
 
 def children(tree: Any) -> list[tuple[Any, Any]] | None:
@@ -17,21 +23,36 @@ def children(tree: Any) -> list[tuple[Any, Any]] | None:
         return list(zip(tree._fields, tree, strict=True))
     if isinstance(tree, tuple | list):
         return list(enumerate(tree))
+    if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
+        return [(each.name, getattr(tree, each.name)) for each in dataclasses.fields(tree) if hasattr(tree, each.name)]
     return None
 
 
 def rebuild(tree: Any, values: list[Any]) -> Any:
     """A container of the same type and labels as `tree`, holding `values`."""
+    if type(tree) in {dict, OrderedDict}:
+        return type(tree)(zip(tree, values, strict=True))
     if isinstance(tree, Mapping):
-        return type(tree)(zip(tree, values, strict=True))  # type: ignore[call-arg]
+        made: Any = copy.copy(tree)  # other mappings are made from other arguments
+        for label, value in zip(tree, values, strict=True):
+            made[label] = value
+        return made
     if hasattr(tree, "_fields"):
         return type(tree)(*values)
-    return type(tree)(values)
+    if isinstance(tree, tuple | list):
+        return type(tree)(values)
+    made = copy.copy(tree)
+    for (label, _), value in zip(children(tree) or [], values, strict=True):
+        object.__setattr__(made, label, value)  # a dataclass may be frozen
+    return made
 
 
-def tree_map(func: Callable[..., Any], tree: Any, *others: Any) -> Any:
-    """Apply `func` to the leaves of trees of one structure; ValueError where the structures differ."""
-    pairs = children(tree)
+def tree_map(func: Callable[..., Any], tree: Any, *others: Any, is_leaf: IsLeaf | None = None) -> Any:
+    """Apply `func` to the leaves of trees of one structure; ValueError where the structures differ.
+
+    What `is_leaf` accepts in the first tree is not looked into.
+    """
+    pairs = None if is_leaf and is_leaf(tree) else children(tree)
     if pairs is None:
         return func(tree, *others)
     labels = [label for label, _ in pairs]
@@ -41,17 +62,17 @@ def tree_map(func: Callable[..., Any], tree: Any, *others: Any) -> Any:
         if type(other) is not type(tree) or other_pairs is None or [k for k, _ in other_pairs] != labels:
             raise ValueError(f"the structures differ: {describe_structure(tree)} against {describe_structure(other)}")
         columns.append([child for _, child in other_pairs])
-    return rebuild(tree, [tree_map(func, *row) for row in zip(*columns, strict=True)])
+    return rebuild(tree, [tree_map(func, *row, is_leaf=is_leaf) for row in zip(*columns, strict=True)])
 
 
-def leaves(tree: Any, name: str) -> Iterator[tuple[str, Any]]:
+def leaves(tree: Any, name: str, is_leaf: IsLeaf | None = None) -> Iterator[tuple[str, Any]]:
     """Every leaf with its path, such as ``output['logits'][0]``."""
-    pairs = children(tree)
+    pairs = None if is_leaf and is_leaf(tree) else children(tree)
     if pairs is None:
         yield name, tree
         return
     for label, child in pairs:
-        yield from leaves(child, f"{name}[{label!r}]")
+        yield from leaves(child, f"{name}[{label!r}]", is_leaf)
 
 
 def describe_structure(tree: Any) -> str:

@@ -1,6 +1,7 @@
 """Do trees come back as they went in?"""
 
-from collections import OrderedDict
+import dataclasses
+from collections import OrderedDict, UserDict
 from typing import NamedTuple
 
 import pytest
@@ -11,6 +12,13 @@ from conformance.utils.pytree import describe_structure, leaves, tree_map
 class Pair(NamedTuple):
     left: object
     right: object
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    scores: object
+    boxes: object = dataclasses.field(init=False, default=0)
+    unset: object = dataclasses.field(init=False, repr=False)
 
 
 TREE = {"a": [1, (2,)], "b": Pair(3, OrderedDict(c=4))}
@@ -32,6 +40,29 @@ def test_leaves_have_paths():
         "x['b']['right']['c']": 4,
     }
     assert list(leaves(5, "x")) == [("x", 5)]
+
+
+def test_dataclasses_and_other_mappings_are_containers():
+    tree = {"found": Found([1]), "more": UserDict(a=2, b=3)}
+
+    mapped = tree_map(lambda leaf: leaf + 10, tree)
+
+    assert dict(leaves(mapped, "x")) == {
+        "x['found']['scores'][0]": 11,
+        "x['found']['boxes']": 10,
+        "x['more']['a']": 12,
+        "x['more']['b']": 13,
+    }
+    assert type(mapped["found"]) is Found
+    assert tree["found"].scores == [1]
+    assert describe_structure(Found) == "*"
+
+
+def test_what_is_a_leaf_may_be_said():
+    mapped = tree_map(len, {"a": [1, 2], "b": "xyz"}, is_leaf=lambda tree: isinstance(tree, list))
+
+    assert mapped == {"a": 2, "b": 3}
+    assert list(leaves([1, (2,)], "x", lambda tree: isinstance(tree, tuple))) == [("x[0]", 1), ("x[1]", (2,))]
 
 
 @pytest.mark.parametrize(
