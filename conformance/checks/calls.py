@@ -79,6 +79,11 @@ def stack_minibatches(minibatches: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]
     return map_own(lambda leaf, *more: torch.stack([leaf, *more]) if isinstance(leaf, Tensor) else leaf, *minibatches)
 
 
+def share_first(minibatches: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Return the minibatches with the first one's shared tensors in all of them."""
+    return [map_own(lambda _, leaf: leaf, minibatches[0], each) for each in minibatches]
+
+
 def _is_shared(tree: Any) -> bool:
     return isinstance(tree, Shared)
 

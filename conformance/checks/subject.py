@@ -16,7 +16,7 @@ from conformance.implementations.protocol import Implementation
 from conformance.numerics.plain_loop import LoopResult, PlainLoopError, as_constant, loop
 from conformance.utils.module_state import copy_module
 from conformance.utils.pytree import is_inexact, leaves, tree_map
-from conformance.utils.rng import restore, seed, state
+from conformance.utils.rng import restore, seed, seeded_libraries, state
 from conformance.utils.text import describe_error, text_of
 
 # The seed before each member's call: all members then draw the same numbers, as in vmap's mode "same".
@@ -76,7 +76,7 @@ class Subject:
 
     @cached_property
     def is_random(self) -> bool:
-        """True if the plain module draws random numbers; raises PlainLoopError if it fails."""
+        """True if the plain module draws random numbers of torch; raises PlainLoopError if it fails."""
         model, x = self.select([0]).pairs[0]
         with self.fixed_seed():
             before = state(self.device)
@@ -98,11 +98,12 @@ class Subject:
 
     @contextmanager
     def fixed_seed(self) -> Any:
-        """Seed the device's generators with `SEED`, and restore their state afterwards."""
+        """Seed all global generators with `SEED`, and restore their state afterwards."""
         saved = state(self.device)
         try:
-            seed(self.device, SEED)
-            yield
+            with seeded_libraries(SEED):
+                seed(self.device, SEED)
+                yield
         finally:
             restore(saved)
 
@@ -111,8 +112,9 @@ class Subject:
         minibatches = [self.minibatches[0]] * len(self.models) if shared else self.minibatches
 
         def from_the_same_seed(model: nn.Module, x: tuple[Any, ...]) -> Any:
-            seed(self.device, SEED)
-            return func(model, x)
+            with seeded_libraries(SEED):
+                seed(self.device, SEED)
+                return func(model, x)
 
         with self.fixed_seed():
             return loop(from_the_same_seed, self.models, minibatches, numbers=ERROR_SAMPLES)

@@ -61,7 +61,8 @@ def _check(arguments: Sequence[str]) -> int:
         sys.path.insert(0, os.getcwd())  # noqa: PTH109 - the text is enough
     options = vars(make_parser().parse_args(arguments))
     as_json = options.pop("json")
-    request = Request(inputs=tuple(options.pop("input")), **options)
+    inputs, states = tuple(options.pop("input")), tuple(options.pop("states"))
+    request = Request(inputs=inputs, states=states, inputs_file=options.pop("inputs"), **options)
     with redirect_stdout(sys.stderr if as_json else sys.stdout):
         report = _run_request(request)
     if as_json:

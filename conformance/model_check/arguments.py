@@ -11,15 +11,25 @@ Check whether a model can be ensembled, whether the ensemble is right, and wheth
 The model is imported, which runs its code. The import and all checks run in a child process; when the check ends, on
 Linux nothing that the model started is left."""
 EPILOG = """\
-inputs, one --input for each positional argument of forward, without the batch dimension:
+models, by package.module:name or path/to/file.py:name:
+  a factory           a function or a class that returns a new member, with the arguments of --args and --kwargs
+  a module            it is copied for each member, and the numbers of all copies but the first are varied
+  a list              trained members, or a factory that returns such a list
+  --states PATTERN    files of state dicts, one for each member, which the factory or the module is loaded with
+
+inputs, one --input for each argument of forward, without the batch dimension:
   3x32x32             standard normal numbers in the dtype of the model
   3:complex128        standard normal numbers of another dtype
   17:0..999           integers (int64) from 0 to 999
   17:int32:0..999     integers of another dtype
   :0..9               one integer for each sample
   17:bool             True or False
+  mask=17:bool        the argument of that name; graph.nodes=5x3 is an item of a dict
+  unbatched:2x40:0..9 the whole shape, without a batch dimension
+  shared:2x40:0..9    likewise, and all members get the same tensor
   :make_inputs        a function in the model's module (or package.module:make_inputs) that returns a tuple of all
-                      arguments; it is called once for each member
+                      arguments, a dict of keyword arguments, or a tensor; it is called once for each member, and a
+                      tensor that is the same object each time is shared by all members
 
 exit codes:
   0  all checks are right, or some are refused
@@ -34,12 +44,33 @@ exit codes:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add all arguments to a parser."""
     parser.add_argument(
-        "model", metavar="package.module:make_model", help="the factory of members: a function or a class"
+        "model",
+        metavar="package.module:make_model",
+        help="a factory of members, one module, or a list of modules; path/to/file.py:make_model as well",
+    )
+    parser.add_argument("--args", metavar="LIST", help="arguments of the factory, such as '[3, 2]'")
+    parser.add_argument("--kwargs", metavar="DICT", help="""keyword arguments of the factory, such as '{"width": 8}'""")
+    parser.add_argument(
+        "--states",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="files of state dicts such as 'runs/*.pt', or a folder of them: a member for each; repeatable",
     )
     parser.add_argument(
-        "--input", action="append", required=True, metavar="SHAPE", help="an input of forward, see below; repeatable"
+        "--input", action="append", default=[], metavar="SHAPE", help="an input of forward, see below; repeatable"
     )
-    parser.add_argument("--members", type=_positive_integer, default=5, help="number of members (default 5)")
+    parser.add_argument(
+        "--inputs",
+        metavar="FILE",
+        help="a file of torch.save with all inputs: a tuple, a dict of keyword arguments or a tensor, with the batch "
+        "dimension; or a list of them, one for each member",
+    )
+    parser.add_argument(
+        "--members",
+        type=_positive_integer,
+        help="number of members (default: as many as the list or the states, else 5)",
+    )
     parser.add_argument("--batch", type=_positive_integer, default=7, help="samples in each minibatch (default 7)")
     parser.add_argument("--device", default="cpu", help="any device of torch (default cpu)")
     parser.add_argument(

@@ -87,7 +87,7 @@ class Course:
                 raise CannotAnswerError(f"the import of torch and of the checks {how}")
             self.over = f"a new process {how}"
         elif self.phase == MODEL:
-            yield from self._reject(f"{self.request.model}: loading it {how}")
+            yield from self._reject(f"{self.request.model}: loading or calling it {how}")
         elif self.phase in self.steps:
             yield "end", answer
         elif len(self.done) == len(self.steps):

@@ -1,4 +1,4 @@
-"""Parsing of ``--input``, which describes a minibatch, or names a function that makes one.
+"""Parsing of ``--input``, which describes an argument of a minibatch, or names a function that makes all of them.
 
 3x32x32             standard normal numbers, (batch, 3, 32, 32), in the dtype of the model
 3:complex128        standard normal numbers of another dtype
@@ -6,19 +6,28 @@
 17:int32:0..999     integers of another dtype
 17:bool             True or False
 :0..9               one integer for each sample, (batch,)
-make_inputs         a function in the model's module (or another.module:make_inputs): called once for each member,
-                    it returns a tuple of all positional arguments
+unbatched:2x40:0..9 the whole shape, without a dimension of samples in front, (2, 40)
+shared:2x40:0..9    likewise, and all members get the same tensor
+mask=17:bool        the argument of that name
+graph.nodes=5x3     an item of the dict that is the argument of that name
+:make_inputs        a function in the model's module (or another.module:make_inputs): called once for each member,
+                    it returns a tuple of all positional arguments, a dict of keyword arguments, or a tensor
 """
 
 import re
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from conformance.cases.inputs import Input, booleans, floats
+from conformance.checks.calls import Shared
 from conformance.model_check.options import UsageError
 from conformance.utils.suggestions import invalid_choice
 
+NAME = re.compile(r"(?:([A-Za-z_]\w*)(?:\.([A-Za-z_]\w*))?=)?(.*)", re.DOTALL)
+UNBATCHED, SHARED = "unbatched:", "shared:"
 SHAPE = re.compile(r"(\d+(?:x\d+)*)?")
 RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")
 DTYPES = {
@@ -30,8 +39,44 @@ DTYPES = {
 }
 
 
-def parse_input(text: str, batch: int) -> Input:
-    """Return the Input that `text` describes, with `batch` as its first dimension. Raises UsageError."""
+def is_function(text: str) -> bool:
+    """Return True for the name of a function, False for the description of an argument."""
+    name = text.removeprefix(":")
+    return name not in DTYPES and all(part.isidentifier() for part in name.replace(":", ".").split("."))
+
+
+def parse_arguments(texts: Sequence[str], batch: int) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the positional and the keyword arguments that are described, with an Input for each tensor.
+
+    Raises UsageError.
+    """
+    args: list[Any] = []
+    kwargs: dict[str, Any] = {}
+    for text in texts:
+        match = NAME.fullmatch(text)
+        name, item, described = match.groups() if match else (None, None, text)
+        value = _parse_value(described, batch)
+        if name is None:
+            args.append(value)
+            continue
+        holder = kwargs.setdefault(name, {}) if item else kwargs
+        if not isinstance(holder, dict) or (item or name) in holder:
+            raise UsageError(f"--input {text}: the argument {name} is described twice")
+        holder[item or name] = value
+    return tuple(args), kwargs
+
+
+def _parse_value(text: str, batch: int) -> Any:
+    """Return an Input, in `Shared` if all members get the same."""
+    if text.startswith(SHARED):
+        return Shared(parse_input(text.removeprefix(SHARED), None))
+    if text.startswith(UNBATCHED):
+        return parse_input(text.removeprefix(UNBATCHED), None)
+    return parse_input(text, batch)
+
+
+def parse_input(text: str, batch: int | None) -> Input:
+    """Return the Input that `text` describes; its first dimension is `batch` unless that is None. Raises UsageError."""
     shape_text, *rest = text.split(":")
     shape = SHAPE.fullmatch(shape_text)
     range_ = RANGE.fullmatch(rest[-1]) if rest else None
@@ -49,7 +94,8 @@ def parse_input(text: str, batch: int) -> Input:
         raise UsageError(
             f"--input {text}: expected a range such as 0..999 for an integer dtype, and for no other dtype"
         )
-    sizes = (batch, *(int(size) for size in shape_text.split("x") if size))
+    sizes = tuple(int(size) for size in shape_text.split("x") if size)
+    sizes = sizes if batch is None else (batch, *sizes)
     if range_:
         low, high = int(range_[1]), int(range_[2])
         if low > high:

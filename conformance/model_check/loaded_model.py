@@ -16,11 +16,16 @@ from conformance.utils.pytree import is_inexact
 
 @dataclass
 class LoadedModel:
-    """A user's model as a case. `made`: the members as returned by the factory; `draw`: makes minibatches."""
+    """A user's model as a case.
+
+    `made`: the members as they were brought; `draw`: makes minibatches; `origin`: how the members were made, if not by
+    a factory.
+    """
 
     name: str
     made: Sequence[nn.Module]
     draw: Callable[[int, torch.device | str, torch.dtype], list[tuple[Any, ...]]]
+    origin: str = ""
 
     def members(self, n: int, *, device: torch.device | str, dtype: torch.dtype) -> list[nn.Module]:
         """Return `n` copies of the members; every tensor differs between members."""

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 # Seconds for one step: a check of a large model may take minutes.
 STEP_TIMEOUT = 600.0
+# Members made by a factory.
+DEFAULT_MEMBERS = 5
 
 
 class UsageError(ValueError):
@@ -18,16 +20,22 @@ class CannotAnswerError(Exception):
 class Request:
     """The options of ``conformance check``.
 
-    `model`: package.module:name of the factory of members. `inputs`: a description of each positional argument of
-    forward (see `input_spec`), or one name of a function that makes all of them. `dtype`: by default, checks use the
-    most precise dtype of the device, and timings use torch's default dtype. `timeout`: seconds after which a silent
-    step counts as a crash.
+    `model`: package.module:name or path/to/file.py:name of a factory of members, one module, or a list of modules.
+    `inputs`: a description of each argument of forward (see `input_spec`), or one name of a function that makes all of
+    them; `inputs_file`: a file that holds them instead. `members`: by default as many as the list or `states` hold,
+    else DEFAULT_MEMBERS. `args`, `kwargs`: literals of the factory's arguments. `states`: patterns of files that hold
+    the state of each member. `dtype`: by default, checks use the most precise dtype of the device, and timings use
+    torch's default dtype. `timeout`: seconds after which a silent step counts as a crash.
     """
 
     model: str
     inputs: tuple[str, ...]
-    members: int
+    members: int | None
     batch: int
+    args: str | None = None
+    kwargs: str | None = None
+    states: tuple[str, ...] = ()
+    inputs_file: str | None = None
     device: str = "cpu"
     device_module: str | None = None
     dtype: str | None = None

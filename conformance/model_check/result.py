@@ -1,7 +1,7 @@
 """The report of a check: its results, suggested fixes and verdict, as ``--json`` prints them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from conformance.model_check.options import Request
@@ -26,6 +26,7 @@ class CheckReport:
     def describe(self, facts: Mapping[str, Any]) -> None:
         """Set the facts of the model, and the result of `members`."""
         self.model = facts
+        self.request = replace(self.request, members=facts["members"])
         problem = facts["problem"]
         self.checks["members"] = {"status": "wrong" if problem else "right", "message": problem or "", "slow": []}
 

@@ -41,7 +41,11 @@ def member_lines(report: CheckReport) -> str:
         text = f"differ, except in {_join_names(equal)} (varied for the checks, to detect members in a wrong order)"
     else:
         text = "differ in every tensor"
-    return f"{'model':{NAME}}{what}\n{_line('members', text)}"
+    lines = [f"{'model':{NAME}}{what}", _line("members", text + (f"; {facts['origin']}" if facts["origin"] else ""))]
+    if facts["draws"]:
+        drawn = f"from {' and '.join(facts['draws'])}: vmap draws once for all members, unlike a loop"
+        lines.append(_line("random numbers", f"{drawn}; the checks seed each call, so that they do not see it"))
+    return "\n".join(lines)
 
 
 def answer_text(result: Mapping[str, Any], before: Mapping[str, Mapping[str, Any]]) -> str:

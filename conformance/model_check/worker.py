@@ -27,6 +27,7 @@ from conformance.model_check.loaded_model import LoadedModel
 from conformance.model_check.model_facts import describe_model
 from conformance.model_check.model_loader import load_model
 from conformance.model_check.options import CannotAnswerError, Request, UsageError
+from conformance.model_check.plain_call import libraries_drawn
 from conformance.model_check.result import FORWARD
 from conformance.utils.suggestions import invalid_choice
 from conformance.utils.text import describe_error, text_of
@@ -51,9 +52,9 @@ def run_steps(request: Request, done: Collection[str]) -> Iterator[Event]:
     torch.manual_seed(request.seed)
     yield "environment", environment_facts(device)
     case, facts = _load(request)
-    yield "model", facts
+    yield "model", facts | {"draws": [] if done else libraries_drawn(case, request, device)}
     dtype = DTYPES[request.dtype] if request.dtype else None
-    runner = StepRunner(case, implementation, device, dtype, request.members)
+    runner = StepRunner(case, implementation, device, dtype, len(case.made))
     for step in STEPS:
         if step not in done:
             yield "begin", step
@@ -75,7 +76,7 @@ def _load(request: Request) -> tuple[LoadedModel, dict[str, Any]]:
     """Return the loaded model and the facts about it."""
     try:
         case = load_model(request)
-        return case, describe_model(case)
+        return case, describe_model(case) | {"members": len(case.made), "origin": case.origin}
     except UsageError:
         raise
     except BaseException as error:  # a model may raise anything wherever it is touched

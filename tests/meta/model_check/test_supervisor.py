@@ -65,7 +65,7 @@ def test_a_crash_is_named_and_the_rest_is_asked(supervised):
             600,
             [
                 DIED,
-                *[("not asked", "it was not loaded again: a:model: loading it ends the process with exit code 3")] * 4,
+                *[("not asked", "it was not loaded again: a:model: loading or calling it ends the process with exit code 3")] * 4,
             ],
         ),
         (child_works.mistaken_later, 600, [DIED, *[("not asked", "it was not loaded again: nonsense")] * 4]),
@@ -103,10 +103,10 @@ def test_it_says_what_it_waits_for_and_what_the_model_prints(supervised):
     ("work", "error", "problem"),
     [
         (child_works.mistaken, UsageError, "^nonsense$"),
-        (child_works.leaving_while_loading, UsageError, "a:model: loading it ends the process with exit code 3"),
-        (child_works.failing_while_loading, UsageError, "a:model: loading it fails with ZeroDivisionError"),
-        (child_works.hanging_while_loading, UsageError, "a:model: loading it gives no answer within 0.5 s"),
-        (child_works.closing, UsageError, "a:model: loading it closes the pipe"),
+        (child_works.leaving_while_loading, UsageError, "a:model: loading or calling it ends the process with exit code 3"),
+        (child_works.failing_while_loading, UsageError, "a:model: loading or calling it fails with ZeroDivisionError"),
+        (child_works.hanging_while_loading, UsageError, "a:model: loading or calling it gives no answer within 0.5 s"),
+        (child_works.closing, UsageError, "a:model: loading or calling it closes the pipe"),
         (child_works.without_torch, CannotAnswerError, "^no torch$"),
         (child_works.leaving, CannotAnswerError, "the import of torch .* exit code 3"),
     ],
