@@ -57,7 +57,7 @@ def forward_mode(subject: Subject) -> None:
 
 def per_sample(subject: Subject) -> None:
     """Check the gradients of each sample for each member: torch.func.grad inside two levels of vmap."""
-    if subject.is_random:
+    if subject.draws:
         raise PlainLoopError("the module draws random numbers, and a sample run alone draws different ones")
     if not any(True for _ in subject.models[0].parameters()):
         raise PlainLoopError("the module has no parameters")

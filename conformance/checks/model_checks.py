@@ -73,7 +73,7 @@ def buffers(subject: Subject) -> None:
     if not any(True for _ in trained.models[0].buffers()):
         raise PlainLoopError("the module has no buffers")
     # The second call would draw different numbers, so a module that draws is called once.
-    calls = 1 if trained.is_random else 2
+    calls = 1 if trained.draws else 2
 
     def after(model: Any, x: Any) -> Any:
         for _ in range(calls):

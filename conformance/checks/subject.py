@@ -16,7 +16,7 @@ from conformance.implementations.protocol import Implementation
 from conformance.numerics.plain_loop import LoopResult, PlainLoopError, as_constant, loop
 from conformance.utils.module_state import copy_module
 from conformance.utils.pytree import is_inexact, leaves, tree_map
-from conformance.utils.rng import restore, seed, seeded_libraries, state
+from conformance.utils.rng import library_states, restore, seed, seeded_libraries, state
 from conformance.utils.text import describe_error, text_of
 
 # The seed before each member's call: all members then draw the same numbers, as in vmap's mode "same".
@@ -77,15 +77,26 @@ class Subject:
     @cached_property
     def is_random(self) -> bool:
         """True if the plain module draws random numbers of torch; raises PlainLoopError if it fails."""
+        return not self._drawn.isdisjoint(state(self.device))
+
+    @property
+    def draws(self) -> bool:
+        """True if the plain module draws random numbers, of torch or of Python or NumPy; raises PlainLoopError."""
+        return bool(self._drawn)
+
+    @cached_property
+    def _drawn(self) -> set[str]:
+        """The names of the global generators that a call of the plain module changes."""
         model, x = self.select([0]).pairs[0]
         with self.fixed_seed():
-            before = state(self.device)
+            before, libraries = state(self.device), library_states()
             try:
                 call_model(model, x)
             except Exception as error:
                 raise PlainLoopError(f"the plain loop fails: {describe_error(error)}") from error
-            after = state(self.device)
-        return any(not torch.equal(old, after[kind]) for kind, old in before.items())
+            after, libraries_after = state(self.device), library_states()
+        drawn = {kind for kind, old in before.items() if not torch.equal(old, after[kind])}
+        return drawn | {name for name, old in libraries.items() if libraries_after[name] != old}
 
     @property
     def pairs(self) -> list[tuple[nn.Module, tuple[Any, ...]]]:

@@ -83,7 +83,7 @@ def test_without_json_a_person_reads_it(checked, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (("theirs:mlp",), "the following arguments are required: --input"),
+        ((), "the following arguments are required: package.module:make_model"),
         (("theirs:mlp", "--input=3", "--members=0"), "invalid value '0'"),
         (("theirs:mlp", "--input=3", "--members=few"), "invalid value 'few'"),
         (("theirs:mlp", "--input=3", "--seed=-1"), "invalid value -1 (expected 0 to 2**63 - 1)"),

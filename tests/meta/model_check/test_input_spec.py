@@ -4,7 +4,8 @@ import pytest
 import torch
 from check_questions import CPU, ask
 
-from conformance.model_check.input_spec import parse_input
+from conformance.checks.calls import Shared
+from conformance.model_check.input_spec import parse_arguments, parse_input
 from conformance.model_check.model_loader import load_model
 from conformance.model_check.options import UsageError
 
@@ -55,8 +56,22 @@ def test_a_function_makes_all_arguments_of_each_member(name):
     assert not torch.equal(first[0], second[0])
 
 
-def test_a_function_that_gives_no_tuple_is_a_mistake():
-    case = load_model(ask("theirs:mlp", (":no_tuple",)))
+def test_arguments_have_a_place_or_a_name():
+    texts = ("3", "mask=17:bool", "graph.nodes=5x3", "graph.kind=:0..4", "unbatched:2x40:0..9", "shared:4")
 
-    with pytest.raises(UsageError, match=r"theirs:no_tuple\(\): expected a tuple of arguments, got Tensor"):
-        case.minibatches(2, device=CPU, dtype=torch.float64)
+    args, kwargs = parse_arguments(texts, 7)
+
+    def shape(described):
+        return described.draw(torch.Generator(), CPU, torch.float64).shape
+
+    assert [shape(each) for each in args[:2]] == [(7, 3), (2, 40)]
+    assert isinstance(args[2], Shared)
+    assert shape(args[2].value) == (4,)
+    assert shape(kwargs["mask"]) == (7, 17)
+    assert {name: shape(each) for name, each in kwargs["graph"].items()} == {"nodes": (7, 5, 3), "kind": (7,)}
+
+
+@pytest.mark.parametrize("texts", [("a=3", "a=3"), ("a.b=3", "a.b=4"), ("a=3", "a.b=3"), ("a.b=3", "a=3")])
+def test_an_argument_is_described_once(texts):
+    with pytest.raises(UsageError, match="the argument a is described twice"):
+        parse_arguments(texts, 7)

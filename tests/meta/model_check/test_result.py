@@ -63,6 +63,9 @@ def test_remedies_name_the_checks_that_they_are_for():
         ({"equal": list("abcdef")}, "differ, except in a, b, c, d and 2 more"),
         ({"problem": "they are one"}, "WRONG: they are one"),
         ({"training": False}, "eval mode"),
+        ({"origin": "copies of one module"}, "differ in every tensor; copies of one module"),
+        ({"draws": ["Python's random", "NumPy"]}, "from Python's random and NumPy: vmap draws once for all members"),
+        ({"members": 4}, "4 members"),
     ],
 )
 def test_members_are_shown(facts, said):

@@ -12,6 +12,7 @@ from conformance.utils.child import ChildDiedError
 RIGHT = ("right", "")
 AFTER_CRASHES = ("not asked", "three steps in a row ended the process")
 AFTER_HANGS = ("not asked", "two steps before gave no answer")
+LEAVES = "a:model: loading or calling it ends the process with exit code 3"
 DIED = ("crash", "the model ends the process with exit code 3")
 
 
@@ -65,7 +66,7 @@ def test_a_crash_is_named_and_the_rest_is_asked(supervised):
             600,
             [
                 DIED,
-                *[("not asked", "it was not loaded again: a:model: loading or calling it ends the process with exit code 3")] * 4,
+                *[("not asked", f"it was not loaded again: {LEAVES}")] * 4,
             ],
         ),
         (child_works.mistaken_later, 600, [DIED, *[("not asked", "it was not loaded again: nonsense")] * 4]),
@@ -103,7 +104,7 @@ def test_it_says_what_it_waits_for_and_what_the_model_prints(supervised):
     ("work", "error", "problem"),
     [
         (child_works.mistaken, UsageError, "^nonsense$"),
-        (child_works.leaving_while_loading, UsageError, "a:model: loading or calling it ends the process with exit code 3"),
+        (child_works.leaving_while_loading, UsageError, LEAVES),
         (child_works.failing_while_loading, UsageError, "a:model: loading or calling it fails with ZeroDivisionError"),
         (child_works.hanging_while_loading, UsageError, "a:model: loading or calling it gives no answer within 0.5 s"),
         (child_works.closing, UsageError, "a:model: loading or calling it closes the pipe"),

@@ -109,7 +109,7 @@ def test_a_device_that_does_not_work_can_t_answer(monkeypatch):
 def test_a_mistake_is_an_event():
     assert list(child_work.work(ask("theirs", ("3",)), ()))[2] == (
         "mistake",
-        "invalid model 'theirs' (expected package.module:name)",
+        "invalid model 'theirs' (expected package.module:name or path/to/file.py:name)",
     )
 
 
@@ -128,7 +128,7 @@ def test_a_torch_that_does_not_import_can_t_answer(monkeypatch, error):
 
 def test_a_mistake_in_the_inputs_ends_the_check():
     with pytest.raises(UsageError):
-        found("mlp", "order", ":no_tuple")
+        found("mlp", "order", ":no_module")
 
 
 @pytest.mark.parametrize(
