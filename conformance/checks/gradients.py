@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from conformance.checks.calls import call_member, call_model
-from conformance.checks.subject import floating_inputs, output_tensors, weighted_sum
+from conformance.checks.subject import floating_inputs, is_differentiable, output_tensors, weighted_sum
 from conformance.numerics.plain_loop import PlainLoopError
 from conformance.utils.pytree import is_inexact, leaves, tree_map
 from conformance.workloads.derivatives import make_tangents
@@ -20,13 +20,13 @@ MemberCall = Callable[..., Any]
 
 
 def as_leaves(x: Any) -> Any:
-    """Return the minibatch with its floating tensors detached and requiring gradients."""
-    return tree_map(lambda leaf: leaf.detach().requires_grad_() if is_inexact(leaf) else leaf, x)
+    """Return the minibatch with its floating dense tensors detached and requiring gradients."""
+    return tree_map(lambda leaf: leaf.detach().requires_grad_() if is_differentiable(leaf) else leaf, x)
 
 
 def named_floating_inputs(x: Any) -> dict[str, Tensor]:
-    """Return the floating tensors among the inputs, by their path."""
-    return {name: leaf for name, leaf in leaves(x, "input") if is_inexact(leaf)}
+    """Return the floating dense tensors among the inputs, by their path."""
+    return {name: leaf for name, leaf in leaves(x, "input") if is_differentiable(leaf)}
 
 
 def gradients_by_name(number: Tensor, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -121,4 +121,4 @@ def _is_sampled(x: Any, leaf: Any) -> bool:
 def _replace_floating(x: Any, floating: Sequence[Tensor]) -> Any:
     """Return the minibatch with its floating tensors replaced."""
     rest = iter(floating)
-    return tree_map(lambda leaf: next(rest) if is_inexact(leaf) else leaf, x)
+    return tree_map(lambda leaf: next(rest) if is_differentiable(leaf) else leaf, x)
