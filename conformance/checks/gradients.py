@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from conformance.checks.calls import call_member, call_model, map_own, own_leaves
-from conformance.checks.subject import floating_inputs, output_tensors, weighted_sum
+from conformance.checks.subject import floating_inputs, is_differentiable, output_tensors, weighted_sum
 from conformance.numerics.plain_loop import PlainLoopError
 from conformance.utils.pytree import is_inexact
 from conformance.workloads.derivatives import make_tangents
@@ -20,13 +20,13 @@ MemberCall = Callable[..., Any]
 
 
 def as_leaves(x: Any) -> Any:
-    """Return the minibatch with its floating tensors detached and requiring gradients, except for shared ones."""
-    return map_own(lambda leaf: leaf.detach().requires_grad_() if is_inexact(leaf) else leaf, x)
+    """Return the minibatch with its floating dense tensors detached and requiring gradients, except for shared ones."""
+    return map_own(lambda leaf: leaf.detach().requires_grad_() if is_differentiable(leaf) else leaf, x)
 
 
 def named_floating_inputs(x: Any) -> dict[str, Tensor]:
-    """Return the floating tensors among a member's own inputs, by their path."""
-    return {name: leaf for name, leaf in own_leaves(x) if is_inexact(leaf)}
+    """Return the floating dense tensors among a member's own inputs, by their path."""
+    return {name: leaf for name, leaf in own_leaves(x) if is_differentiable(leaf)}
 
 
 def gradients_by_name(number: Tensor, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -128,4 +128,4 @@ def _is_sampled(leaf: Any, samples: int) -> bool:
 def _replace_floating(x: Any, floating: Sequence[Tensor]) -> Any:
     """Return the minibatch with its floating tensors replaced."""
     rest = iter(floating)
-    return map_own(lambda leaf: next(rest) if is_inexact(leaf) else leaf, x)
+    return map_own(lambda leaf: next(rest) if is_differentiable(leaf) else leaf, x)

@@ -1,6 +1,7 @@
 """Outputs and gradients of members: one by one, and as an ensemble."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,10 +35,10 @@ class LoopOutputs:
 
 def loop_outputs(subject: Subject) -> LoopOutputs:
     """Return the outputs of a plain loop over the members, and their gradients if they have any."""
-    try:
-        return LoopOutputs(subject.run_loop(_output_and_gradients), with_gradients=True)
-    except PlainLoopError:
-        return LoopOutputs(subject.run_loop(lambda model, x: {"output": model_outputs(model, x)}), with_gradients=False)
+    with suppress(PlainLoopError):
+        if subject.with_gradients:
+            return LoopOutputs(subject.run_loop(_output_and_gradients), with_gradients=True)
+    return LoopOutputs(subject.run_loop(lambda model, x: {"output": model_outputs(model, x)}), with_gradients=False)
 
 
 def ensemble_outputs(subject: Subject, *, with_gradients: bool) -> dict[str, Any]:

@@ -37,7 +37,11 @@ class ModelCase(Protocol):
 
 
 class Subject:
-    """The `models` and `minibatches` of a case, and the implementation that runs them as an ensemble."""
+    """The `models` and `minibatches` of a case, and the implementation that runs them as an ensemble.
+
+    `with_gradients`: whether checks of results compare gradients too. `mode_if_random`: vmap's randomness mode for a
+    module that draws random numbers.
+    """
 
     def __init__(
         self,
@@ -50,6 +54,7 @@ class Subject:
         dtype = dtype or finest_dtype(device)
         self.implementation = implementation
         self.device = torch.device(device)
+        self.with_gradients, self.mode_if_random = True, "same"
         self.models = case.members(n, device=device, dtype=dtype)
         self.minibatches = case.minibatches(n, device=device, dtype=dtype)
 
@@ -60,6 +65,7 @@ class Subject:
         """
         made = object.__new__(Subject)
         made.implementation, made.device = self.implementation, self.device
+        made.with_gradients, made.mode_if_random = self.with_gradients, self.mode_if_random
         try:
             made.models = [copy_module(self.models[i]) for i in indices]
         except Exception as error:
@@ -72,6 +78,18 @@ class Subject:
         made = self.select(range(len(self.models)))
         for model in made.models:
             model.train(mode)
+        return made
+
+    def outputs_alone(self) -> "Subject":
+        """Return a copy of the subject of which checks compare the outputs, without gradients."""
+        made = self.select(range(len(self.models)))
+        made.with_gradients = False
+        return made
+
+    def drawing(self, mode: str) -> "Subject":
+        """Return a copy of the subject that is mapped in this randomness mode if it draws."""
+        made = self.select(range(len(self.models)))
+        made.mode_if_random = mode
         return made
 
     @cached_property
@@ -104,8 +122,8 @@ class Subject:
 
     @property
     def randomness(self) -> str:
-        """The randomness mode of vmap in which each member draws the same numbers as it does alone."""
-        return "same" if self.is_random else "error"
+        """The randomness mode of vmap; by default, each member draws the same numbers as it does alone."""
+        return self.mode_if_random if self.is_random else "error"
 
     @contextmanager
     def fixed_seed(self) -> Any:
@@ -135,17 +153,35 @@ class Subject:
 
     @property
     def stacked_minibatches(self) -> tuple[Any, ...]:
-        """The stacked minibatches, each tensor of shape (members, *shape) unless it is shared."""
+        """The stacked minibatches, each tensor of shape (members, *shape) unless it is shared.
+
+        Raises PlainLoopError if sizes differ.
+        """
+        if self.has_ragged_minibatches:
+            raise PlainLoopError("the minibatches of the members have different sizes")
         return stack_minibatches(self.minibatches)
+
+    @property
+    def has_ragged_minibatches(self) -> bool:
+        """True if the members' minibatches differ in a size, so that no tensor holds them all."""
+        return len({_sizes(x) for x in self.minibatches}) > 1
 
     def run_ensemble(self, func: Callable[..., Any], ensemble: Ensemble, x: tuple[Any, ...], **options: Any) -> Any:
         """Map `func(params, buffers, x)` over the members with the same seed as in `run_loop`; `options` are vmap's.
 
         Every tensor of `x` is mapped over dimension 0, unless it is shared or `in_dims` says otherwise.
         """
-        options = {"in_dims": (0, 0, mapped_dims(x)), "randomness": self.randomness} | options
         with self.fixed_seed():
-            return self.implementation.vmap(func, **options)(ensemble.params, ensemble.buffers, x)
+            return self.map_members(func, ensemble, x, **options)
+
+    def map_members(self, func: Callable[..., Any], ensemble: Ensemble, x: tuple[Any, ...], **options: Any) -> Any:
+        """Map as `run_ensemble` does, but draw from the generators as they are."""
+        options = {"in_dims": (0, 0, mapped_dims(x)), "randomness": self.randomness} | options
+        return self.implementation.vmap(func, **options)(ensemble.params, ensemble.buffers, x)
+
+
+def _sizes(x: Any) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    return tuple((name, tuple(leaf.shape)) for name, leaf in own_leaves(x) if isinstance(leaf, Tensor))
 
 
 def _copied(leaf: Any) -> Any:
@@ -158,13 +194,20 @@ def output_tensors(output: Any) -> tuple[Tensor, ...]:
 
 
 def floating_inputs(tree: Any) -> list[Tensor]:
-    """Return the floating tensors among a member's own inputs."""
-    return [leaf for _, leaf in own_leaves(tree) if is_inexact(leaf)]
+    """Return the floating dense tensors among a member's own inputs."""
+    return [leaf for _, leaf in own_leaves(tree) if is_differentiable(leaf)]
+
+
+def is_differentiable(leaf: Any) -> bool:
+    """Return True for an input that derivatives are taken in. A sparse one is a constant, such as a graph's edges."""
+    return is_inexact(leaf) and leaf.layout == torch.strided
 
 
 def weighted_sum(output: Any) -> Tensor:
     """Return a scalar that depends on every floating element of an output, each with its own weight."""
     parts = [(leaf * _weights(leaf)).sum() for leaf in output_tensors(output) if is_inexact(leaf)]
+    if not parts:
+        raise PlainLoopError("no output is a floating tensor, so there is no gradient")
     return torch.stack([part.real if part.is_complex() else part for part in parts]).sum()
 
 

@@ -61,8 +61,11 @@ def _check(arguments: Sequence[str]) -> int:
         sys.path.insert(0, os.getcwd())  # noqa: PTH109 - the text is enough
     options = vars(make_parser().parse_args(arguments))
     as_json = options.pop("json")
-    inputs, states = tuple(options.pop("input")), tuple(options.pop("states"))
-    request = Request(inputs=inputs, states=states, inputs_file=options.pop("inputs"), **options)
+    options["inputs_file"], options["inputs"] = options.pop("inputs"), options.pop("input")
+    given: dict[str, Any] = {name: tuple(each) if isinstance(each, list) else each for name, each in options.items()}
+    request = Request(**given)
+    if not request.steps:
+        raise UsageError("--only, --skip: no check is left")
     with redirect_stdout(sys.stderr if as_json else sys.stdout):
         report = _run_request(request)
     if as_json:

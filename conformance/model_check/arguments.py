@@ -2,8 +2,14 @@
 
 import argparse
 import math
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 
+from conformance.model_check.caveats import known_failure_ids
 from conformance.model_check.options import STEP_TIMEOUT
+from conformance.model_check.steps import CHECKS, STEPS, unmatched
+from conformance.model_check.uses import CHOICES
+from conformance.utils.suggestions import invalid_choice
 
 DESCRIPTION = """\
 Check whether a model can be ensembled, whether the ensemble is right, and whether it is faster than a loop.
@@ -32,8 +38,9 @@ inputs, one --input for each argument of forward, without the batch dimension:
                       tensor that is the same object each time is shared by all members
 
 exit codes:
-  0  all checks are right, or some are refused
-  1  a check is wrong, crashes, hangs or was not asked, or the ensemble is refused
+  0  all checks are right, or some are refused or are known failures of this torch (see the caveats)
+  1  a check is wrong beyond what this torch's known failures say, crashes, hangs or was not asked; the ensemble is
+     refused; or it can't be used --for what is asked
   2  the check was interrupted
   4  a usage error, or the model does not run by itself
   8  the environment can't answer: torch does not import, or the device does not work
@@ -94,7 +101,74 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"time for each step (default {STEP_TIMEOUT:g}); after a step that hangs the others get a tenth of it, "
         "and after two none is asked",
     )
+    _add_verdict_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print JSON, with progress on standard error")
+
+
+def _add_verdict_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what is asked, and what the exit code depends on."""
+    parser.add_argument(
+        "--for",
+        dest="uses",
+        action="extend",
+        type=_choices(CHOICES),
+        default=[],
+        metavar="USE",
+        help=f"exit with 1 unless the ensemble can be used for this: {', '.join(CHOICES)}; repeatable, or separated by "
+        "commas (default: predict, and one way to train if the model can be trained); with it, only the checks that "
+        "these uses need are asked",
+    )
+    parser.add_argument(
+        "--accept",
+        action="extend",
+        type=_choices([*CHECKS, "members", *known_failure_ids()]),
+        default=[],
+        metavar="ID",
+        help="a known failure of torch, or a check, that may fail; repeatable",
+    )
+    for name, what in (("--only", "ask only the checks"), ("--skip", "leave out the checks")):
+        parser.add_argument(
+            name,
+            action="extend",
+            type=_step_patterns,
+            default=[],
+            metavar="CHECK",
+            help=f"{what} that match a name or a shell pattern; repeatable",
+        )
+    parser.add_argument(
+        "--modes",
+        action="extend",
+        type=_choices(("train", "eval")),
+        default=[],
+        metavar="MODE",
+        help="train, eval, or train,eval (default: the mode that the model is in, and of a model in train mode both)",
+    )
+    parser.add_argument("--strict", action="store_true", help="exit with 1 for caveats and refused checks as well")
+
+
+def _choices(names: Sequence[str]) -> Callable[[str], list[str]]:
+    """Return a parser of names that are separated by commas."""
+
+    def parse(text: str) -> list[str]:
+        given = text.split(",")
+        for name in given:
+            if name not in names:
+                # A nearest name is offered even if it is far, since a long list is not shown.
+                (near,) = get_close_matches(name, names, 1, 0)
+                said = invalid_choice(name, names)
+                raise argparse.ArgumentTypeError(
+                    said if "(" in said else f"invalid choice {name!r}; did you mean {near!r}?"
+                )
+        return given
+
+    return parse
+
+
+def _step_patterns(text: str) -> list[str]:
+    patterns = text.split(",")
+    for pattern in unmatched(patterns):
+        raise argparse.ArgumentTypeError(invalid_choice(pattern, STEPS))
+    return patterns
 
 
 def _positive_integer(text: str) -> int:

@@ -18,9 +18,9 @@ def work(request: Request, done: Collection[str]) -> Iterator[tuple[str, Any]]:
     except BaseException as error:  # noqa: BLE001 - the import of a broken build may raise any error
         yield "cannot answer", f"torch does not import: {describe_error(error)}"
         return
-    from conformance.model_check.worker import STEPS, run_steps
+    from conformance.model_check.worker import run_steps
 
-    yield "steps", STEPS
+    yield "steps", request.steps
     try:
         yield from run_steps(request, done)
     except UsageError as error:

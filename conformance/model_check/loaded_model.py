@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from conformance.cases.modules.case import vary
+from conformance.model_check.equal_members import describe_groups, equal_groups
 from conformance.utils.module_state import copy_module, move_module, state_of
 from conformance.utils.pytree import is_inexact
 
@@ -51,10 +52,14 @@ class LoadedModel:
         """The reason why these members are no useful ensemble, or None."""
         if len({id(model) for model in self.made}) < len(self.made):
             return "the factory returns the same module each time, so that all share one state"
-        inexact = [name for name, tensor in state_of(self.made[0]).items() if is_inexact(tensor)]
-        if len(self.made) > 1 and inexact and self.equal == inexact:
+        if [len(group) for group in equal_groups(self.made)] == [len(self.made)]:
             return "all members hold the same numbers, so that their outputs are equal"
         return None
+
+    @property
+    def equal_members(self) -> str:
+        """The members that hold the same numbers, in a sentence, or an empty string."""
+        return describe_groups(equal_groups(self.made))
 
     @cached_property
     def _distinct(self) -> list[nn.Module]:

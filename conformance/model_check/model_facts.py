@@ -20,6 +20,7 @@ def describe_model(case: LoadedModel) -> dict[str, Any]:
         "training": bool(first.training),
         "tensors": len(state),
         "equal": case.equal,
+        "equal_members": case.equal_members,
         "problem": case.problem,
     }
 

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from conformance.model_check.steps import choose_steps
+from conformance.model_check.uses import needed_steps
+
 # Seconds for one step: a check of a large model may take minutes.
 STEP_TIMEOUT = 600.0
 # Members made by a factory.
@@ -25,7 +28,11 @@ class Request:
     them; `inputs_file`: a file that holds them instead. `members`: by default as many as the list or `states` hold,
     else DEFAULT_MEMBERS. `args`, `kwargs`: literals of the factory's arguments. `states`: patterns of files that hold
     the state of each member. `dtype`: by default, checks use the most precise dtype of the device, and timings use
-    torch's default dtype. `timeout`: seconds after which a silent step counts as a crash.
+    torch's default dtype. `timeout`: seconds after which a silent step counts as a crash. `uses`: what the model is
+    wanted for (see `uses`); by default, to predict, and one way to train. `accept`: ids of known failures, or names of
+    checks, that may fail. `only` and `skip`: patterns of steps. `modes`: of "train" and "eval"; by default, the mode
+    that the model is in, and of a model in train mode eval as well. `strict`: whether caveats and refusals make the
+    exit code 1.
     """
 
     model: str
@@ -42,3 +49,14 @@ class Request:
     implementation: str = "torch.func"
     seed: int = 0
     timeout: float = STEP_TIMEOUT
+    uses: tuple[str, ...] = ()
+    accept: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    modes: tuple[str, ...] = ()
+    strict: bool = False
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The steps that these options ask."""
+        return choose_steps(self.only, self.skip, needed_steps(self.uses))

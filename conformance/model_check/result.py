@@ -4,12 +4,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from conformance.model_check.caveats import caveat_text
 from conformance.model_check.options import Request
 from conformance.model_check.remedies import Remedy, load_remedies
+from conformance.model_check.steps import COSTS, FORWARDS
+from conformance.model_check.uses import POSITIVE, answer_uses, refused_uses
 
-SCHEMA = 1
-FORWARD = "own_minibatch"
-COSTS = ("speed_forward", "speed_backward")
+SCHEMA = 2
+FAILED = ("wrong", "refused", "refused unclearly")
 RIGHT, WRONG, USAGE_ERROR = 0, 1, 4
 
 
@@ -27,8 +29,9 @@ class CheckReport:
         """Set the facts of the model, and the result of `members`."""
         self.model = facts
         self.request = replace(self.request, members=facts["members"])
-        problem = facts["problem"]
-        self.checks["members"] = {"status": "wrong" if problem else "right", "message": problem or "", "slow": []}
+        problem, pairs = facts["problem"], facts.get("equal_members", "")
+        status = "wrong" if problem else "right"
+        self.checks["members"] = {"status": status, "message": problem or pairs, "slow": []}
 
     def add(self, step: str, answer: Mapping[str, Any]) -> None:
         """Add the result of a step."""
@@ -55,26 +58,93 @@ class CheckReport:
                 yield name
 
     @property
+    def uses(self) -> list[dict[str, Any]]:
+        """The answer for each use; see `uses.answer_uses`."""
+        return answer_uses(self.checks)
+
+    @property
+    def caveats(self) -> list[dict[str, Any]]:
+        """What is wrong with every model in this torch or accepted by the options, and members that are equal.
+
+        Each is {"id", "text", "checks", "accepted"}; "id" is None for what is no known failure.
+        """
+        rows: dict[str, dict[str, Any]] = {}
+        for name, answer in self.checks.items():
+            known, accepted = answer.get("known"), self._is_accepted(name, answer)
+            is_failure = answer["status"] in FAILED and (known or accepted)
+            if is_failure or (name == "members" and answer["status"] == "right" and answer["message"]):
+                text = caveat_text(known, answer["message"])
+                rows.setdefault(known or name, {"id": known, "text": text, "checks": [], "accepted": accepted})
+                rows[known or name]["checks"].append(name)
+        return list(rows.values())
+
+    @property
+    def refused(self) -> list[str]:
+        """The checks that are refused and not accepted."""
+        names = self.ended("refused", "refused unclearly")
+        return [name for name in names if not self._is_accepted(name, self.checks[name])]
+
+    def _is_accepted(self, name: str, answer: Mapping[str, Any]) -> bool:
+        return name in self.request.accept or answer.get("known") in self.request.accept
+
+    @property
     def verdict(self) -> tuple[int, str]:
         """The exit code and the verdict."""
-        plain = self.checks[FORWARD]
-        if plain["status"] == "not applicable":
-            return USAGE_ERROR, f"NO ANSWER: {plain['message']}"
-        # A timing is no matter of right and wrong, but one that ends the process or is not asked leaves no answer.
-        found = [
-            ("WRONG", self.ended("wrong")),
-            ("CRASHES", self.ended("crash", among=self.checks | self.cost)),
-            ("NOT ASKED", self.ended("not asked", among=self.checks | self.cost)),
-        ]
-        bad = [f"{word}: {', '.join(names)}" for word, names in found if names]
+        unanswered = self._unanswered
+        if unanswered is not None:
+            return USAGE_ERROR, f"NO ANSWER: {unanswered}"
+        bad = self._bad
         if bad:
             return WRONG, "; ".join(bad)
-        refused = self.ended("refused", "refused unclearly")
-        if FORWARD in refused:
+        if self._is_refused_altogether:
             return WRONG, f"CAN'T BE ENSEMBLED: {self.request.implementation} refuses"
-        if refused:
-            return RIGHT, f"RIGHT, as far as it is not refused: {', '.join(refused)}"
-        return RIGHT, "RIGHT"
+        accepted = [name for name, answer in self.checks.items() if self._is_accepted(name, answer)]
+        lacking = refused_uses(self.uses, self.request.uses, accepted)
+        if lacking:
+            able = ", ".join(
+                each["title"] for each in self.uses if each["answer"] in POSITIVE and each["use"] != "draws"
+            )
+            return WRONG, f"NOT FOR {', '.join(lacking)}" + (f"; right for {able}" if able else "")
+        return self._positive_verdict
+
+    @property
+    def _unanswered(self) -> str | None:
+        """The reason why the model does not run by itself, or None."""
+        asked = [self.checks[name] for name in FORWARDS if name in self.checks]
+        if asked and all(answer["status"] == "not applicable" for answer in asked):
+            return str(asked[0]["message"])
+        return None
+
+    @property
+    def _bad(self) -> list[str]:
+        """What no use makes up for, each word with the names of its steps."""
+        every = self.checks | self.cost
+        wrong = [
+            name
+            for name in self.ended("wrong")
+            if not self.checks[name].get("known") and not self._is_accepted(name, self.checks[name])
+        ]
+        # A timing is no matter of right and wrong, but one that ends the process or is not asked leaves no answer.
+        found = [
+            ("WRONG", wrong),
+            ("CRASHES", self.ended("crash", among=every)),
+            ("NOT ASKED", self.ended("not asked", among=every)),
+        ]
+        return [f"{word}: {', '.join(names)}" for word, names in found if names]
+
+    @property
+    def _is_refused_altogether(self) -> bool:
+        is_any = any(each["answer"] in POSITIVE for each in self.uses if each["use"] != "draws")
+        return not is_any and not set(FORWARDS).isdisjoint(self.refused)
+
+    @property
+    def _positive_verdict(self) -> tuple[int, str]:
+        caveats = [row["id"] or row["checks"][0] for row in self.caveats]
+        refused = self.refused
+        text = f"RIGHT, WITH CAVEATS: {', '.join(caveats)}" if caveats else "RIGHT"
+        text += f"; refused: {', '.join(refused)}" if refused else ""
+        serious = bool(refused) or any(not row["accepted"] for row in self.caveats)
+        return (WRONG if self.request.strict and serious else RIGHT), text
 
     def data(self) -> dict[str, Any]:
         """Return the report as JSON data."""
@@ -88,6 +158,8 @@ class CheckReport:
             "cost": self.cost,
             "slow": self.slow,
             "remedies": self.remedies,
+            "uses": self.uses,
+            "caveats": self.caveats,
             "verdict": verdict,
             "exit_code": code,
         }

@@ -6,6 +6,7 @@ from typing import Any
 
 from conformance.model_check.options import Request
 from conformance.model_check.result import CheckReport
+from conformance.model_check.uses import NOT_ASKED
 from conformance.utils.text import one_line
 
 NAME = 18
@@ -35,6 +36,8 @@ def member_lines(report: CheckReport) -> str:
     what = f"{facts['class']}, {facts['parameters']:,} parameters, {mode} mode; {request.members} members"
     if problem:
         text = f"WRONG: {problem}"
+    elif facts.get("equal_members"):
+        text = f"{facts['equal_members']} (varied for the checks, to detect members in a wrong order)"
     elif not facts["tensors"]:
         text = "no parameters and no buffers, so that members can't differ"
     elif equal:
@@ -58,7 +61,10 @@ def answer_text(result: Mapping[str, Any], before: Mapping[str, Mapping[str, Any
     alike = [name for name, other in before.items() if other == result] if first else []
     if alike:
         return f"{status} as {alike[0]}"
-    text = f"{status}: {first[0]}" if first else status
+    status += f" ({result['form']})" if result.get("form") else ""
+    status += f", known failure {result['known']}" if result.get("known") else ""
+    first += [f'mode "same" {one_line(result["same"], LONG)}'] if result.get("same") else []
+    text = f"{status}: {'; '.join(first)}" if first else status
     return "\n".join([_wrap(text), *(f"{'':{NAME}}  {place}" for place in places)])
 
 
@@ -69,6 +75,11 @@ def ending_lines(report: CheckReport) -> Iterator[str]:
     """Yield slow operations, suggested fixes and the verdict."""
     if report.slow:
         yield _line("slow fallback", f"one member at a time: {', '.join(report.slow)}")
+    for row in report.caveats:
+        yield _line("caveat", f"{row['id'] or ', '.join(row['checks'])}: {one_line(row['text'], LONG)}")
+    for each in [use for use in report.uses if use["answer"] != NOT_ASKED]:
+        reason = f" ({one_line(each['reason'], LONG)})" if each["reason"] else ""
+        yield _line("use", f"{each['title']}: {each['answer']}{reason}")
     for row in report.remedies:
         yield _line("suggested fix", f"({_join_names(row['checks'])}) {row['advice']}")
     yield one_line(f"VERDICT: {report.verdict[1]}", VERDICT)

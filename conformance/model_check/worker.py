@@ -5,30 +5,35 @@ An event is a pair of a name and plain data: ("environment", facts), ("model", f
 
 import random
 import warnings
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from traceback import extract_tb
 from typing import Any
 
 import torch
 
 from conformance.checks.calls import call_model
-from conformance.checks.model_checks import CHECKS
-from conformance.checks.outcome import CheckResult, Outcome, run_check
+from conformance.checks.draw_checks import behavior_of_same
+from conformance.checks.draw_checks import randomness as draws
+from conformance.checks.outcome import CheckResult, Outcome
 from conformance.checks.subject import Subject, output_tensors
 from conformance.devices import probe
 from conformance.devices.environment import environment_facts
 from conformance.implementations.protocol import Implementation, unavailable_reason
 from conformance.implementations.registry import load_implementation
 from conformance.model_check import cost
+from conformance.model_check.asking import Asking, Way
 from conformance.model_check.failure_location import locate_failure
 from conformance.model_check.input_spec import DTYPES
+from conformance.model_check.known_failures import find_known_failure
 from conformance.model_check.loaded_model import LoadedModel
 from conformance.model_check.model_facts import describe_model
 from conformance.model_check.model_loader import load_model
 from conformance.model_check.options import CannotAnswerError, Request, UsageError
 from conformance.model_check.plain_call import libraries_drawn
-from conformance.model_check.result import FORWARD
+from conformance.model_check.steps import CHECKS, FORWARDS, OWN_MINIBATCH
 from conformance.utils.suggestions import invalid_choice
 from conformance.utils.text import describe_error, text_of
 
@@ -37,9 +42,10 @@ COSTS: dict[str, Callable[[Subject], cost.Calls]] = {
     "speed_forward": cost.forward_calls,
     "speed_backward": cost.backward_calls,
 }
-STEPS = (*CHECKS, *COSTS)
 # Size in bytes from which the C allocator returns freed memory at once, so that each use causes page faults.
 LARGE = 2**25
+# Innermost frames in which two failures with one message have the same location.
+DEEP = 4
 
 
 def run_steps(request: Request, done: Collection[str]) -> Iterator[Event]:
@@ -54,8 +60,8 @@ def run_steps(request: Request, done: Collection[str]) -> Iterator[Event]:
     case, facts = _load(request)
     yield "model", facts | {"draws": [] if done else libraries_drawn(case, request, device)}
     dtype = DTYPES[request.dtype] if request.dtype else None
-    runner = StepRunner(case, implementation, device, dtype, len(case.made))
-    for step in STEPS:
+    runner = StepRunner(case, implementation, device, dtype, len(case.made), request)
+    for step in request.steps:
         if step not in done:
             yield "begin", step
             yield "end", runner.run_check(step) if step in CHECKS else runner.measure(step)
@@ -76,11 +82,20 @@ def _load(request: Request) -> tuple[LoadedModel, dict[str, Any]]:
     """Return the loaded model and the facts about it."""
     try:
         case = load_model(request)
+        _set_mode(case, request.modes)
         return case, describe_model(case) | {"members": len(case.made), "origin": case.origin}
     except UsageError:
         raise
     except BaseException as error:  # a model may raise anything wherever it is touched
         raise UsageError(f"{request.model}: loading it raises {describe_error(error)}") from error
+
+
+def _set_mode(case: LoadedModel, modes: Sequence[str]) -> None:
+    """Put the members in the first of the modes that are asked, unless they are in one of them."""
+    training = case.made[0].training
+    if modes and ("train" if training else "eval") not in modes:
+        for model in case.made:
+            model.train(not training)
 
 
 def _load_implementation(request: Request) -> Implementation:
@@ -105,13 +120,17 @@ class StepRunner:
     device: torch.device
     dtype: torch.dtype | None
     members: int
+    request: Request | None = None
+    _places: dict[Any, dict[str, Any]] = field(default_factory=dict)
 
     def run_check(self, step: str) -> dict[str, Any]:
-        """Run a check and return its result, with the location of a failure."""
-        check = CHECKS[step]
+        """Run a check and return its result, with the form in which it was asked and the location of a failure."""
         try:
-            found = run_check(check, self.case, self.implementation, self.device, self.dtype, self.members)
-            if step == FORWARD and found.status is Outcome.RIGHT:
+            refusal = self._mode_reason(step)
+            if refusal:
+                return {"status": "not applicable", "message": refusal, "slow": []}
+            found, way = self.asking.ask(step)
+            if step in FORWARDS and found.status is Outcome.RIGHT:
                 empty = self._empty_output()
                 found = CheckResult(Outcome.NOT_APPLICABLE, empty) if empty else found
         except UsageError:
@@ -121,11 +140,46 @@ class StepRunner:
         except BaseException as error:  # noqa: BLE001 - a model that wants to end the process
             return _crash(error)
         result: dict[str, Any] = {"status": found.status.value, "message": found.message, "slow": list(found.slow)}
-        if found.error is not None and found.status is not Outcome.WRONG:
-            # The place is worth having, and the result is known without it.
-            with suppress(BaseException):
-                result |= vars(locate_failure(found.error, lambda: check(self._subject(self.dtype))))
+        result |= {"form": way.form} if way.form else {}
+        # What follows is worth having, and the result is known without it.
+        with suppress(BaseException):
+            result |= self._details(step, found, way)
         return result
+
+    @cached_property
+    def asking(self) -> Asking:
+        """The ways in which the checks are asked."""
+        gradients = self.request is None or "backward" in self.request.steps
+        return Asking(self.case, self.implementation, self.device, self.dtype, self.members, gradients)
+
+    def _mode_reason(self, step: str) -> str | None:
+        """Return the reason why a step is not asked in a mode that the options leave out, or None."""
+        training = bool(self.case.made[0].training)
+        asked = (self.request and self.request.modes) or (("train", "eval") if training else ("eval",))
+        other = "eval" if training else "train"
+        if step == "modes" and other not in asked:
+            return f"{other} mode is not asked (--modes train,eval asks both)"
+        if step == "buffers" and "train" not in asked:
+            return "train mode is not asked (--modes train,eval asks both)"
+        return None
+
+    def _details(self, step: str, found: CheckResult, way: Way) -> dict[str, Any]:
+        """Return what is known about a failure, and about mode "same" of a model that draws."""
+        if step == "randomness" and way.check is draws:
+            return {"same": behavior_of_same(self._subject(self.dtype))}
+        if found.status is Outcome.WRONG:
+            known = find_known_failure(step, found.message, way, self.asking)
+            return {"known": known} if known else {}
+        if found.error is None:
+            return {}
+        key = (
+            found.message,
+            tuple((each.filename, each.lineno) for each in extract_tb(found.error.__traceback__)[-DEEP:]),
+        )
+        if key not in self._places:
+            again = partial(way.check, self.asking.subject(way.case))
+            self._places[key] = vars(locate_failure(found.error, again))
+        return self._places[key]
 
     def measure(self, step: str) -> dict[str, Any]:
         """Time a call by loop and by vmap, and return the result."""
@@ -151,9 +205,11 @@ class StepRunner:
 
     def _empty_output(self) -> str | None:
         """Return the reason why the outputs prove nothing although they are right, or None."""
-        outputs = [
-            leaf for model, x in self._subject(self.dtype).pairs for leaf in output_tensors(call_model(model, x))
-        ]
+        needs_no_grad = self.asking.behavior(OWN_MINIBATCH).needs_no_grad
+        with torch.set_grad_enabled(not needs_no_grad):
+            outputs = [
+                leaf for model, x in self._subject(self.dtype).pairs for leaf in output_tensors(call_model(model, x))
+            ]
         if not any(leaf.numel() for leaf in outputs):
             return "the plain module returns no numbers"
         if not any(leaf.layout != torch.strided or leaf.isfinite().any() for leaf in outputs):

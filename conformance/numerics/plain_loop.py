@@ -194,6 +194,8 @@ def _run(func: Callable[..., Any], models: Sequence[nn.Module], inputs: Sequence
             convert = partial(_tensor_in, dtype)
             pairs = [(convert_module(model, convert), tree_map(convert, x)) for model, x in pairs]
         return [func(model, x) for model, x in pairs]
+    except PlainLoopError:
+        raise
     except Exception as error:
         raise PlainLoopError(f"the plain loop fails: {describe_error(error)}") from error
 

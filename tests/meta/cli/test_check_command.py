@@ -10,8 +10,9 @@ from check_questions import MODEL
 
 from conformance.cli import check as check_command
 from conformance.cli.main import main
-from conformance.model_check import supervisor, worker
+from conformance.model_check import supervisor
 from conformance.model_check.options import CannotAnswerError
+from conformance.model_check.steps import STEPS
 
 
 @pytest.fixture
@@ -41,15 +42,22 @@ def test_a_model_is_checked_from_its_name_to_the_verdict(checked):
     code, out, err = checked("theirs:embedding", "--input", "13:0..10", "--members=3", "--json")
 
     data = json.loads(out)
-    assert code == data["exit_code"] == 1
-    assert data["verdict"] == "WRONG: backward, order, isolation, out_of_range"
-    assert set(data["checks"]) | set(data["cost"]) == {"members", *worker.STEPS}
+    assert code == data["exit_code"] == 0
+    known = ["vmap_embedding_padding_idx_gets_gradient", "vmap_embedding_reads_neighbours"]
+    assert data["verdict"] == f"RIGHT, WITH CAVEATS: {', '.join(known)}"
+    assert [(row["id"], row["checks"]) for row in data["caveats"]] == [
+        (known[0], ["backward", "order", "isolation"]),
+        (known[1], ["out_of_range"]),
+    ]
+    assert set(data["checks"]) | set(data["cost"]) == {"members", *STEPS}
     assert all(row["asked"]["members"] == 3 for row in data["cost"].values())
     assert {row["name"] for row in data["remedies"]} >= {"padding-row", "index-out-of-range"}
     lines = err.splitlines()
     assert lines[0].startswith("conformance check theirs:embedding: imports the model and runs its code")
     assert [line.split()[0] for line in lines if not line.startswith(" ")][1:] == [
-        *("on", "model", "members", *worker.STEPS),
+        *("on", "model", "members", *STEPS),
+        *["caveat"] * len(data["caveats"]),
+        *["use"] * len(data["uses"]),
         *["suggested"] * len(data["remedies"]),
         "VERDICT:",
     ]
@@ -74,10 +82,11 @@ def test_without_json_a_person_reads_it(checked, monkeypatch):
         "members",
         "own_minibatch",
         "slow",
+        "use",
         "VERDICT:",
     ]
     assert "torch 2, cpu, 2 threads, torch.func" in out
-    assert out.endswith("aten::one\nVERDICT: RIGHT\n")
+    assert out.endswith("predict: slow (one member at a time in aten::one)\nVERDICT: RIGHT\n")
 
 
 @pytest.mark.parametrize(
@@ -90,6 +99,14 @@ def test_without_json_a_person_reads_it(checked, monkeypatch):
         (("theirs:mlp", "--input=3", "--timeout=0"), "--timeout: invalid value '0' (expected a positive number)"),
         (("theirs:mlp", "--input=3", "--timeout=inf"), "invalid value 'inf'"),
         (("theirs:mlp", "--input=3", "--timeout=soon"), "invalid value 'soon'"),
+        (("theirs:mlp", "--input=3", "--for=learn"), "--for: invalid choice 'learn' (choose from predict, backward, "),
+        (
+            ("theirs:mlp", "--input=3", "--accept=embedding_neighbours"),
+            "did you mean 'vmap_embedding_reads_neighbours'?",
+        ),
+        (("theirs:mlp", "--input=3", "--only=backwards"), "'backwards'; did you mean 'backward'?"),
+        (("theirs:mlp", "--input=3", "--modes=test"), "invalid choice 'test' (choose from train, eval)"),
+        (("theirs:mlp", "--input=3", "--only=grad", "--skip=gr*"), "--only, --skip: no check is left"),
     ],
 )
 def test_a_mistake_is_one_line(checked, arguments, problem):
@@ -183,5 +200,6 @@ def test_the_screen_says_what_it_waits_for_and_what_the_model_prints(checked, mo
         "own_minibatch",
         f"{'':18}still waiting for own_minibatch: 10 s of at most 600 s",
         "own_minibatch     right",
+        "use               predict: yes",
         "VERDICT: RIGHT",
     ]

@@ -8,15 +8,23 @@ from check_questions import MODEL, ask
 from conformance.model_check import terminal
 from conformance.model_check.result import CheckReport
 
+STRICT_BUT = {"strict": True}
+ACCEPTED = "RIGHT, WITH CAVEATS: per_sample"
+CAVEAT = "RIGHT, WITH CAVEATS: vmap_embedding_padding_idx_gets_gradient"
+LEARNS = "NOT FOR predict (refused); right for train by torch.func.grad"
 CUT_SHORT = "CRASHES: speed_forward; NOT ASKED: speed_backward"
 
 
-def document(problem=None, **statuses):
-    """A document in which the checks ended like this."""
-    made = CheckReport(ask("my:net", ("3",)))
-    made.describe(MODEL | {"problem": problem})
+PADDED = "vmap_embedding_padding_idx_gets_gradient"
+
+
+def document(problem=None, known=None, options=None, equal="", **statuses):
+    """A document in which the checks ended like this; what is wrong is the known failure if there is one."""
+    made = CheckReport(ask("my:net", ("3",), **(options or {})))
+    made.describe(MODEL | {"problem": problem, "equal_members": equal})
     for name, status in {"own_minibatch": "right", **statuses}.items():
-        made.add(name, {"status": status, "message": f"{name} said so", "slow": ["aten::one"]})
+        extra = {"known": known} if known and status == "wrong" else {}
+        made.add(name, {"status": status, "message": f"{name} said so", "slow": ["aten::one"]} | extra)
     return made
 
 
@@ -25,8 +33,25 @@ def document(problem=None, **statuses):
     [
         (document(), 0, "RIGHT"),
         (document(buffers="not applicable"), 0, "RIGHT"),
-        (document(per_sample="refused"), 0, "RIGHT, as far as it is not refused: per_sample"),
-        (document(per_sample="refused unclearly"), 0, "RIGHT, as far as it is not refused: per_sample"),
+        (document(per_sample="refused"), 0, "RIGHT; refused: per_sample"),
+        (document(per_sample="refused unclearly"), 0, "RIGHT; refused: per_sample"),
+        (document(per_sample="refused", options={"strict": True}), 1, "RIGHT; refused: per_sample"),
+        (document(per_sample="refused", options=STRICT_BUT | {"accept": ("per_sample",)}), 0, ACCEPTED),
+        (document(backward="wrong", grad="right", known=PADDED), 0, f"RIGHT, WITH CAVEATS: {PADDED}"),
+        (
+            document(backward="wrong", grad="right", known=PADDED, options=STRICT_BUT),
+            1,
+            f"RIGHT, WITH CAVEATS: {PADDED}",
+        ),
+        (document(order="wrong", options={"accept": ("order",)}), 0, "RIGHT, WITH CAVEATS: order"),
+        (document(order="wrong", known=PADDED, options=STRICT_BUT | {"accept": (PADDED,)}), 0, CAVEAT),
+        (document(backward="wrong", known=PADDED), 1, f"NOT FOR train (wrong: {PADDED}); right for predict"),
+        (document(backward="wrong", known=PADDED, options={"accept": (PADDED,)}), 0, CAVEAT),
+        (document(backward="refused", options={"uses": ("predict",)}), 0, "RIGHT; refused: backward"),
+        (document(own_minibatch="refused", grad="right"), 1, LEARNS),
+        (document(own_minibatch="not applicable", shared_minibatch="right"), 0, "RIGHT"),
+        (document(equal="members 0 and 3 are equal"), 0, "RIGHT, WITH CAVEATS: members"),
+        (document(problem="the same numbers", options={"accept": ("members",)}), 0, "RIGHT, WITH CAVEATS: members"),
         (document(own_minibatch="refused"), 1, "CAN'T BE ENSEMBLED: torch.func refuses"),
         (document(own_minibatch="refused unclearly"), 1, "CAN'T BE ENSEMBLED: torch.func refuses"),
         (document(grad="wrong", order="crash"), 1, "WRONG: grad; CRASHES: order"),
@@ -61,6 +86,7 @@ def test_remedies_name_the_checks_that_they_are_for():
         ({}, "differ in every tensor"),
         ({"tensors": 0}, "no parameters"),
         ({"equal": list("abcdef")}, "differ, except in a, b, c, d and 2 more"),
+        ({"equal": ["a"], "equal_members": "members 0 and 3 are equal"}, "members 0 and 3 are equal (varied"),
         ({"problem": "they are one"}, "WRONG: they are one"),
         ({"training": False}, "eval mode"),
         ({"origin": "copies of one module"}, "differ in every tensor; copies of one module"),
@@ -92,6 +118,23 @@ def test_an_answer_is_one_line_and_where_it_stops():
         " " * 20 + "line:      a.py:1: b",
     ]
     assert terminal.answer_text(refused, {"grad": refused}) == "refused as grad"
+
+
+def test_an_answer_says_how_it_was_asked_and_what_is_known():
+    right = {"status": "right", "message": "", "form": "with dropout 0"}
+    drawn = {"status": "right", "message": "", "same": "is refused: no"}
+    wrong = {"status": "wrong", "message": "by 3", "known": PADDED}
+
+    assert terminal.answer_text(right, {}) == "right (with dropout 0)"
+    assert terminal.answer_text(drawn, {}) == 'right: mode "same" is refused: no'
+    assert terminal.answer_text(wrong, {}) == f"WRONG, known failure {PADDED}: by 3"
+
+
+def test_a_caveat_is_shown_with_what_to_do():
+    shown = " ".join(" ".join(terminal.ending_lines(document(order="wrong", known=PADDED))).split())
+
+    assert f"caveat {PADDED}: backward gives the row of padding_idx a gradient" in shown
+    assert "use predict: slow (one member at a time in aten::one)" in shown
 
 
 def test_what_a_model_says_is_shown_without_its_control_characters():

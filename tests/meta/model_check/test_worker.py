@@ -12,6 +12,7 @@ from conformance.implementations.torch_func import TorchFunc
 from conformance.model_check import child_work, model_facts, worker
 from conformance.model_check.loaded_model import LoadedModel
 from conformance.model_check.options import CannotAnswerError, UsageError
+from conformance.model_check.steps import STEPS
 from conftest import ROOT
 
 
@@ -101,7 +102,7 @@ def test_a_device_that_does_not_work_can_t_answer(monkeypatch):
     monkeypatch.setattr(worker.probe, "resolve_device", refuse)
 
     events = child_work.work(ask("theirs:mlp", ("3",)), ())
-    assert list(events) == [("steps", worker.STEPS), ("cannot answer", "it is broken")]
+    assert list(events) == [("steps", STEPS), ("cannot answer", "it is broken")]
     with pytest.raises(CannotAnswerError):
         list(worker.run_steps(ask("theirs:mlp", ("3",)), ()))
 
@@ -149,7 +150,7 @@ def test_options_that_make_no_sense_are_mistakes(options, problem):
 def test_what_is_done_is_not_asked_again():
     names = [
         value if name == "begin" else name
-        for name, value in worker.run_steps(ask("theirs:branch", ("3",), dtype="float32"), worker.STEPS[:-1])
+        for name, value in worker.run_steps(ask("theirs:branch", ("3",), dtype="float32"), STEPS[:-1])
     ]
 
     assert names == ["environment", "model", "speed_backward", "end"]
