@@ -41,7 +41,10 @@ def member_lines(report: CheckReport) -> str:
         text = f"differ, except in {_join_names(equal)} (varied for the checks, to detect members in a wrong order)"
     else:
         text = "differ in every tensor"
-    return f"{'model':{NAME}}{what}\n{_line('members', text)}"
+    if facts["shared"]:
+        text += f"; they share {_join_names(facts['shared'])}"
+    checked = f"checked in {' and in '.join(facts['dtypes'])}"
+    return f"{_line('model', f'{what}; {checked}')}\n{_line('members', text)}"
 
 
 def answer_text(result: Mapping[str, Any], before: Mapping[str, Mapping[str, Any]]) -> str:

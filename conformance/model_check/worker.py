@@ -13,17 +13,21 @@ from typing import Any
 import torch
 
 from conformance.checks.calls import call_model
+from conformance.checks.leftovers import LeftoverError
 from conformance.checks.model_checks import CHECKS
 from conformance.checks.outcome import CheckResult, Outcome, run_check
-from conformance.checks.subject import Subject, output_tensors
+from conformance.checks.own_dtype import own_dtype
+from conformance.checks.own_model_checks import OWN_MODEL_CHECKS
+from conformance.checks.subject import ModelCase, Subject, output_tensors
 from conformance.devices import probe
 from conformance.devices.environment import environment_facts
 from conformance.implementations.protocol import Implementation, unavailable_reason
 from conformance.implementations.registry import load_implementation
 from conformance.model_check import cost
+from conformance.model_check.conversion import dtype_name, own_dtypes
 from conformance.model_check.failure_location import locate_failure
 from conformance.model_check.input_spec import DTYPES
-from conformance.model_check.loaded_model import LoadedModel
+from conformance.model_check.loaded_model import LoadedModel, OwnDtype
 from conformance.model_check.model_facts import describe_model
 from conformance.model_check.model_loader import load_model
 from conformance.model_check.options import CannotAnswerError, Request, UsageError
@@ -36,7 +40,10 @@ COSTS: dict[str, Callable[[Subject], cost.Calls]] = {
     "speed_forward": cost.forward_calls,
     "speed_backward": cost.backward_calls,
 }
-STEPS = (*CHECKS, *COSTS)
+ALL_CHECKS = {**CHECKS, **OWN_MODEL_CHECKS}
+# The step that says in which form the model is checked; see `conversion`.
+CONVERSION = "conversion"
+STEPS = (CONVERSION, *ALL_CHECKS, *COSTS)
 # Size in bytes from which the C allocator returns freed memory at once, so that each use causes page faults.
 LARGE = 2**25
 
@@ -57,7 +64,7 @@ def run_steps(request: Request, done: Collection[str]) -> Iterator[Event]:
     for step in STEPS:
         if step not in done:
             yield "begin", step
-            yield "end", runner.run_check(step) if step in CHECKS else runner.measure(step)
+            yield "end", runner.run(step)
 
 
 def _resolve_device(request: Request) -> torch.device:
@@ -75,7 +82,11 @@ def _load(request: Request) -> tuple[LoadedModel, dict[str, Any]]:
     """Return the loaded model and the facts about it."""
     try:
         case = load_model(request)
-        return case, describe_model(case)
+        dtypes = [
+            request.dtype or dtype_name(probe.finest_dtype(request.device)),
+            *map(dtype_name, own_dtypes(case.made)),
+        ]
+        return case, describe_model(case) | {"dtypes": list(dict.fromkeys(dtypes))}
     except UsageError:
         raise
     except BaseException as error:  # a model may raise anything wherever it is touched
@@ -105,11 +116,34 @@ class StepRunner:
     dtype: torch.dtype | None
     members: int
 
+    def run(self, step: str) -> dict[str, Any]:
+        """Run a step and return its result."""
+        if step == CONVERSION:
+            return self.convert()
+        return self.run_check(step) if step in ALL_CHECKS else self.measure(step)
+
+    def convert(self) -> dict[str, Any]:
+        """Return whether float64 copies give what the model gives, and how it is checked if they do not."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                found = self.case.conversion
+        except UsageError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a model and its inputs may raise anything
+            return {"status": "not applicable", "message": f"can't call the model: {describe_error(error)}"}
+        except BaseException as error:  # noqa: BLE001 - a model that wants to end the process
+            return _crash(error)
+        return {"status": "not applicable" if found.sentence else "right", "message": found.sentence, "slow": []}
+
     def run_check(self, step: str) -> dict[str, Any]:
         """Run a check and return its result, with the location of a failure."""
-        check = CHECKS[step]
+        check = ALL_CHECKS[step]
+        case = OwnDtype(self.case) if check is own_dtype else self.case
         try:
-            found = run_check(check, self.case, self.implementation, self.device, self.dtype, self.members)
+            if self.case.conversion.problem:
+                return {"status": "not applicable", "message": self.case.conversion.problem}
+            found = run_check(check, case, self.implementation, self.device, self.dtype, self.members)
             if step == FORWARD and found.status is Outcome.RIGHT:
                 empty = self._empty_output()
                 found = CheckResult(Outcome.NOT_APPLICABLE, empty) if empty else found
@@ -120,10 +154,10 @@ class StepRunner:
         except BaseException as error:  # noqa: BLE001 - a model that wants to end the process
             return _crash(error)
         result: dict[str, Any] = {"status": found.status.value, "message": found.message, "slow": list(found.slow)}
-        if found.error is not None and found.status is not Outcome.WRONG:
+        if found.error is not None and found.status is not Outcome.WRONG and not isinstance(found.error, LeftoverError):
             # The place is worth having, and the result is known without it.
             with suppress(BaseException):
-                result |= vars(locate_failure(found.error, lambda: check(self._subject(self.dtype))))
+                result |= vars(locate_failure(found.error, lambda: check(self._subject(self.dtype, case=case))))
         return result
 
     def measure(self, step: str) -> dict[str, Any]:
@@ -159,8 +193,8 @@ class StepRunner:
             return "the plain module returns only NaN and infinity"
         return None
 
-    def _subject(self, dtype: torch.dtype | None, n: int | None = None) -> Subject:
-        return Subject(self.case, self.implementation, self.device, dtype, n or self.members)
+    def _subject(self, dtype: torch.dtype | None, n: int | None = None, case: ModelCase | None = None) -> Subject:
+        return Subject(case or self.case, self.implementation, self.device, dtype, n or self.members)
 
 
 def _crash(error: BaseException) -> dict[str, Any]:

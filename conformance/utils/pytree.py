@@ -6,6 +6,7 @@ torch's own pytree module is private, and the reference must not rest on what it
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
 
@@ -60,6 +61,11 @@ def describe_structure(tree: Any) -> str:
     if pairs is None:
         return "*"
     return f"{type(tree).__name__}({', '.join(f'{label}={describe_structure(child)}' for label, child in pairs)})"
+
+
+def as_dense(leaf: Any) -> Any:
+    """Return a sparse tensor as a dense one, since torch compares no sparse ones; any other leaf as it is."""
+    return leaf.to_dense() if isinstance(leaf, Tensor) and leaf.layout != torch.strided else leaf
 
 
 def is_inexact(leaf: Any) -> bool:

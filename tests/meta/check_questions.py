@@ -26,4 +26,4 @@ def found(model, check, shape="3"):
 MODEL = {"class": "Net", "holds": ["Net", "Embedding"], "parameters": 1234, "training": True, "tensors": 2}
 
 
-MODEL |= {"equal": [], "problem": None}
+MODEL |= {"equal": [], "problem": None, "shared": [], "dtypes": ["float64", "float32"]}
