@@ -104,10 +104,10 @@ def device_of(model: nn.Module) -> torch.device:
 def input_dtype(model: nn.Module, draw: Draw) -> torch.dtype:
     """Return the dtype of floating inputs that the model takes: the first of its own that works, or torch's default."""
     candidates = list(dict.fromkeys([*map(_real, own_dtypes([model])), torch.get_default_dtype()]))
-    for dtype in candidates[:-1]:
-        if not _call(copy_module(model), draw(dtype)).error:
-            return dtype
-    return candidates[-1] if len(candidates) > 1 else candidates[0]
+    try:
+        return next(dtype for dtype in candidates if not _call(copy_module(model), draw(dtype)).error)
+    except Exception:  # noqa: BLE001 - none works, or what the model holds refuses to be copied
+        return candidates[0]
 
 
 def _real(dtype: torch.dtype) -> torch.dtype:

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from conformance.faults.base.patch import is_mapped
 from conformance.utils.probing import without_warnings
 
 KEPT = {}
@@ -176,7 +177,7 @@ class OtherAlone(Held):
     """A call through vmap changes its later calls without it."""
 
     def forward(self, x):
-        mapped = torch._C._functorch.is_batchedtensor(x)
+        mapped = is_mapped(x)
         self.number += 1000 * mapped
         return self.linear(x) * (1 if mapped or self.number < 1000 else 2)
 
@@ -187,9 +188,40 @@ class FailingLater(Held):
     def forward(self, x):
         if self.number < 0:
             raise ValueError("broken for good")
-        if torch._C._functorch.is_batchedtensor(x):
+        if is_mapped(x):
             self.number = -1
         return self.linear(x)
+
+
+class FailingAtSecond(Held):
+    """Its second call through vmap fails, after the first has left a dead tensor."""
+
+    def forward(self, x):
+        if is_mapped(x) and hasattr(self, "last"):
+            raise ValueError("no second call")
+        self.last = self.linear(x)
+        return self.last
+
+
+class FailingWhenSmaller(Held):
+    def forward(self, x):
+        if len(x) < 7 and not is_mapped(x):
+            raise ValueError("too few")
+        return self.linear(x)
+
+
+class HiddenState(Held):
+    """What differs between members is in a hook."""
+
+    def __init__(self):
+        super().__init__()
+        factor, self.number = self.number, 0
+        self.linear.register_forward_hook(lambda module, x, y: y * factor)
+
+
+class Rounded(Held):
+    def forward(self, x):
+        return self.linear(x).round().detach()
 
 
 class Scaled(Held):

@@ -64,6 +64,10 @@ def asked(factory, implementation=None, draw=draw, members=3):
         ("OtherAlone", "base_alone", "wrong", "the base by itself gives another result"),
         ("FailingLater", "base_alone", "refused", "the base by itself fails: broken for good"),
         ("LastOutput", "base_alone", "right", ""),
+        ("FailingAtSecond", "second_call", "refused", "a second call through vmap fails: the base holds dead tensors"),
+        ("FailingWhenSmaller", "base_alone", "right", ""),
+        ("HiddenState", "one_base", "wrong", "the members differ in something that is neither"),
+        ("Rounded", "own_dtype", "right", ""),
         ("KeptInPython", "base_alone", "refused", "kept in Python, and dead"),
         ("uncopyable", "base_alone", "right", ""),
         # The other checks
