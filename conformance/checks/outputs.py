@@ -37,7 +37,7 @@ def loop_outputs(subject: Subject) -> LoopOutputs:
     """Return the outputs of a plain loop over the members, and their gradients if they have any."""
     with suppress(PlainLoopError):
         if subject.with_gradients:
-            return LoopOutputs(subject.run_loop(_output_and_gradients), with_gradients=True)
+            return LoopOutputs(subject.run_loop(output_and_gradients), with_gradients=True)
     return LoopOutputs(subject.run_loop(lambda model, x: {"output": model_outputs(model, x)}), with_gradients=False)
 
 
@@ -57,7 +57,8 @@ def ensemble_gradients(subject: Subject, ensemble: Ensemble, x: Any, out: Any) -
     return gradients_by_name(torch.stack(sums).sum(), ensemble.trainable | named_floating_inputs(x))
 
 
-def _output_and_gradients(model: nn.Module, x: tuple[Any, ...]) -> dict[str, Any]:
+def output_and_gradients(model: nn.Module, x: tuple[Any, ...]) -> dict[str, Any]:
+    """Return the output tensors and the gradients of one model. Raises PlainLoopError if all gradients are zero."""
     inputs = as_leaves(x)
     out = output_tensors(call_model(model, inputs))
     return {"output": tuple(each.detach() for each in out), "gradient": output_gradients(model, inputs, out)}

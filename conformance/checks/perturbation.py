@@ -23,7 +23,8 @@ def with_non_finite_numbers(subject: Subject) -> Iterator[Subject]:
     """Yield the subject with NaN, then infinity, in one member's state and minibatch, if it runs alone with them."""
     for value in NON_FINITE:
         perturbed = subject.select(range(len(subject.models)))
-        tensors = [tensor for tensor in (*_state(perturbed), *_minibatch(perturbed)) if is_inexact(tensor)]
+        held = [*_state(perturbed), *_minibatch(perturbed)]
+        tensors = [tensor for tensor in held if is_inexact(tensor) and tensor.layout == torch.strided]
         with torch.no_grad():
             for tensor in tensors:
                 tensor.fill_(value)

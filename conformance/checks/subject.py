@@ -13,11 +13,13 @@ from conformance.checks.calls import call_model, mapped_dims, own_leaves, stack_
 from conformance.devices.probe import finest_dtype
 from conformance.implementations.ensemble import Ensemble
 from conformance.implementations.protocol import Implementation
+from conformance.implementations.torch_func import without_copies
 from conformance.numerics.plain_loop import LoopResult, PlainLoopError, as_constant, loop
-from conformance.utils.module_state import copy_module
+from conformance.utils.held_objects import held_objects
+from conformance.utils.module_state import copy_module, state_of
 from conformance.utils.pytree import is_inexact, leaves, tree_map
 from conformance.utils.rng import library_states, restore, seed, seeded_libraries, state
-from conformance.utils.text import describe_error, text_of
+from conformance.utils.text import describe_error, text_of, type_name
 
 # The seed before each member's call: all members then draw the same numbers, as in vmap's mode "same".
 SEED = 23
@@ -25,8 +27,16 @@ SEED = 23
 ERROR_SAMPLES = 15
 
 
+# Name of the generators that a module holds, among those of the device and of Python and NumPy.
+HELD = "held"
+
+
 class ModelCase(Protocol):
-    """The source of a subject: modules, and a minibatch for each, which is a tuple of positional arguments."""
+    """The source of a subject: modules, and a minibatch for each, which is a tuple of positional arguments.
+
+    Optional: `plain_loop`, to be used instead of `numerics.plain_loop.loop`, and `copied`, which is False if the
+    modules can't be copied.
+    """
 
     @property
     def name(self) -> str: ...
@@ -52,7 +62,9 @@ class Subject:
         n: int = MEMBERS,
     ) -> None:
         dtype = dtype or finest_dtype(device)
-        self.implementation = implementation
+        self.plain_loop = getattr(case, "plain_loop", loop)
+        self.copied = getattr(case, "copied", True)
+        self.implementation = implementation if self.copied else without_copies(implementation)
         self.device = torch.device(device)
         self.with_gradients, self.mode_if_random = True, "same"
         self.models = case.members(n, device=device, dtype=dtype)
@@ -65,6 +77,7 @@ class Subject:
         """
         made = object.__new__(Subject)
         made.implementation, made.device = self.implementation, self.device
+        made.plain_loop, made.copied = self.plain_loop, self.copied
         made.with_gradients, made.mode_if_random = self.with_gradients, self.mode_if_random
         try:
             made.models = [copy_module(self.models[i]) for i in indices]
@@ -95,7 +108,7 @@ class Subject:
     @cached_property
     def is_random(self) -> bool:
         """True if the plain module draws random numbers of torch; raises PlainLoopError if it fails."""
-        return not self._drawn.isdisjoint(state(self.device))
+        return not self._drawn.isdisjoint({*state(self.device), HELD})
 
     @property
     def draws(self) -> bool:
@@ -104,16 +117,20 @@ class Subject:
 
     @cached_property
     def _drawn(self) -> set[str]:
-        """The names of the global generators that a call of the plain module changes."""
-        model, x = self.select([0]).pairs[0]
+        """The names of the global generators that a call of the plain module changes, and HELD for its own ones."""
+        model, x = (self.select([0]) if self.copied else self).pairs[0]
+        generators = [each for _, each in held_objects(model) if isinstance(each, torch.Generator)]
         with self.fixed_seed():
             before, libraries = state(self.device), library_states()
+            held = [each.get_state() for each in generators]
             try:
                 call_model(model, x)
             except Exception as error:
                 raise PlainLoopError(f"the plain loop fails: {describe_error(error)}") from error
             after, libraries_after = state(self.device), library_states()
         drawn = {kind for kind, old in before.items() if not torch.equal(old, after[kind])}
+        moved = any(not torch.equal(old, each.get_state()) for old, each in zip(held, generators, strict=True))
+        drawn |= {HELD} if moved else set()
         return drawn | {name for name, old in libraries.items() if libraries_after[name] != old}
 
     @property
@@ -136,8 +153,18 @@ class Subject:
         finally:
             restore(saved)
 
-    def run_loop(self, func: Callable[[nn.Module, tuple[Any, ...]], Any], *, shared: bool = False) -> LoopResult:
-        """Return `func(model, minibatch)` of each member in turn; with `shared`, all get the first minibatch."""
+    def run_loop(
+        self,
+        func: Callable[[nn.Module, tuple[Any, ...]], Any],
+        *,
+        shared: bool = False,
+        draws: int = 1,
+        rounding: float = 0.0,
+    ) -> LoopResult:
+        """Return `func(model, minibatch)` of each member in turn; with `shared`, all get the first minibatch.
+
+        `draws` and `rounding` measure the loop's error: see `numerics.plain_loop.loop`.
+        """
         minibatches = [self.minibatches[0]] * len(self.models) if shared else self.minibatches
 
         def from_the_same_seed(model: nn.Module, x: tuple[Any, ...]) -> Any:
@@ -146,10 +173,29 @@ class Subject:
                 return func(model, x)
 
         with self.fixed_seed():
-            return loop(from_the_same_seed, self.models, minibatches, numbers=ERROR_SAMPLES)
+            return self.plain_loop(
+                from_the_same_seed, self.models, minibatches, numbers=ERROR_SAMPLES, draws=draws, rounding=rounding
+            )
 
     def ensemble(self) -> Ensemble:
-        return Ensemble(self.implementation, self.models)
+        """Return the implementation's stack. Raises ValueError if it refuses members that are not alike."""
+        try:
+            return Ensemble(self.implementation, self.models)
+        except Exception as error:
+            unlike = self.unlike()
+            if unlike is None:
+                raise
+            raise ValueError(f"the members are not alike: {unlike} ({describe_error(error)})") from error
+
+    def unlike(self) -> str | None:
+        """Return the first difference between members in the classes, names and shapes of what is stacked, or None."""
+        first, *others = [_layout(model) for model in self.models]
+        for i, other in enumerate(others, start=1):
+            for what in first | other:
+                here, there = (each.get(what, "missing") for each in (first, other))
+                if here != there:
+                    return f"{what} is {there} in member {i}, {here} in member 0"
+        return None
 
     @property
     def stacked_minibatches(self) -> tuple[Any, ...]:
@@ -182,6 +228,11 @@ class Subject:
 
 def _sizes(x: Any) -> tuple[tuple[str, tuple[int, ...]], ...]:
     return tuple((name, tuple(leaf.shape)) for name, leaf in own_leaves(x) if isinstance(leaf, Tensor))
+
+
+def _layout(model: nn.Module) -> dict[str, Any]:
+    """Return the class of the model, and the shape of each parameter and buffer by name."""
+    return {"the class": type_name(model)} | {name: tuple(each.shape) for name, each in state_of(model).items()}
 
 
 def _copied(leaf: Any) -> Any:

@@ -17,9 +17,11 @@ from conformance.checks.draw_checks import randomness as draws
 from conformance.checks.dropout import dropout_sites, without_dropout
 from conformance.checks.model_checks import CHECKS, Check
 from conformance.checks.outcome import CheckResult, Outcome, run_check
+from conformance.checks.own_dtype import own_dtype
+from conformance.checks.own_model_checks import OWN_MODEL_CHECKS
 from conformance.checks.subject import Subject
 from conformance.implementations.protocol import Implementation
-from conformance.model_check.loaded_model import LoadedModel
+from conformance.model_check.loaded_model import LoadedModel, OwnDtype
 from conformance.model_check.steps import DERIVATIVES, HALVES, OWN_MINIBATCH
 from conformance.numerics.plain_loop import PlainLoopError
 
@@ -70,6 +72,9 @@ class Asking:
 
     def ask(self, step: str) -> tuple[CheckResult, Way]:
         """Return the result of a check, and the way in which it was asked."""
+        if step in OWN_MODEL_CHECKS:
+            own = Way(OWN_MODEL_CHECKS[step], self.case)
+            return self.run(own), own
         behavior = self.behavior(step)
         way = self._first_way(step, behavior)
         found = self.run(way)
@@ -88,11 +93,12 @@ class Asking:
 
     def run(self, way: Way) -> CheckResult:
         """Return the result of a check that is asked in this way."""
-        return run_check(way.check, way.case, self.implementation, self.device, self.dtype, self.members)
+        return run_check(way.check, _case_of(way), self.implementation, self.device, self.dtype, self.members)
 
-    def subject(self, case: LoadedModel | None = None) -> Subject:
-        """Return the members of a case, or of the model as it is."""
-        return Subject(case or self.case, self.implementation, self.device, self.dtype, self.members)
+    def subject(self, way: Way | None = None) -> Subject:
+        """Return the members that a way asks about, or those of the model as it is."""
+        case = _case_of(way) if way else self.case
+        return Subject(case, self.implementation, self.device, self.dtype, self.members)
 
     def behavior(self, step: str) -> Behavior:
         """Return how the plain module behaves in the mode in which a step asks it."""
@@ -124,7 +130,7 @@ class Asking:
         if step == "randomness":
             return replace(way, check=draws) if behavior.draws or behavior.has_dropout else way
         if step != OWN_MINIBATCH and self._is_ragged:
-            way = replace(way.then(way.check, SHARED), case=_with_one_minibatch(way.case))
+            way = replace(way.then(way.check, SHARED), case=_with_one_minibatch(self.case))
         if step == "out_of_range" and behavior.draws:
             way = way.then(out_of_range, DIFFERENT)
         if step in HALVES and not self.gradients:
@@ -135,7 +141,7 @@ class Asking:
 
     def _without_dropout(self, step: str, way: Way, found: CheckResult) -> tuple[CheckResult, Way]:
         """Ask with dropout 0, as mode "same" may draw in another order than the plain module."""
-        case = replace(way.case, made=[without_dropout(each) for each in way.case.made])
+        case = way.case.altered(made=[without_dropout(each) for each in way.case.made])
         other = replace(way.then(way.check, NO_DROPOUT), case=case)
         again = self.run(other)
         if again.status is not Outcome.NOT_APPLICABLE:
@@ -159,6 +165,10 @@ class Asking:
         return self.run(other), other
 
 
+def _case_of(way: Way) -> LoadedModel | OwnDtype:
+    return OwnDtype(way.case) if way.check is own_dtype else way.case
+
+
 def _may_be_due_to_draws(step: str, found: CheckResult) -> bool:
     return step != "out_of_range" and found.status in (*REFUSED, Outcome.WRONG)
 
@@ -167,7 +177,7 @@ def _with_one_minibatch(case: LoadedModel) -> LoadedModel:
     def draw(n: int, device: torch.device | str, dtype: torch.dtype) -> list[tuple[object, ...]]:
         return [case.draw(1, device, dtype)[0]] * n
 
-    return replace(case, draw=draw)
+    return case.altered(draw=draw)
 
 
 def _outputs_alone(check: Check) -> Check:

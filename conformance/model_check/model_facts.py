@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from conformance.model_check.loaded_model import LoadedModel
+from conformance.model_check.shared_objects import shared_objects
 from conformance.utils.module_state import state_of
 from conformance.utils.text import type_name
 
@@ -22,6 +23,7 @@ def describe_model(case: LoadedModel) -> dict[str, Any]:
         "equal": case.equal,
         "equal_members": case.equal_members,
         "problem": case.problem,
+        "shared": shared_objects(case.made) if case.problem is None else [],
     }
 
 

@@ -21,8 +21,11 @@ CHECKS = (
     "out_of_range",
     "meta_base",
 )
+# The form in which the model is checked, and checks beyond those of the chapter `modules`.
+CONVERSION = "conversion"
+OWN_MODEL_CHECKS = ("own_dtype", "one_base", "second_call", "leftovers", "chunks", "other_stack", "base_alone")
 COSTS = ("speed_forward", "speed_backward")
-STEPS = (*CHECKS, *COSTS)
+STEPS = (CONVERSION, *CHECKS, *OWN_MODEL_CHECKS, *COSTS)
 # Checks of derivatives, which torch.no_grad would leave without an answer.
 DERIVATIVES = ("backward", "grad", "forward_mode", "per_sample")
 # Checks of outputs and of the gradients that backward gives.

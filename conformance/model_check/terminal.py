@@ -44,7 +44,12 @@ def member_lines(report: CheckReport) -> str:
         text = f"differ, except in {_join_names(equal)} (varied for the checks, to detect members in a wrong order)"
     else:
         text = "differ in every tensor"
-    lines = [f"{'model':{NAME}}{what}", _line("members", text + (f"; {facts['origin']}" if facts["origin"] else ""))]
+    if facts["shared"]:
+        text += f"; they share {_join_names(facts['shared'])}"
+    if facts["origin"]:
+        text += f"; {facts['origin']}"
+    checked = f"checked in {' and in '.join(facts['dtypes'])}"
+    lines = [_line("model", f"{what}; {checked}"), _line("members", text)]
     if facts["draws"]:
         drawn = f"from {' and '.join(facts['draws'])}: vmap draws once for all members, unlike a loop"
         lines.append(_line("random numbers", f"{drawn}; the checks seed each call, so that they do not see it"))

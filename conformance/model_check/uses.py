@@ -23,7 +23,7 @@ class Use:
 
 
 USES = (
-    Use("predict", "predict", "own_minibatch"),
+    Use("predict", "predict", "own_minibatch", ("second_call",)),
     Use("backward", "train by backward", "backward", ("buffers",)),
     Use("grad", "train by torch.func.grad", "grad", ("buffers",)),
     Use("per_sample", "per-sample gradients", "per_sample"),

@@ -17,6 +17,7 @@ import torch
 from conformance.checks.calls import call_model
 from conformance.checks.draw_checks import behavior_of_same
 from conformance.checks.draw_checks import randomness as draws
+from conformance.checks.leftovers import LeftoverError
 from conformance.checks.outcome import CheckResult, Outcome
 from conformance.checks.subject import Subject, output_tensors
 from conformance.devices import probe
@@ -25,6 +26,7 @@ from conformance.implementations.protocol import Implementation, unavailable_rea
 from conformance.implementations.registry import load_implementation
 from conformance.model_check import cost
 from conformance.model_check.asking import Asking, Way
+from conformance.model_check.conversion import dtype_name, own_dtypes
 from conformance.model_check.failure_location import locate_failure
 from conformance.model_check.input_spec import DTYPES
 from conformance.model_check.known_failures import find_known_failure
@@ -33,7 +35,7 @@ from conformance.model_check.model_facts import describe_model
 from conformance.model_check.model_loader import load_model
 from conformance.model_check.options import CannotAnswerError, Request, UsageError
 from conformance.model_check.plain_call import libraries_drawn
-from conformance.model_check.steps import CHECKS, FORWARDS, OWN_MINIBATCH
+from conformance.model_check.steps import CONVERSION, FORWARDS, OWN_MINIBATCH
 from conformance.utils.suggestions import invalid_choice
 from conformance.utils.text import describe_error, text_of
 
@@ -64,7 +66,7 @@ def run_steps(request: Request, done: Collection[str]) -> Iterator[Event]:
     for step in request.steps:
         if step not in done:
             yield "begin", step
-            yield "end", runner.run_check(step) if step in CHECKS else runner.measure(step)
+            yield "end", runner.run(step)
 
 
 def _resolve_device(request: Request) -> torch.device:
@@ -83,7 +85,12 @@ def _load(request: Request) -> tuple[LoadedModel, dict[str, Any]]:
     try:
         case = load_model(request)
         _set_mode(case, request.modes)
-        return case, describe_model(case) | {"members": len(case.made), "origin": case.origin}
+        dtypes = [
+            request.dtype or dtype_name(probe.finest_dtype(request.device)),
+            *map(dtype_name, own_dtypes(case.made)),
+        ]
+        facts = {"members": len(case.made), "origin": case.origin, "dtypes": list(dict.fromkeys(dtypes))}
+        return case, describe_model(case) | facts
     except UsageError:
         raise
     except BaseException as error:  # a model may raise anything wherever it is touched
@@ -123,10 +130,30 @@ class StepRunner:
     request: Request | None = None
     _places: dict[Any, dict[str, Any]] = field(default_factory=dict)
 
+    def run(self, step: str) -> dict[str, Any]:
+        """Run a step and return its result."""
+        if step == CONVERSION:
+            return self.convert()
+        return self.measure(step) if step in COSTS else self.run_check(step)
+
+    def convert(self) -> dict[str, Any]:
+        """Return whether float64 copies give what the model gives, and how it is checked if they do not."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                found = self.case.conversion
+        except UsageError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a model and its inputs may raise anything
+            return {"status": "not applicable", "message": f"can't call the model: {describe_error(error)}"}
+        except BaseException as error:  # noqa: BLE001 - a model that wants to end the process
+            return _crash(error)
+        return {"status": "not applicable" if found.sentence else "right", "message": found.sentence, "slow": []}
+
     def run_check(self, step: str) -> dict[str, Any]:
         """Run a check and return its result, with the form in which it was asked and the location of a failure."""
         try:
-            refusal = self._mode_reason(step)
+            refusal = self._mode_reason(step) or self.case.conversion.problem
             if refusal:
                 return {"status": "not applicable", "message": refusal, "slow": []}
             found, way = self.asking.ask(step)
@@ -170,14 +197,14 @@ class StepRunner:
         if found.status is Outcome.WRONG:
             known = find_known_failure(step, found.message, way, self.asking)
             return {"known": known} if known else {}
-        if found.error is None:
+        if found.error is None or isinstance(found.error, LeftoverError):
             return {}
         key = (
             found.message,
             tuple((each.filename, each.lineno) for each in extract_tb(found.error.__traceback__)[-DEEP:]),
         )
         if key not in self._places:
-            again = partial(way.check, self.asking.subject(way.case))
+            again = partial(way.check, self.asking.subject(way))
             self._places[key] = vars(locate_failure(found.error, again))
         return self._places[key]
 

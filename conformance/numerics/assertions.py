@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from conformance.numerics.budget import Budget, compute_budgets, is_in_doubt, max_error, record_share
 from conformance.numerics.plain_loop import LoopResult
 from conformance.utils.module_state import all_named_buffers, all_named_parameters, state_of
-from conformance.utils.pytree import describe_structure, is_inexact, leaves
+from conformance.utils.pytree import as_dense, describe_structure, is_inexact, leaves, tree_map
 from conformance.utils.text import describe_error
 
 __tracebackhide__ = True  # a failing comparison is shown in the test that asks for it
@@ -30,7 +30,7 @@ def assert_members_close(actual: Any, expected: LoopResult, what: str = "output"
     assert describe_structure(actual) == describe_structure(first), (
         f"{what} has the structure {describe_structure(actual)}, the loop's {describe_structure(first)}"
     )
-    samples = _columns(expected.sample)
+    actual, samples = tree_map(as_dense, actual), _columns(expected.sample)
     columns = zip(leaves(actual, what), _columns(expected.values), _columns(expected.truth), strict=True)
     for k, ((name, stacked), values, truths) in enumerate(columns):
         _assert_kind(stacked, values, name)
@@ -99,9 +99,9 @@ def assert_same(actual: Any, expected: Any, what: str = "tensor") -> None:
             assert found == wanted, f"{name} has {fact} {found}, and has to have {wanted}"
         if ours.device.type == "meta":
             continue
-        same = ours == theirs
+        same = as_dense(ours) == as_dense(theirs)
         if is_inexact(ours):
-            same |= ours.isnan() & theirs.isnan()
+            same |= as_dense(ours).isnan() & as_dense(theirs).isnan()
         assert bool(same.all()), f"{name} is {ours}, and has to be {theirs}"
 
 

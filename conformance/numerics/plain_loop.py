@@ -13,13 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from conformance.utils import rng
-from conformance.utils.module_state import convert_module, copy_module, state_of
-from conformance.utils.pytree import is_inexact, leaves, tree_map
+from conformance.utils.module_state import convert_module, copy_module, dtype_in, state_of
+from conformance.utils.pytree import as_dense, is_inexact, leaves, tree_map
 from conformance.utils.text import describe_error
 
 # How often the loop's error is measured again before a comparison that is in doubt fails.
 MORE_DRAWS = 4
-COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
 
 
 @dataclass(frozen=True)
@@ -103,9 +102,9 @@ def loop(
     coarse = torch.float32 if any(doubles) else None
 
     def sample(draw: int) -> list[Any]:
-        shaken = [_shaken(pair, draw, rounding) for pair in zip(models, inputs, strict=True)]
+        pairs = [shaken(pair, draw, rounding) for pair in zip(models, inputs, strict=True)]
         with _noisy_constants(draw, rounding):
-            return _run(bare if coarse else func, [model for model, _ in shaken], [x for _, x in shaken], coarse)
+            return _run(bare if coarse else func, [model for model, _ in pairs], [x for _, x in pairs], coarse)
 
     def sample_of_the_same(draw: int) -> list[Any] | None:
         # A later caller may have changed the models or the inputs; an error measured on others means nothing.
@@ -147,17 +146,22 @@ def _noisy_constants(draw: int, rounding: float) -> Iterator[None]:
         _shake_constant.reset(token)
 
 
-def _shaken(pair: tuple[nn.Module, Any], draw: int, rounding: float) -> tuple[nn.Module, Any]:
+def shaken(pair: tuple[nn.Module, Any], draw: int, rounding: float = 0.0) -> tuple[nn.Module, Any]:
     """A copy of a model, and its input, with every number one rounding off at most: its own or a coarser one."""
     generator = torch.Generator().manual_seed(draw)
-
-    def shake(leaf: Any) -> Any:
-        return _shake(generator, rounding, leaf) if is_inexact(leaf) else leaf
-
     model = copy_module(pair[0])
     for tensor in state_of(model).values():
-        tensor.data = shake(tensor)
-    return model, tree_map(shake, pair[1])
+        tensor.data = _shake_leaf(generator, rounding, tensor)
+    return model, tree_map(partial(_shake_leaf, generator, rounding), pair[1])
+
+
+def shaken_tree(x: Any, draw: int) -> Any:
+    """An input with every number one rounding off at most."""
+    return tree_map(partial(_shake_leaf, torch.Generator().manual_seed(draw), 0.0), x)
+
+
+def _shake_leaf(generator: torch.Generator, rounding: float, leaf: Any) -> Any:
+    return _shake(generator, rounding, leaf) if is_inexact(leaf) else leaf
 
 
 def _shake(generator: torch.Generator, rounding: float, tensor: Tensor) -> Tensor:
@@ -193,7 +197,7 @@ def _run(func: Callable[..., Any], models: Sequence[nn.Module], inputs: Sequence
         if dtype is not None:
             convert = partial(_tensor_in, dtype)
             pairs = [(convert_module(model, convert), tree_map(convert, x)) for model, x in pairs]
-        return [func(model, x) for model, x in pairs]
+        return [tree_map(as_dense, func(model, x)) for model, x in pairs]
     except PlainLoopError:
         raise
     except Exception as error:
@@ -204,7 +208,5 @@ def _tensor_in(dtype: torch.dtype, leaf: Any) -> Any:
     """A floating or complex tensor in this precision on the CPU; integers stay as they are."""
     if not isinstance(leaf, Tensor):
         return leaf
-    if not is_inexact(leaf):
-        return leaf.detach().to("cpu", copy=True)
-    target = COMPLEX[dtype] if leaf.is_complex() else dtype
-    return leaf.detach().to("cpu", target, copy=True).requires_grad_(leaf.requires_grad)
+    device = "meta" if leaf.is_meta else "cpu"
+    return leaf.detach().to(device, dtype_in(dtype, leaf), copy=True).requires_grad_(leaf.requires_grad)

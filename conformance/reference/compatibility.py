@@ -20,7 +20,7 @@ def difference(models: Sequence[nn.Module]) -> str | None:
         for what, value in _facts(model):
             if what not in first:
                 return f"member {i} has {what} and member 0 has not"
-            if not _equal(value, first[what]):
+            if not are_equal(value, first[what]):
                 return f"member {i} has {what} {value!r} and member 0 has {first[what]!r}"
         missing = first.keys() - dict(_facts(model)).keys()
         if missing:
@@ -50,7 +50,7 @@ def _facts(model: nn.Module) -> Iterator[tuple[str, Any]]:
                 yield f"configuration{where}: {name}", value
 
 
-def _equal(a: Any, b: Any) -> bool:
+def are_equal(a: Any, b: Any) -> bool:
     """Equal as configuration: by value, and what has no equality of its own, by what it holds."""
     if type(a) is not type(b):
         return False
@@ -60,13 +60,13 @@ def _equal(a: Any, b: Any) -> bool:
         case Tensor():
             same = a.shape == b.shape and a.dtype == b.dtype and torch.equal(a, b)
         case Mapping():
-            same = a.keys() == b.keys() and all(_equal(a[key], b[key]) for key in a)
+            same = a.keys() == b.keys() and all(are_equal(a[key], b[key]) for key in a)
         case list() | tuple():
-            same = len(a) == len(b) and all(map(_equal, a, b))
+            same = len(a) == len(b) and all(map(are_equal, a, b))
         case FunctionType():
-            same = a.__code__ == b.__code__ and _equal(_held(a), _held(b))
+            same = a.__code__ == b.__code__ and are_equal(_held(a), _held(b))
         case _:
-            same = bool(a == b) or (_without_equality(a) and _equal(vars(a), vars(b)))
+            same = bool(a == b) or (_without_equality(a) and are_equal(vars(a), vars(b)))
     return same
 
 

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from conformance.utils.pytree import is_inexact
+
 
 def all_named_parameters(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
     """Yield `(name, parameter)` in the order of `named_parameters`; tied names hold the same parameter.
@@ -34,13 +36,25 @@ def gradients_in(model: nn.Module) -> dict[str, Tensor | None]:
 
 
 def move_module(model: nn.Module, device: torch.device | str, dtype: torch.dtype | None = None) -> nn.Module:
-    """`model`, changed in place: on that device, and if a dtype is given, what is floating or complex in it in that."""
+    """`model`, changed in place: on that device, and if a dtype is given, its inexact tensors in that precision."""
+    return convert_module(model, lambda tensor: move_tensor(tensor, device, dtype))
 
-    def move(tensor: Tensor) -> Tensor:
-        inexact = tensor.is_floating_point() or tensor.is_complex()
-        return tensor.to(device=device, dtype=dtype if inexact else None)
 
-    return convert_module(model, move)
+def move_tensor(tensor: Tensor, device: torch.device | str, dtype: torch.dtype | None = None) -> Tensor:
+    """Return the tensor on that device, in `dtype_in(dtype, tensor)` if a dtype is given; a meta tensor stays there."""
+    return tensor.to(
+        device=tensor.device if tensor.is_meta else device,
+        dtype=dtype_in(dtype, tensor) if dtype is not None else None,
+    )
+
+
+def dtype_in(dtype: torch.dtype, tensor: Tensor) -> torch.dtype:
+    """Return the dtype of a tensor in a model of this dtype: complex if it is complex, its own for integers."""
+    if not is_inexact(tensor):
+        return tensor.dtype
+    if tensor.is_complex() and not dtype.is_complex:
+        return torch.complex128 if dtype == torch.float64 else torch.complex64
+    return dtype
 
 
 def convert_module(model: nn.Module, convert: Callable[[Tensor], Tensor]) -> nn.Module:

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
 IsLeaf = Callable[[Any], bool]
@@ -81,6 +82,11 @@ def describe_structure(tree: Any) -> str:
     if pairs is None:
         return "*"
     return f"{type(tree).__name__}({', '.join(f'{label}={describe_structure(child)}' for label, child in pairs)})"
+
+
+def as_dense(leaf: Any) -> Any:
+    """Return a sparse tensor as a dense one, since torch compares no sparse ones; any other leaf as it is."""
+    return leaf.to_dense() if isinstance(leaf, Tensor) and leaf.layout != torch.strided else leaf
 
 
 def is_inexact(leaf: Any) -> bool:

@@ -27,3 +27,4 @@ MODEL = {"class": "Net", "holds": ["Net", "Embedding"], "parameters": 1234, "tra
 
 
 MODEL |= {"equal": [], "problem": None, "members": 3, "origin": "", "draws": []}
+MODEL |= {"shared": [], "dtypes": ["float64", "float32"]}
