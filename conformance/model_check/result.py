@@ -1,11 +1,11 @@
 """The report of a check: its results, suggested fixes and verdict, as ``--json`` prints them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from conformance.model_check.options import Request
-from conformance.model_check.remedies import Remedy, load_remedies
+from conformance.model_check.remedies import suggest_fixes
 
 SCHEMA = 1
 FORWARD = "own_minibatch"
@@ -45,13 +45,7 @@ class CheckReport:
     @property
     def remedies(self) -> list[dict[str, Any]]:
         """The suggested fixes, each with the checks that it applies to."""
-        rows = [{"name": row.name, "advice": row.advice, "checks": list(self._fitting(row))} for row in load_remedies()]
-        return [row for row in rows if row["checks"]]
-
-    def _fitting(self, row: Remedy) -> Iterable[str]:
-        for name, answer in (self.checks | self.cost).items():
-            if row.fits(name, answer["status"], answer["message"], self.model["holds"]):
-                yield name
+        return suggest_fixes(self.checks | self.cost, self.model["holds"])
 
     @property
     def verdict(self) -> tuple[int, str]:

@@ -21,6 +21,7 @@ from conformance.devices.environment import environment_facts
 from conformance.implementations.protocol import Implementation, unavailable_reason
 from conformance.implementations.registry import load_implementation
 from conformance.model_check import cost
+from conformance.model_check.difference_location import locate_difference
 from conformance.model_check.failure_location import locate_failure
 from conformance.model_check.input_spec import DTYPES
 from conformance.model_check.loaded_model import LoadedModel
@@ -120,9 +121,11 @@ class StepRunner:
         except BaseException as error:  # noqa: BLE001 - a model that wants to end the process
             return _crash(error)
         result: dict[str, Any] = {"status": found.status.value, "message": found.message, "slow": list(found.slow)}
-        if found.error is not None and found.status is not Outcome.WRONG:
-            # The place is worth having, and the result is known without it.
-            with suppress(BaseException):
+        # The place is worth having, and the result is known without it.
+        with suppress(BaseException):
+            if found.status is Outcome.WRONG:
+                result |= vars(locate_difference(step, found.message, self._subject(self.dtype)))
+            elif found.error is not None:
                 result |= vars(locate_failure(found.error, lambda: check(self._subject(self.dtype))))
         return result
 
