@@ -83,22 +83,14 @@ def _attempts_of(step: str, subject: Subject, call: Callable[..., Any]) -> Itera
 def _subject_of(step: str, subject: Subject) -> Subject:
     """Return the members, minibatches and mode that a check asks about."""
     count = len(subject.models)
-    match step:
-        case "shared_minibatch":
-            shared = subject.select(range(count))
-            shared.minibatches = [shared.minibatches[0]] * count
-            return shared
-        case "randomness":
-            return subject.select([0] * count)
-        case "order":
-            return subject.select([*reversed(range(1, count)), 0])
-        case "single":
-            return subject.select([PERTURBED_MEMBER])
-        case "modes":
-            return subject.in_mode(not subject.models[0].training)
-        case "buffers":
-            return subject.in_mode(True)
-    return subject
+    if step == "shared_minibatch":
+        shared = subject.select(range(count))
+        shared.minibatches = [shared.minibatches[0]] * count
+        return shared
+    if step in ("modes", "buffers"):
+        return subject.in_mode(step == "buffers" or not subject.models[0].training)
+    selected = {"order": [*reversed(range(1, count)), 0], "single": [PERTURBED_MEMBER], "randomness": [0] * count}
+    return subject.select(selected.get(step, range(count)))
 
 
 def _on_meta(subject: Subject) -> Any:

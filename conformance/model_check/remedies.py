@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache
@@ -27,6 +27,7 @@ class Remedy:
     module: str = ""
     source: str = ""
     holds: Sequence[str] = ("*",)
+    needs_right: Sequence[str] = ()
     if_right: Mapping[str, str] = field(default_factory=dict)
 
     def fits(self, check: str, result: Result, held: Sequence[str]) -> bool:
@@ -44,10 +45,9 @@ class Remedy:
         known = result.get(place) is not None and result.get(place) == fitting.get(place)
         return known and self._asked_about(check, result)
 
-    def text(self, results: Mapping[str, Result]) -> str:
-        """Return the advice, with the sentences of `if_right` whose checks are right."""
-        more = [words for check, words in self.if_right.items() if results.get(check, {}).get("status") == "right"]
-        return " ".join([self.advice, *more])
+    def text(self, right: Collection[str]) -> str:
+        """Return the advice, with the sentences of `if_right` for the checks that are right."""
+        return " ".join([self.advice, *(words for check, words in self.if_right.items() if check in right)])
 
     def _asked_about(self, check: str, result: Result) -> bool:
         return result["status"] in self.statuses and any(fnmatchcase(check, pattern) for pattern in self.checks)
@@ -61,10 +61,11 @@ def suggest_fixes(results: Mapping[str, Result], held: Sequence[str]) -> list[di
     """
     rows: dict[str, dict[str, Any]] = {}
     left = dict(results)
+    right = {name for name, result in results.items() if result["status"] == "right"}
     for remedy in load_remedies():
-        names = list(_blocked(remedy, left, held))
+        names = list(_blocked(remedy, left, held)) if right.issuperset(remedy.needs_right) else []
         if names:
-            row = {"name": remedy.name, "advice": remedy.text(results), "checks": []}
+            row = {"name": remedy.name, "advice": remedy.text(right), "checks": []}
             rows.setdefault(remedy.name, row)["checks"] += names
         left = {name: result for name, result in left.items() if name not in names}
     return list(rows.values())

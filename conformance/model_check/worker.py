@@ -122,7 +122,8 @@ class StepRunner:
             return _crash(error)
         result: dict[str, Any] = {"status": found.status.value, "message": found.message, "slow": list(found.slow)}
         # The place is worth having, and the result is known without it.
-        with suppress(BaseException):
+        with suppress(BaseException), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the check has its warnings already
             if found.status is Outcome.WRONG:
                 result |= vars(locate_difference(step, found.message, self._subject(self.dtype)))
             elif found.error is not None:

@@ -4,6 +4,7 @@ import random
 
 import numpy as np
 import torch
+from remedied_experts import Experts, routed_by_index, routed_if_any, routed_to_all
 from remedied_modules import LENGTHS, SAMPLES, SEQUENCES, computing
 from remedied_state import STATE
 from torch import nn
@@ -114,40 +115,6 @@ def masked_means(y, lengths):
 def nested_means(y, lengths):
     nested = torch.nested.as_nested_tensor([y[i, :3] for i in range(len(y))])
     return torch.nested.to_padded_tensor(nested, 0.0).mean(1)
-
-
-class Experts(nn.Module):
-    """A mixture of experts, each sample by one of them: `route(x, weights, experts)`."""
-
-    def __init__(self, route):
-        super().__init__()
-        self.gate, self.route = nn.Linear(3, 2), route
-        self.experts = nn.ModuleList(nn.Linear(3, 4) for _ in range(2))
-
-    def forward(self, x):
-        return self.route(x, self.gate(x).softmax(-1), self.experts)
-
-
-def routed_by_index(x, weights, experts):
-    out = x.new_zeros(len(x), 4)
-    for i, expert in enumerate(experts):
-        chosen = (weights.argmax(-1) == i).nonzero().squeeze(1)
-        out[chosen] = expert(x[chosen]) * weights[chosen, i : i + 1]
-    return out
-
-
-def routed_if_any(x, weights, experts):
-    out = x.new_zeros(len(x), 4)
-    for i, expert in enumerate(experts):
-        chosen = weights.argmax(-1) == i
-        if chosen.any():
-            out[chosen] = expert(x[chosen]) * weights[chosen, i : i + 1]
-    return out
-
-
-def routed_to_all(x, weights, experts):
-    weights = torch.where(weights == weights.amax(-1, keepdim=True), weights, 0)
-    return (weights.unsqueeze(-1) * torch.stack([expert(x) for expert in experts], 1)).sum(1)
 
 
 def dropped_layer(y):

@@ -28,7 +28,8 @@ def test_a_remedy_is_the_first_that_fits_and_leads_out(name, check, bad, inputs,
     case = loaded(bad, inputs)
 
     found = asked(case, check)
-    fixes = suggest_fixes({check: found}, describe_model(case)["holds"])
+    others = {"own_minibatch": {"status": "right", "message": ""}} if check == "restored" else {}
+    fixes = suggest_fixes({check: found} | others, describe_model(case)["holds"])
     after = asked(case, good) if good in CHECKS else asked(loaded(good, inputs), check)
 
     assert [(each["name"], each["checks"]) for each in fixes] == [(name, [check])], found
@@ -70,6 +71,16 @@ def test_what_a_fix_relies_on_is_recommended_only_where_it_is_right():
     ]
 
     assert ["torch.func.grad" in text for text in texts] == [True, False]
+
+
+@pytest.mark.parametrize(("status", "names"), [("right", ["cache"]), ("wrong", [])])
+def test_a_fix_is_suggested_only_if_what_it_needs_is_right(status, names):
+    results = {
+        "own_minibatch": {"status": status, "message": "output[0] differs by 1"},
+        "restored": {"status": "wrong", "message": "output[0] differs by 1"},
+    }
+
+    assert [each["name"] for each in suggest_fixes(results, ["Net"])] == names
 
 
 def test_one_cause_has_one_fix_whatever_the_words_are():
