@@ -44,6 +44,11 @@ class Way:
     case: LoadedModel
     form: str = ""
 
+    @property
+    def is_by_distribution(self) -> bool:
+        """Whether the check compares distributions of results."""
+        return DISTRIBUTION in self.form
+
     def then(self, check: Check, form: str) -> "Way":
         """Return the way with another check, and another word about it."""
         return Way(check, self.case, ", ".join(each for each in (self.form, form) if each))

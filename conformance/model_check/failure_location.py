@@ -3,13 +3,15 @@
 import re
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import torch
+import torch.utils.checkpoint
 from torch import nn
 from torch.overrides import TorchFunctionMode, resolve_name
 
@@ -49,8 +51,20 @@ def locate_failure(error: Exception, again: Callable[[], Any]) -> FailureLocatio
     frames += [(name, int(line)) for name, line in FRAME.findall(said)]
     node = BACKWARD_NODE.search(said)
     named = ATEN_NAME.search(text_of(cause))
-    operation = named[0] if named else node[1] if node else watch.failed
+    function = _function_name(cause.__traceback__)
+    operation = function or (named[0] if named else node[1] if node else watch.failed)
     return FailureLocation(operation, _failing_module(cause.__traceback__), user_code_line(frames))
+
+
+def _function_name(tb: TracebackType | None) -> str | None:
+    """Return torch.utils.checkpoint or the class of the innermost autograd.Function that was being applied, or None."""
+    if any(
+        Path(frame.f_code.co_filename) == Path(torch.utils.checkpoint.__file__) for frame, _ in traceback.walk_tb(tb)
+    ):
+        return "torch.utils.checkpoint"
+    applied = [frame.f_locals.get("cls") for frame, _ in traceback.walk_tb(tb) if frame.f_code.co_name == "apply"]
+    names = [each.__name__ for each in applied if isinstance(each, type) and issubclass(each, torch.autograd.Function)]
+    return text_of(names[-1]) if names else None
 
 
 class _FunctionWatch(TorchFunctionMode):
@@ -70,7 +84,11 @@ def _failing_module(tb: TracebackType | None) -> str | None:
     """Return the innermost module that was being called, by its path in the outermost one."""
     forwards = [frame for frame, _ in traceback.walk_tb(tb) if frame.f_code.co_name == "forward"]
     owners = [frame.f_locals.get(name) for frame in forwards for name in frame.f_code.co_varnames[:1]]
-    called = [each for each in owners if isinstance(each, nn.Module)]
+    return name_module([each for each in owners if isinstance(each, nn.Module)])
+
+
+def name_module(called: Sequence[nn.Module]) -> str | None:
+    """Return the path of the last module in the first one, with its class; None for no modules."""
     if not called:
         return None
     names = {id(module): name for name, module in called[0].named_modules()}

@@ -1,12 +1,12 @@
 """The report of a check: its results, suggested fixes and verdict, as ``--json`` prints them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from conformance.model_check.caveats import caveat_text
 from conformance.model_check.options import Request
-from conformance.model_check.remedies import Remedy, load_remedies
+from conformance.model_check.remedies import suggest_fixes
 from conformance.model_check.steps import COSTS, FORWARDS
 from conformance.model_check.uses import POSITIVE, answer_uses, refused_uses
 
@@ -49,13 +49,7 @@ class CheckReport:
     @property
     def remedies(self) -> list[dict[str, Any]]:
         """The suggested fixes, each with the checks that it applies to."""
-        rows = [{"name": row.name, "advice": row.advice, "checks": list(self._fitting(row))} for row in load_remedies()]
-        return [row for row in rows if row["checks"]]
-
-    def _fitting(self, row: Remedy) -> Iterable[str]:
-        for name, answer in (self.checks | self.cost).items():
-            if row.fits(name, answer["status"], answer["message"], self.model["holds"]):
-                yield name
+        return suggest_fixes(self.checks | self.cost, self.model["holds"])
 
     @property
     def uses(self) -> list[dict[str, Any]]:

@@ -27,6 +27,7 @@ from conformance.implementations.registry import load_implementation
 from conformance.model_check import cost
 from conformance.model_check.asking import Asking, Way
 from conformance.model_check.conversion import dtype_name, own_dtypes
+from conformance.model_check.difference_location import locate_difference
 from conformance.model_check.failure_location import locate_failure
 from conformance.model_check.input_spec import DTYPES
 from conformance.model_check.known_failures import find_known_failure
@@ -169,7 +170,8 @@ class StepRunner:
         result: dict[str, Any] = {"status": found.status.value, "message": found.message, "slow": list(found.slow)}
         result |= {"form": way.form} if way.form else {}
         # What follows is worth having, and the result is known without it.
-        with suppress(BaseException):
+        with suppress(BaseException), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the check has its warnings already
             result |= self._details(step, found, way)
         return result
 
@@ -196,7 +198,7 @@ class StepRunner:
             return {"same": behavior_of_same(self._subject(self.dtype))}
         if found.status is Outcome.WRONG:
             known = find_known_failure(step, found.message, way, self.asking)
-            return {"known": known} if known else {}
+            return ({"known": known} if known else {}) | self._difference(step, found, way)
         if found.error is None or isinstance(found.error, LeftoverError):
             return {}
         key = (
@@ -207,6 +209,12 @@ class StepRunner:
             again = partial(way.check, self.asking.subject(way))
             self._places[key] = vars(locate_failure(found.error, again))
         return self._places[key]
+
+    def _difference(self, step: str, found: CheckResult, way: Way) -> dict[str, Any]:
+        """Return the location of a wrong result; a distribution has none."""
+        if way.is_by_distribution:
+            return {}
+        return vars(locate_difference(step, found.message, self.asking.subject(way)))
 
     def measure(self, step: str) -> dict[str, Any]:
         """Time a call by loop and by vmap, and return the result."""

@@ -1,18 +1,14 @@
-"""Modules that a suggested fix is for, and what it makes of them."""
+"""Modules of torch that a suggested fix is for, and what it makes of them."""
 
 import copy
+import warnings
 
 import torch
 from torch import nn
 from torch.nn import functional as F
-from torch.utils.checkpoint import checkpoint
 
 from conformance.cases.inputs import floats, integers
 from conformance.cases.networks import TiedNet
-
-# Of the members themselves, and of time: tests/meta/model_check/test_check.py.
-ELSEWHERE = {"same-module", "same-numbers", "allocator"}
-
 
 SAMPLES = floats(7, 3)
 
@@ -21,6 +17,9 @@ SEQUENCES = floats(7, 5, 4)
 
 
 TOKENS = integers(11, 7)
+
+
+LENGTHS = integers(6, 7, low=1)
 
 
 class Computing(nn.Module):
@@ -41,47 +40,6 @@ def computing(compute):
 
 def layers(*makes):
     return lambda: nn.Sequential(*[make() for make in makes])
-
-
-def written(y):
-    out = torch.zeros(7, 5, dtype=y.dtype)
-    return out.add_(y)
-
-
-def hooked():
-    model = nn.Linear(3, 2)
-    model.register_full_backward_hook(lambda module, into, out: (2 * into[0],))
-    return nn.Sequential(nn.Tanh(), model)
-
-
-class Doubled(torch.autograd.Function):
-    """A function whose gradient is doubled, as the hook does it."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(x):
-        return x.clone()
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):
-        pass
-
-    @staticmethod
-    def backward(ctx, gradient):
-        return 2 * gradient
-
-
-class Old(torch.autograd.Function):
-    """A function of its own, as it was written before torch.func."""
-
-    @staticmethod
-    def forward(ctx, x):
-        return x.clone()
-
-    @staticmethod
-    def backward(ctx, gradient):
-        return 2 * gradient
 
 
 class Cell(nn.Module):
@@ -112,6 +70,12 @@ def parametrized():
 BASE = parametrized()
 
 
+def old_weight_norm():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # it is deprecated, and people have it
+        return nn.utils.weight_norm(nn.Linear(3, 2))
+
+
 def from_one():
     model = copy.deepcopy(BASE)
     for parameter in model.parameters():
@@ -123,15 +87,68 @@ def encoder(dropout):
     return nn.TransformerEncoderLayer(4, 2, 8, dropout=dropout, batch_first=True)
 
 
-class FixedDtype(nn.Module):
-    """It makes a tensor of torch's default dtype."""
+def local_class():
+    class Local(Computing):
+        pass
 
-    def __init__(self, like):
-        super().__init__()
-        self.linear, self.like = nn.Linear(3, 2), like
+    return Local(torch.tanh)
+
+
+def spectral():
+    return nn.utils.parametrizations.spectral_norm(nn.Linear(3, 5))
+
+
+class Spectral(nn.Linear):
+    """A linear layer whose weight is divided by its largest singular value."""
+
+    def __init__(self):
+        super().__init__(3, 5)
 
     def forward(self, x):
-        return self.linear(x) @ (torch.ones(2, 2, dtype=x.dtype) if self.like else torch.ones(2, 2))
+        return F.linear(x, self.weight / torch.linalg.matrix_norm(self.weight, 2), self.bias)
+
+
+class Masked(nn.Embedding):
+    """An embedding that gives its padding index zeros, and no gradient."""
+
+    def __init__(self):
+        super().__init__(11, 3)
+
+    def forward(self, index):
+        return super().forward(index) * (index != 0).unsqueeze(-1)
+
+
+class Packed(nn.Module):
+    """A recurrent layer for sequences of different lengths."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.GRU(4, 3, batch_first=True)
+
+    def forward(self, x, lengths):
+        packed = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        return self.layer(packed)[1][0]
+
+
+class Padded(Cell):
+    """The same with all steps, and the state kept where a sequence has ended."""
+
+    def forward(self, x, lengths):
+        state = torch.zeros_like(self.read(x[:, 0]))
+        for step in range(x.shape[1]):
+            new = (self.read(x[:, step]) + self.keep(state)).tanh()
+            state = torch.where(step < lengths.unsqueeze(1), new, state)
+        return state
+
+
+class Scaled(nn.Embedding):
+    """An embedding whose rows have at most norm 1."""
+
+    def __init__(self):
+        super().__init__(11, 3)
+
+    def forward(self, index):
+        return F.embedding(index, self.weight * (1 / self.weight.norm(dim=1, keepdim=True)).clamp(max=1))
 
 
 class Clamped(nn.Embedding):
@@ -142,7 +159,7 @@ class Clamped(nn.Embedding):
 
 
 # Remedy, check, the model that it is for, its inputs, and what it becomes (or the check that is right for it).
-TRIED = [
+MODULES = [
     (
         "batch-norm-momentum",
         "own_minibatch",
@@ -161,51 +178,20 @@ TRIED = [
     ("dropout-transposed", "own_minibatch", lambda: encoder(0.3), SEQUENCES, lambda: encoder(0)),
     ("recurrent", "own_minibatch", lambda: nn.RNN(4, 3), SEQUENCES, Cell),
     ("recurrent", "own_minibatch", lambda: nn.LSTM(4, 3), SEQUENCES, "grad"),
+    ("recurrent", "per_sample", lambda: nn.LSTM(4, 3, batch_first=True), SEQUENCES, "grad"),
+    ("packed-sequence", "own_minibatch", Packed, (SEQUENCES, LENGTHS), Padded),
+    ("packed-sequence", "single", Packed, (SEQUENCES, LENGTHS), Padded),
+    ("max-norm", "per_sample", lambda: nn.Embedding(11, 3, max_norm=1.0), TOKENS, Scaled),
     ("tied-on-meta", "meta_base", TiedNet, TOKENS, "own_minibatch"),
-    ("checkpoint-reentrant", "own_minibatch", computing(Old.apply), SAMPLES, computing(Doubled.apply)),
-    (
-        "checkpoint-reentrant",
-        "own_minibatch",
-        computing(lambda y: checkpoint(torch.tanh, y, use_reentrant=True)),
-        SAMPLES,
-        computing(lambda y: checkpoint(torch.tanh, y, use_reentrant=False)),
-    ),
-    ("checkpoint", "backward", computing(lambda y: checkpoint(torch.tanh, y, use_reentrant=False)), SAMPLES, "grad"),
-    (
-        "control-flow",
-        "own_minibatch",
-        computing(lambda y: y if y.sum() > 0 else -y),
-        SAMPLES,
-        computing(lambda y: torch.where(y.sum() > 0, y, -y)),
-    ),
-    (
-        "control-flow",
-        "own_minibatch",
-        computing(lambda y: y * y.sum().item()),
-        SAMPLES,
-        computing(lambda y: y * y.sum()),
-    ),
-    (
-        "dynamic-shape",
-        "own_minibatch",
-        computing(lambda y: y[y > 0].sum()),
-        SAMPLES,
-        computing(lambda y: (y * (y > 0)).sum()),
-    ),
-    ("hooks", "backward", hooked, SAMPLES, computing(lambda y: Doubled.apply(y.tanh()))),
     ("padding-row", "backward", lambda: nn.Embedding(11, 3, padding_idx=0), integers(11, 7, 5), "grad"),
-    (
-        "index-out-of-range",
-        "out_of_range",
-        lambda: nn.Embedding(11, 3),
-        TOKENS,
-        lambda: Clamped(11, 3),
-    ),
-    ("in-place-shared", "own_minibatch", computing(written), SAMPLES, computing(lambda y: torch.zeros_like(y).add_(y))),
+    ("padding-row", "backward", lambda: nn.Embedding(11, 3, padding_idx=0), integers(11, 7, 5), Masked),
+    ("index-out-of-range", "out_of_range", lambda: nn.Embedding(11, 3), TOKENS, lambda: Clamped(11, 3)),
     ("attention-fast-path", "backward", lambda: encoder(0).eval(), SEQUENCES, lambda: encoder(0)),
     ("sparse-gradients", "backward", lambda: nn.Embedding(11, 3, sparse=True), TOKENS, lambda: nn.Embedding(11, 3)),
-    ("different-classes", "own_minibatch", parametrized, SAMPLES, layers(parametrized)),
-    ("different-classes", "own_minibatch", parametrized, SAMPLES, from_one),
+    ("sparse-gradients", "grad", lambda: nn.Embedding(11, 3, sparse=True), TOKENS, lambda: nn.Embedding(11, 3)),
+    ("parametrized-class", "own_minibatch", parametrized, SAMPLES, layers(parametrized)),
+    ("parametrized-class", "own_minibatch", parametrized, SAMPLES, from_one),
+    ("local-class", "own_minibatch", local_class, SAMPLES, lambda: Computing(torch.tanh)),
     (
         "prelu",
         "per_sample",
@@ -213,6 +199,14 @@ TRIED = [
         SAMPLES,
         layers(lambda: nn.Linear(3, 5), Written),
     ),
-    ("no-batching-rule", "own_minibatch", computing(F.rrelu), SAMPLES, computing(F.leaky_relu)),
-    ("fixed-dtype", "own_minibatch", lambda: FixedDtype(like=False), SAMPLES, lambda: FixedDtype(like=True)),
+    ("spectral-norm", "own_minibatch", layers(lambda: nn.utils.spectral_norm(nn.Linear(3, 5))), SAMPLES, Spectral),
+    ("spectral-norm", "backward", layers(spectral), SAMPLES, Spectral),
+    ("spectral-norm", "own_minibatch", layers(spectral), SAMPLES, lambda: nn.Sequential(spectral()).eval()),
+    (
+        "weight-norm-old",
+        "own_minibatch",
+        layers(old_weight_norm),
+        SAMPLES,
+        layers(parametrized),
+    ),
 ]
