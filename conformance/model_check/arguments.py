@@ -2,6 +2,7 @@
 
 import argparse
 import math
+from pathlib import Path
 
 from conformance.model_check.options import STEP_TIMEOUT
 
@@ -63,6 +64,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"time for each step (default {STEP_TIMEOUT:g}); after a step that hangs the others get a tenth of it, "
         "and after two none is asked",
     )
+    parser.add_argument("--no-speed", dest="speed", action="store_false", help="do not measure the speed")
+    add_report_arguments(parser)
+
+
+def add_report_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments about how the report is shown."""
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="say below each check what it means; without a model, print the meaning of all checks and exit",
+    )
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write the report as one HTML page at the end")
     parser.add_argument("--json", action="store_true", help="print JSON, with progress on standard error")
 
 

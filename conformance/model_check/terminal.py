@@ -4,12 +4,14 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from conformance.model_check.explanation import explain_step, explained_steps
 from conformance.model_check.options import Request
 from conformance.model_check.result import CheckReport
 from conformance.utils.text import one_line
 
 NAME = 18
 WIDTH = 116
+NARROWEST = 20  # characters of text beside the names, however narrow the terminal is
 MEGA = 10**6
 LONG = 200  # characters of a message; --json has all of it
 VERDICT = 500  # characters of the verdict, which may name all steps
@@ -27,7 +29,7 @@ def environment_line(facts: Mapping[str, Any], request: Request) -> str:
     return f"{'on':{NAME}}torch {facts['torch']}, {facts['device']}, {threads}, {request.implementation}"
 
 
-def member_lines(report: CheckReport) -> str:
+def member_lines(report: CheckReport, width: int = WIDTH) -> str:
     """Return the lines about the model and its members."""
     facts, request = report.model, report.request
     problem, equal = facts["problem"], facts["equal"]
@@ -41,64 +43,128 @@ def member_lines(report: CheckReport) -> str:
         text = f"differ, except in {_join_names(equal)} (varied for the checks, to detect members in a wrong order)"
     else:
         text = "differ in every tensor"
-    return f"{'model':{NAME}}{what}\n{_line('members', text)}"
+    return f"{'model':{NAME}}{what}\n{_line('members', text, width)}"
 
 
-def answer_text(result: Mapping[str, Any], before: Mapping[str, Mapping[str, Any]]) -> str:
+def answer_text(result: Mapping[str, Any], before: Mapping[str, Mapping[str, Any]], width: int = WIDTH) -> str:
     """Return the text after the name of a step; `before` are the results that were shown already."""
     if "rows" in result:
-        return _speed_text(result)
+        return _speed_text(result, width)
     status = result["status"].upper() if result["status"] in LOUD else result["status"]
-    places = [f"{label} {one_line(result[key], LONG)}" for key, label in PLACES if result.get(key)]
-    first = [textwrap.shorten(one_line(line, LONG), LONG) for line in result["message"].strip().splitlines()[:1]]
-    alike = [name for name, other in before.items() if other == result] if first else []
+    first = first_message_line(result)
+    alike = next((other for other, shown in before.items() if is_alike(result, shown)), None)
     if alike:
-        return f"{status} as {alike[0]}"
-    text = f"{status}: {first[0]}" if first else status
-    return "\n".join([_wrap(text), *(f"{'':{NAME}}  {place}" for place in places)])
+        return f"{status} as {alike}"
+    text = f"{status}: {first}" if first else status
+    places = [f"{label} {one_line(result[key], LONG)}" for key, label in PLACES if result.get(key)]
+    return "\n".join([_wrap(text, width), *(f"{'':{NAME}}  {place}" for place in places)])
+
+
+def first_message_line(result: Mapping[str, Any]) -> str:
+    """Return the first line of a message, shortened."""
+    lines = (result.get("message") or "").strip().splitlines()[:1]
+    return "".join(textwrap.shorten(one_line(line, LONG), LONG) for line in lines)
+
+
+def is_alike(result: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return True if two failures have one cause: the same message, or for refusals the same place."""
+    if result["status"] != other["status"] or not result.get("message"):
+        return False
+    if result["message"] == other.get("message"):
+        return True
+    places = [[each.get(key) for key, _ in PLACES] for each in (result, other)]
+    return result["status"].startswith("refused") and places[0] == places[1] and bool(result.get("source"))
 
 
 PLACES = (("operation", "operation:"), ("module", "module:   "), ("source", "line:     "))
 
 
-def ending_lines(report: CheckReport) -> Iterator[str]:
-    """Yield slow operations, suggested fixes and the verdict."""
+def ending_lines(report: CheckReport, width: int = WIDTH) -> Iterator[str]:
+    """Yield the answers by use, slow operations, caveats, suggested fixes, and the verdict as the last line."""
+    data = report.data()
+    for row in data.get("uses", ()):
+        reason = f": {one_line(row['reason'], LONG)}" if row.get("reason") else ""
+        yield _line(row["use"], f"{row['answer']}{reason}", width)
     if report.slow:
-        yield _line("slow fallback", f"one member at a time: {', '.join(report.slow)}")
+        yield _line("slow fallback", f"one member at a time: {', '.join(report.slow)}", width)
+    for caveat in data.get("caveats", ()):
+        yield _line("caveat", one_line(caveat_text(caveat), VERDICT), width)
     for row in report.remedies:
-        yield _line("suggested fix", f"({_join_names(row['checks'])}) {row['advice']}")
+        yield _line("suggested fix", f"({_join_names(row['checks'])}) {row['advice']}", width)
     yield one_line(f"VERDICT: {report.verdict[1]}", VERDICT)
 
 
-def _speed_text(result: Mapping[str, Any]) -> str:
-    rows, requested, crossing = result["rows"], result["asked"], result["crossing"]
-    ratio = requested["ratio"]
-    how = f"{ratio:.2g} times as fast as" if ratio > 1 else f"{1 / ratio:.2g} times as slow as"
-    turn = f"faster from {crossing} members on" if crossing else "never faster"
-    measured = f"measured with {_join_names([str(row['members']) for row in rows], len(rows))}"
+def caveat_text(caveat: Any) -> str:
+    """Return a caveat on one line: a text, or a record whose values are said in order."""
+    if not isinstance(caveat, Mapping):
+        return str(caveat)
+    values = (", ".join(each) if isinstance(each, list | tuple) else str(each) for each in caveat.values() if each)
+    return ": ".join(values)
+
+
+def meaning_line(step: str, width: int = WIDTH) -> str:
+    """Return what a step means, for the line below it; an empty string if nothing is known of it."""
+    text = explain_step(step)
+    return f"{'':{NAME}}  {_wrap(text, width - 2)}" if text else ""
+
+
+def explanation_lines() -> Iterator[str]:
+    """Yield what each step means."""
+    yield from (line for name, text in explained_steps().items() for line in _line(name, text, WIDTH).split("\n"))
+
+
+def _speed_text(result: Mapping[str, Any], width: int) -> str:
+    asked = result["asked"]
     peak = {name: _format_bytes(size) for name, size in result["peak"].items()}
     return _wrap(
-        f"vmap is {how} the loop with {requested['members']} members ({_format_timing(requested['vmap'])} against "
-        f"{_format_timing(requested['loop'])}); {turn}, {measured}; peak memory {peak['vmap']} against {peak['loop']}"
+        f"{speed_sentence(asked)} ({_format_seconds(asked['vmap'])} against {_format_seconds(asked['loop'])}); "
+        f"{speed_by_members(result)}; peak memory {peak['vmap']} against {peak['loop']}",
+        width,
     )
+
+
+def speed_sentence(row: Mapping[str, Any]) -> str:
+    """Return how fast vmap is with the requested number of members, as surely as the interval tells."""
+    members = f"the loop with {row['members']} member" + "s" * (row["members"] != 1)
+    low, high, ratio = row["low"], row["high"], row["ratio"]
+    if row["speed"] == "faster":
+        return f"vmap is {ratio:.2g} times as fast as {members}, {low:.3g} to {high:.3g}"
+    if row["speed"] == "slower":
+        return f"vmap is {1 / ratio:.2g} times as slow as {members}, {1 / high:.3g} to {1 / low:.3g}"
+    if row["speed"] == "as fast":
+        return f"vmap is as fast as {members}, {low:.2f} to {high:.2f} times"
+    rounds = f" in {row['rounds']} round" + "s" * (row["rounds"] != 1)
+    return f"too noisy to tell: vmap is between {low:.2g} and {high:.2g} times as fast as {members}{rounds}"
+
+
+def speed_by_members(result: Mapping[str, Any]) -> str:
+    """Return for which measured numbers of members vmap is faster, and from which on."""
+    kinds = {"slower": "slower", "as fast": "as fast", "too noisy": "not certain", "faster": "faster"}
+    by_kind = {kind: [row["members"] for row in result["rows"] if row["speed"] == kind] for kind in kinds}
+    said = [f"{kinds[kind]} with {', '.join(map(str, found))}" for kind, found in by_kind.items() if found]
+    crossing = result["crossing"]
+    return "; ".join([*said, *([f"faster from {crossing} members on"] if crossing else [])])
 
 
 def _format_bytes(size: int) -> str:
     return f"{size / 1e6:.3g} MB" if size >= MEGA else f"{size / 1e3:.3g} kB"
 
 
-def _format_timing(timing: Mapping[str, float]) -> str:
-    spread = (timing["high"] - timing["low"]) / timing["median"]
-    return f"{timing['median'] * 1e3:.3g} ms, spread {spread:.0%}"
+def _format_seconds(timing: Mapping[str, float]) -> str:
+    return f"{timing['median'] * 1e3:.3g} ms"
 
 
 def _join_names(names: list[str], most: int = 4) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def _line(name: str, text: str) -> str:
-    return f"{name:{NAME}}{_wrap(text)}"
+def _line(name: str, text: str, width: int) -> str:
+    return f"{name:{NAME - 1}} {_wrap(text, width)}"
 
 
-def _wrap(text: str) -> str:
-    return textwrap.fill(text, WIDTH - NAME, subsequent_indent=" " * (NAME + 2), break_long_words=False)
+def _wrap(text: str, width: int) -> str:
+    first, others = " " * NAME, " " * (NAME + 2)
+    filled = textwrap.fill(
+        text, max(width, NAME + NARROWEST), initial_indent=first, subsequent_indent=others, break_long_words=False
+    )
+    return filled.removeprefix(first)

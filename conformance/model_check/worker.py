@@ -30,13 +30,14 @@ from conformance.model_check.options import CannotAnswerError, Request, UsageErr
 from conformance.model_check.result import FORWARD
 from conformance.utils.suggestions import invalid_choice
 from conformance.utils.text import describe_error, text_of
+from conformance.utils.timing import device_clock
 
 Event = tuple[str, Any]
 COSTS: dict[str, Callable[[Subject], cost.Calls]] = {
     "speed_forward": cost.forward_calls,
     "speed_backward": cost.backward_calls,
 }
-STEPS = (*CHECKS, *COSTS)
+CHECK_STEPS, STEPS = tuple(CHECKS), (*CHECKS, *COSTS)
 # Size in bytes from which the C allocator returns freed memory at once, so that each use causes page faults.
 LARGE = 2**25
 
@@ -54,10 +55,23 @@ def run_steps(request: Request, done: Collection[str]) -> Iterator[Event]:
     yield "model", facts
     dtype = DTYPES[request.dtype] if request.dtype else None
     runner = StepRunner(case, implementation, device, dtype, request.members)
-    for step in STEPS:
-        if step not in done:
-            yield "begin", step
-            yield "end", runner.run_check(step) if step in CHECKS else runner.measure(step)
+    failure = None
+    for step in steps_of(request):
+        if step in done:
+            continue
+        yield "begin", step
+        if failure is None:
+            answer = runner.run_check(step) if step in CHECKS else runner.measure(step)
+        else:
+            answer = {"status": "not applicable" if step in CHECKS else "not measured", "message": failure}
+        yield "end", answer
+        if step == FORWARD and answer["status"] == "not applicable":
+            failure = answer["message"]  # a model that does not run by itself is not asked again
+
+
+def steps_of(request: Request) -> tuple[str, ...]:
+    """Return the steps of a check, in their order."""
+    return STEPS if request.speed else CHECK_STEPS
 
 
 def _resolve_device(request: Request) -> torch.device:
@@ -140,11 +154,15 @@ class StepRunner:
 
     def _timed(self, calls: Callable[[Subject], cost.Calls]) -> dict[str, Any]:
         dtype = self.dtype or torch.get_default_dtype()
-        rows = cost.time_by_members(calls, lambda n: self._subject(dtype, n), self.members)
-        peaks = cost.peak_memory(calls(self._subject(dtype)), self.device)
+        asked = calls(self._subject(dtype))
+        rows = cost.time_by_members(
+            asked, lambda n: calls(self._subject(dtype, n)), self.members, device_clock(self.device)
+        )
+        peaks = cost.peak_memory(asked, self.device)
         wanted = next(row for row in rows if row["members"] == self.members)
+        status = wanted["speed"]
         large = self.device.type == "cpu" and peaks["vmap"] >= LARGE
-        status = "faster" if wanted["ratio"] > 1 else "slower with large activations" if large else "slower"
+        status = f"{status} with large activations" if status == "slower" and large else status
         crossing = cost.break_even(rows)
         return {"status": status, "message": "", "asked": wanted, "rows": rows, "crossing": crossing, "peak": peaks}
 

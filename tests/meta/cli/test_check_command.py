@@ -102,6 +102,28 @@ def test_a_mistake_is_one_line(checked, arguments, problem):
     assert problem in err
 
 
+def test_the_meaning_of_all_checks_needs_no_model(checked):
+    code, out, err = checked("--explain")
+
+    assert (code, err) == (0, "")
+    named = {line.split()[0] for line in out.splitlines() if not line.startswith(" ")}
+    assert named == {"members", "exit", *worker.STEPS}
+
+
+def test_each_check_is_explained_below_its_line(checked, monkeypatch):
+    events = [("model", MODEL), ("begin", "own_minibatch"), ("end", {"status": "right", "message": ""})]
+    events += [("begin", "unknown"), ("end", {"status": "right", "message": ""})]
+    monkeypatch.setattr(supervisor, "supervise", generate(*events))
+
+    _, out, _ = checked("my:net", "--input=3", "--explain")
+
+    assert out.splitlines()[3:6] == [
+        "own_minibatch     right",
+        f"{'':20}Members with a minibatch each give the same outputs as alone, for every module of torch.nn.",
+        "unknown           right",
+    ]
+
+
 def test_a_mistake_of_the_child_is_one_too(checked):
     code, out, err = checked("theirs:failing", "--input=3")
 
