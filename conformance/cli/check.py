@@ -11,12 +11,12 @@ from typing import Any, NoReturn
 
 from conformance.cli.check_screen import Screen, open_screen
 from conformance.cli.output import print_error, print_lines
-from conformance.model_check import supervisor, terminal
+from conformance.model_check import page, supervisor, terminal
 from conformance.model_check.arguments import DESCRIPTION, EPILOG, add_arguments
 from conformance.model_check.options import CannotAnswerError, Request, UsageError
 from conformance.model_check.result import FORWARD, CheckReport
 from conformance.utils.exit_codes import ExitCode
-from conformance.utils.files import write_problem
+from conformance.utils.files import error_reason, write_file, write_problem
 from conformance.utils.interrupts import interruptible
 
 
@@ -72,7 +72,8 @@ def _check(arguments: Sequence[str]) -> int:
         report = run_request(request, explained=shown["explain"])
     if shown["json"]:
         print_lines(json.dumps(report.data(), indent=1).splitlines())
-    return report.verdict[0]
+    written = shown["html"] is None or _write_page(report, shown["html"])
+    return report.verdict[0] if written else ExitCode.CANNOT_WRITE
 
 
 def run_request(request: Request, *, explained: bool) -> CheckReport:
@@ -129,3 +130,13 @@ def _check_writable(path: Path | None) -> None:
     problem = write_problem(path) if path else None
     if problem:
         raise UsageError(f"--html: can't write {path}: {problem}")
+
+
+def _write_page(report: CheckReport, path: Path) -> bool:
+    """Write the page; return False after a line that says why if it can't be written."""
+    try:
+        write_file(path, page.render_page(report).encode())
+    except OSError as error:
+        print_error(f"--html: can't write {path}: {error_reason(error)}")
+        return False
+    return True

@@ -124,6 +124,39 @@ def test_each_check_is_explained_below_its_line(checked, monkeypatch):
     ]
 
 
+RIGHT_EVENTS = (
+    ("environment", {"torch": "2", "device": "cpu", "threads": 2}),
+    ("model", MODEL),
+    ("begin", "own_minibatch"),
+    ("end", {"status": "right", "message": ""}),
+)
+
+
+def test_a_page_is_written_at_the_end(checked, monkeypatch, tmp_path):
+    monkeypatch.setattr(supervisor, "supervise", generate(*RIGHT_EVENTS))
+
+    code, _, err = checked("my:net", "--input=3", "--html", str(tmp_path / "page.html"))
+
+    assert (code, err) == (0, "")
+    assert "<title>Ensemble check: my:net</title>" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
+
+
+def test_a_page_that_can_t_be_written_is_refused_before_the_model_runs(checked, tmp_path):
+    code, out, err = checked("my:net", "--input=3", "--html", str(tmp_path))
+
+    assert (code, out, err) == (4, "", f"ERROR: --html: can't write {tmp_path}: is not a regular file\n")
+
+
+def test_a_page_that_fails_at_the_end_does_not_lose_the_verdict(checked, monkeypatch):
+    monkeypatch.setattr(supervisor, "supervise", generate(*RIGHT_EVENTS))
+
+    code, out, err = checked("my:net", "--input=3", "--html=/dev/full")
+
+    assert (code, err) == (9, "ERROR: --html: can't write /dev/full: No space left on device\n")
+    assert out.endswith("VERDICT: RIGHT\n")
+
+
 def test_a_mistake_of_the_child_is_one_too(checked):
     code, out, err = checked("theirs:failing", "--input=3")
 
