@@ -68,10 +68,12 @@ def _check(arguments: Sequence[str]) -> int:
     shown = {name: options.pop(name) for name in ("json", "html", "explain")}
     _check_writable(shown["html"])
     request = Request(inputs=tuple(options.pop("input")), **options)
-    with redirect_stdout(sys.stderr if shown["json"] else sys.stdout):
+    with redirect_stdout(sys.stderr if shown["json"] or request.snippet else sys.stdout):
         report = run_request(request, explained=shown["explain"])
     if shown["json"]:
         print_lines(json.dumps(report.data(), indent=1).splitlines())
+    elif report.snippet:
+        print_lines(terminal.snippet_lines(report.snippet))
     written = shown["html"] is None or _write_page(report, shown["html"])
     return report.verdict[0] if written else ExitCode.CANNOT_WRITE
 

@@ -28,7 +28,7 @@ exit codes:
   2  the check was interrupted
   4  a usage error, or the model does not run by itself
   8  the environment can't answer: torch does not import, or the device does not work
-  9  standard output can't be written to
+  9  standard output, or the page of --html, can't be written to
 """
 
 
@@ -76,6 +76,11 @@ def add_report_arguments(parser: argparse.ArgumentParser) -> None:
         help="say below each check what it means; without a model, print the meaning of all checks and exit",
     )
     parser.add_argument("--html", type=Path, metavar="FILE", help="write the report as one HTML page at the end")
+    parser.add_argument(
+        "--snippet",
+        action="store_true",
+        help="print code that ensembles the model, run before it is shown, with the report on standard error",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON, with progress on standard error")
 
 

@@ -11,6 +11,7 @@ OWN_TEXTS = MappingProxyType(
         "members": "The factory makes members that differ: equal ones would prove nothing.",
         "speed_forward": "The time and the memory of forward: one call of the ensemble, and a loop over the members.",
         "speed_backward": "The same for forward and backward together, for the gradients of the parameters.",
+        "snippet": "The code that ensembles the model runs, on this model and inputs like these.",
         "exit": "The process that ran the checks ends as Python does.",
     }
 )

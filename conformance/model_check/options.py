@@ -21,7 +21,8 @@ class Request:
     `model`: package.module:name of the factory of members. `inputs`: a description of each positional argument of
     forward (see `input_spec`), or one name of a function that makes all of them. `dtype`: by default, checks use the
     most precise dtype of the device, and timings use torch's default dtype. `timeout`: seconds after which a silent
-    step counts as a crash. `speed`: whether the speed is measured.
+    step counts as a crash. `speed`: whether the speed is measured. `snippet`: whether
+    code is made that ensembles the model.
     """
 
     model: str
@@ -35,3 +36,4 @@ class Request:
     seed: int = 0
     timeout: float = STEP_TIMEOUT
     speed: bool = True
+    snippet: bool = False

@@ -10,6 +10,7 @@ from conformance.model_check.remedies import Remedy, load_remedies
 SCHEMA = 1
 FORWARD = "own_minibatch"
 COSTS = ("speed_forward", "speed_backward")
+SNIPPET = "snippet"
 RIGHT, WRONG, USAGE_ERROR = 0, 1, 4
 
 
@@ -22,6 +23,7 @@ class CheckReport:
     model: Mapping[str, Any] = field(default_factory=dict)
     checks: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     cost: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    snippet: Mapping[str, Any] | None = None
 
     def describe(self, facts: Mapping[str, Any]) -> None:
         """Set the facts of the model, and the result of `members`."""
@@ -31,7 +33,10 @@ class CheckReport:
 
     def add(self, step: str, answer: Mapping[str, Any]) -> None:
         """Add the result of a step."""
-        (self.cost if step in COSTS else self.checks)[step] = answer
+        if step == SNIPPET:
+            self.snippet = answer
+        else:
+            (self.cost if step in COSTS else self.checks)[step] = answer
 
     def ended(self, *statuses: str, among: Mapping[str, Mapping[str, Any]] | None = None) -> list[str]:
         """Return the checks, or the steps in `among`, with one of these statuses."""
@@ -89,4 +94,4 @@ class CheckReport:
             "remedies": self.remedies,
             "verdict": verdict,
             "exit_code": code,
-        }
+        } | ({SNIPPET: self.snippet} if self.snippet else {})

@@ -102,6 +102,12 @@ def caveat_text(caveat: Any) -> str:
     return ": ".join(values)
 
 
+def snippet_lines(snippet: Mapping[str, Any]) -> list[str]:
+    """Return the code, or a comment that says why there is none."""
+    code = snippet.get("code")
+    return code.splitlines() if code else [f"# no code: {one_line(snippet['message'], VERDICT)}"]
+
+
 def meaning_line(step: str, width: int = WIDTH) -> str:
     """Return what a step means, for the line below it; an empty string if nothing is known of it."""
     text = explain_step(step)

@@ -5,7 +5,7 @@ An event is a pair of a name and plain data: ("environment", facts), ("model", f
 
 import random
 import warnings
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +27,8 @@ from conformance.model_check.loaded_model import LoadedModel
 from conformance.model_check.model_facts import describe_model
 from conformance.model_check.model_loader import load_model
 from conformance.model_check.options import CannotAnswerError, Request, UsageError
-from conformance.model_check.result import FORWARD
+from conformance.model_check.result import FORWARD, SNIPPET
+from conformance.model_check.snippet import snippet_result
 from conformance.utils.suggestions import invalid_choice
 from conformance.utils.text import describe_error, text_of
 from conformance.utils.timing import device_clock
@@ -38,6 +39,8 @@ COSTS: dict[str, Callable[[Subject], cost.Calls]] = {
     "speed_backward": cost.backward_calls,
 }
 CHECK_STEPS, STEPS = tuple(CHECKS), (*CHECKS, *COSTS)
+# The statuses of steps that a model is not asked which does not run by itself; checks are "not applicable".
+UNASKED = {**dict.fromkeys(COSTS, "not measured"), SNIPPET: "not shown"}
 # Size in bytes from which the C allocator returns freed memory at once, so that each use causes page faults.
 LARGE = 2**25
 
@@ -56,14 +59,18 @@ def run_steps(request: Request, done: Collection[str]) -> Iterator[Event]:
     dtype = DTYPES[request.dtype] if request.dtype else None
     runner = StepRunner(case, implementation, device, dtype, request.members)
     failure = None
+    answers: dict[str, dict[str, Any]] = {}
     for step in steps_of(request):
         if step in done:
             continue
         yield "begin", step
-        if failure is None:
-            answer = runner.run_check(step) if step in CHECKS else runner.measure(step)
+        if failure is not None:
+            answer = {"status": UNASKED.get(step, "not applicable"), "message": failure}
+        elif step == SNIPPET:
+            answer = runner.make_snippet(request, {name: each["status"] for name, each in answers.items()})
         else:
-            answer = {"status": "not applicable" if step in CHECKS else "not measured", "message": failure}
+            answer = runner.run_check(step) if step in CHECKS else runner.measure(step)
+        answers[step] = answer
         yield "end", answer
         if step == FORWARD and answer["status"] == "not applicable":
             failure = answer["message"]  # a model that does not run by itself is not asked again
@@ -71,7 +78,7 @@ def run_steps(request: Request, done: Collection[str]) -> Iterator[Event]:
 
 def steps_of(request: Request) -> tuple[str, ...]:
     """Return the steps of a check, in their order."""
-    return STEPS if request.speed else CHECK_STEPS
+    return (*(STEPS if request.speed else CHECK_STEPS), *([SNIPPET] if request.snippet else []))
 
 
 def _resolve_device(request: Request) -> torch.device:
@@ -151,6 +158,17 @@ class StepRunner:
             return {"status": "not measured", "message": describe_error(error)}
         except BaseException as error:  # noqa: BLE001 - as above
             return _crash(error)
+
+    def make_snippet(self, request: Request, statuses: Mapping[str, str]) -> dict[str, Any]:
+        """Return the code that ensembles the model, given the statuses of the checks."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                return snippet_result(self.case, request, self.device, statuses)
+            except Exception as error:  # noqa: BLE001 - the user's model runs
+                return {"status": "not shown", "message": describe_error(error)}
+            except BaseException as error:  # noqa: BLE001 - as above
+                return _crash(error)
 
     def _timed(self, calls: Callable[[Subject], cost.Calls]) -> dict[str, Any]:
         dtype = self.dtype or torch.get_default_dtype()

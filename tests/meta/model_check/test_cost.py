@@ -1,7 +1,5 @@
 """Are the loop and vmap timed on the same work, and is memory told?"""
 
-import time
-
 import pytest
 import torch
 from check_questions import CPU, ask, questions
@@ -46,15 +44,18 @@ def test_what_is_asked_for_is_measured_and_more_while_there_is_time(monkeypatch)
     assert row["speed"] in ("faster", "slower", "as fast", "too noisy")
 
 
-def test_more_members_than_there_is_time_for_are_not_made():
+def test_more_members_than_there_is_time_for_are_not_made(monkeypatch):
     sizes = []
-    slow = {"loop": lambda: time.sleep(0.01), "vmap": lambda: time.sleep(0.02)}
+    each = cost.timing.Timing(0.01, 0.01, 0.01)
+    compared = cost.timing.Comparison(each, each, 1.0, 1.0, 1.0, 9)
+    monkeypatch.setattr(cost.timing, "compare_in_turn", lambda *calls, **options: compared)
+    calls = {"loop": None, "vmap": None}
 
-    rows = cost.time_by_members(slow, lambda n: sizes.append(n) or slow, 2, time.perf_counter)
+    rows = cost.time_by_members(calls, lambda n: sizes.append(n) or calls, 2, lambda: 0.0)
 
-    assert [row["members"] for row in rows] == sorted([*sizes, 2])
-    assert sizes[:2] == [1, 5]
-    assert 50 not in sizes
+    # Eight rounds of 0.01 s for each member, in one second.
+    assert sizes == [1, 5, 10]
+    assert [row["members"] for row in rows] == [1, 2, 5, 10]
 
 
 def test_a_sum_of_complex_outputs_is_a_number():
