@@ -19,7 +19,7 @@ SECONDS, LONGEST, SPARE_SECONDS = 2.0, 6.0, 1.0
 # The requested number of members is measured until the ends of the interval are this factor apart, the others until
 # they are NARROW_ENOUGH; or for so many rounds.
 NARROW, NARROW_ENOUGH = 1.1, 1.25
-MOST, MOST_OF_OTHERS = 59, 29
+MOST, MOST_OF_OTHERS = 49, 19
 Calls = Mapping[str, Callable[[], Any]]
 
 
