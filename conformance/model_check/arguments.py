@@ -4,6 +4,7 @@ import argparse
 import math
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 
 from conformance.model_check.caveats import known_failure_ids
 from conformance.model_check.options import STEP_TIMEOUT
@@ -44,7 +45,7 @@ exit codes:
   2  the check was interrupted
   4  a usage error, or the model does not run by itself
   8  the environment can't answer: torch does not import, or the device does not work
-  9  standard output can't be written to
+  9  standard output, or the page of --html, can't be written to
 """
 
 
@@ -101,7 +102,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"time for each step (default {STEP_TIMEOUT:g}); after a step that hangs the others get a tenth of it, "
         "and after two none is asked",
     )
+    parser.add_argument("--no-speed", dest="speed", action="store_false", help="do not measure the speed")
     _add_verdict_arguments(parser)
+    add_report_arguments(parser)
+
+
+def add_report_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments about how the report is shown."""
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="say below each check what it means; without a model, print the meaning of all checks and exit",
+    )
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write the report as one HTML page at the end")
+    parser.add_argument(
+        "--snippet",
+        action="store_true",
+        help="print code that ensembles the model, run before it is shown, with the report on standard error",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON, with progress on standard error")
 
 

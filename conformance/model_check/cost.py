@@ -1,6 +1,5 @@
 """The cost of an ensemble and of a loop over its members: time by the number of members, and peak memory."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,34 +14,78 @@ from conformance.utils import timing
 from conformance.utils.pytree import is_inexact
 
 SIZES = (1, 2, 5, 10, 20, 50)
-# Seconds for the numbers of members other than the requested one.
-SPARE_SECONDS = 1.5
+# Seconds for the requested number of members, at most for the rounds that an interval needs, and for all other numbers.
+SECONDS, LONGEST, SPARE_SECONDS = 2.0, 6.0, 1.0
+# The requested number of members is measured until the ends of the interval are this factor apart, the others until
+# they are NARROW_ENOUGH; or for so many rounds.
+NARROW, NARROW_ENOUGH = 1.1, 1.25
+MOST, MOST_OF_OTHERS = 49, 19
 Calls = Mapping[str, Callable[[], Any]]
 
 
 def time_by_members(
-    make_calls: Callable[[Subject], Calls], subject: Callable[[int], Subject], members: int
+    asked: Calls, calls_for: Callable[[int], Calls], members: int, clock: timing.Clock
 ) -> list[dict[str, Any]]:
     """Time "loop" and "vmap" with the requested number of members, then with 1, 2, 5 and so on.
 
-    `make_calls(subject(n))` returns both calls for `n` members. Return a row for each number that there is time for:
-    the median seconds, the quartiles, and the ratio of the loop's time to vmap's.
+    `asked` are both calls for `members`, and `calls_for(n)` makes them for `n` members. Return a row for each number
+    that there is time for: the seconds of both calls, the ratio of the loop's time to vmap's with its interval, and
+    the `speed` of vmap as far as the interval tells: "faster", "slower", "as fast" or "too noisy".
     """
-    begun = time.monotonic()
-    rows: list[dict[str, Any]] = []
-    for n in (members, *(size for size in SIZES if size != members)):
-        if rows and time.monotonic() - begun > SPARE_SECONDS:
+    compared = timing.compare_in_turn(
+        asked["loop"], asked["vmap"], clock, narrow=NARROW, most=MOST, seconds=SECONDS, longest=LONGEST
+    )
+    rows = [_row(members, compared)]
+    per_member = (compared.first.median + compared.second.median) / members
+    others = [size for size in SIZES if size != members]
+    end = clock() + SPARE_SECONDS
+    for i, n in enumerate(others):
+        # The rounds, one to warm up, and one for making the members.
+        if (timing.FEWEST + 2) * per_member * n > end - clock():
             break
-        taken = timing.time_in_turn(make_calls(subject(n)))
-        ratio = taken["loop"].median / taken["vmap"].median
-        rows.append({"members": n, "ratio": ratio} | {name: vars(each) for name, each in taken.items()})
+        calls = calls_for(n)
+        share = max(0.0, end - clock()) / (len(others) - i)
+        compared = timing.compare_in_turn(
+            calls["loop"],
+            calls["vmap"],
+            clock,
+            narrow=NARROW_ENOUGH,
+            most=MOST_OF_OTHERS,
+            seconds=share,
+            longest=2 * share,
+        )
+        rows.append(_row(n, compared))
     return sorted(rows, key=lambda row: row["members"])
 
 
+def _row(members: int, compared: timing.Comparison) -> dict[str, Any]:
+    return {
+        "members": members,
+        "speed": judge_speed(compared),
+        "ratio": compared.ratio,
+        "low": compared.low,
+        "high": compared.high,
+        "rounds": compared.rounds,
+        "loop": vars(compared.first),
+        "vmap": vars(compared.second),
+    }
+
+
+def judge_speed(compared: timing.Comparison) -> str:
+    """Return "faster", "slower", "as fast", or "too noisy" if the interval does not tell."""
+    if compared.rounds < timing.FEWEST:
+        return "too noisy"
+    if compared.low > 1:
+        return "faster"
+    if compared.high < 1:
+        return "slower"
+    return "as fast" if compared.low > 1 / NARROW and compared.high < NARROW else "too noisy"
+
+
 def break_even(rows: Sequence[Mapping[str, Any]]) -> int | None:
-    """Return the smallest measured number of members from which on vmap is faster, or None."""
-    slower = [row["members"] for row in rows if row["ratio"] <= 1]
-    faster = [row["members"] for row in rows if row["members"] > max(slower, default=0)]
+    """Return the smallest measured number of members from which on vmap is certainly faster, or None."""
+    others = [row["members"] for row in rows if row["speed"] != "faster"]
+    faster = [row["members"] for row in rows if row["members"] > max(others, default=0)]
     return min(faster, default=None)
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from conformance.model_check.steps import choose_steps
+from conformance.model_check.steps import COSTS, SNIPPET, choose_steps
 from conformance.model_check.uses import needed_steps
 
 # Seconds for one step: a check of a large model may take minutes.
@@ -32,7 +32,7 @@ class Request:
     wanted for (see `uses`); by default, to predict, and one way to train. `accept`: ids of known failures, or names of
     checks, that may fail. `only` and `skip`: patterns of steps. `modes`: of "train" and "eval"; by default, the mode
     that the model is in, and of a model in train mode eval as well. `strict`: whether caveats and refusals make the
-    exit code 1.
+    exit code 1. `speed`: whether the speed is measured. `snippet`: whether code is made that ensembles the model.
     """
 
     model: str
@@ -55,8 +55,12 @@ class Request:
     skip: tuple[str, ...] = ()
     modes: tuple[str, ...] = ()
     strict: bool = False
+    speed: bool = True
+    snippet: bool = False
 
     @property
     def steps(self) -> tuple[str, ...]:
         """The steps that these options ask."""
-        return choose_steps(self.only, self.skip, needed_steps(self.uses))
+        chosen = choose_steps(self.only, self.skip, needed_steps(self.uses))
+        timed = tuple(step for step in chosen if self.speed or step not in COSTS)
+        return (*timed, SNIPPET) if self.snippet and timed else timed

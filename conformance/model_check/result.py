@@ -7,7 +7,7 @@ from typing import Any
 from conformance.model_check.caveats import caveat_text
 from conformance.model_check.options import Request
 from conformance.model_check.remedies import suggest_fixes
-from conformance.model_check.steps import COSTS, FORWARDS
+from conformance.model_check.steps import COSTS, FORWARDS, SNIPPET
 from conformance.model_check.uses import POSITIVE, answer_uses, refused_uses
 
 SCHEMA = 2
@@ -24,6 +24,7 @@ class CheckReport:
     model: Mapping[str, Any] = field(default_factory=dict)
     checks: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     cost: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    snippet: Mapping[str, Any] | None = None
 
     def describe(self, facts: Mapping[str, Any]) -> None:
         """Set the facts of the model, and the result of `members`."""
@@ -35,7 +36,10 @@ class CheckReport:
 
     def add(self, step: str, answer: Mapping[str, Any]) -> None:
         """Add the result of a step."""
-        (self.cost if step in COSTS else self.checks)[step] = answer
+        if step == SNIPPET:
+            self.snippet = answer
+        else:
+            (self.cost if step in COSTS else self.checks)[step] = answer
 
     def ended(self, *statuses: str, among: Mapping[str, Mapping[str, Any]] | None = None) -> list[str]:
         """Return the checks, or the steps in `among`, with one of these statuses."""
@@ -156,4 +160,4 @@ class CheckReport:
             "caveats": self.caveats,
             "verdict": verdict,
             "exit_code": code,
-        }
+        } | ({SNIPPET: self.snippet} if self.snippet else {})

@@ -25,6 +25,7 @@ CHECKS = (
 CONVERSION = "conversion"
 OWN_MODEL_CHECKS = ("own_dtype", "one_base", "second_call", "leftovers", "chunks", "other_stack", "base_alone")
 COSTS = ("speed_forward", "speed_backward")
+SNIPPET = "snippet"
 STEPS = (CONVERSION, *CHECKS, *OWN_MODEL_CHECKS, *COSTS)
 # Checks of derivatives, which torch.no_grad would leave without an answer.
 DERIVATIVES = ("backward", "grad", "forward_mode", "per_sample")

@@ -5,7 +5,7 @@ An event is a pair of a name and plain data: ("environment", facts), ("model", f
 
 import random
 import warnings
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -36,15 +36,19 @@ from conformance.model_check.model_facts import describe_model
 from conformance.model_check.model_loader import load_model
 from conformance.model_check.options import CannotAnswerError, Request, UsageError
 from conformance.model_check.plain_call import libraries_drawn
-from conformance.model_check.steps import CONVERSION, FORWARDS, OWN_MINIBATCH
+from conformance.model_check.snippet import snippet_result
+from conformance.model_check.steps import CONVERSION, COSTS, FORWARDS, OWN_MINIBATCH, SNIPPET
 from conformance.utils.suggestions import invalid_choice
 from conformance.utils.text import describe_error, text_of
+from conformance.utils.timing import device_clock
 
 Event = tuple[str, Any]
-COSTS: dict[str, Callable[[Subject], cost.Calls]] = {
+CALLS: dict[str, Callable[[Subject], cost.Calls]] = {
     "speed_forward": cost.forward_calls,
     "speed_backward": cost.backward_calls,
 }
+# The statuses of steps that a model is not asked which does not run by itself; checks are "not applicable".
+UNASKED = {**dict.fromkeys(COSTS, "not measured"), SNIPPET: "not shown"}
 # Size in bytes from which the C allocator returns freed memory at once, so that each use causes page faults.
 LARGE = 2**25
 # Innermost frames in which two failures with one message have the same location.
@@ -64,10 +68,27 @@ def run_steps(request: Request, done: Collection[str]) -> Iterator[Event]:
     yield "model", facts | {"draws": [] if done else libraries_drawn(case, request, device)}
     dtype = DTYPES[request.dtype] if request.dtype else None
     runner = StepRunner(case, implementation, device, dtype, len(case.made), request)
+    answers: dict[str, dict[str, Any]] = {}
     for step in request.steps:
-        if step not in done:
-            yield "begin", step
-            yield "end", runner.run(step)
+        if step in done:
+            continue
+        yield "begin", step
+        failure = _plain_failure(answers, request)
+        if failure is not None:
+            answers[step] = {"status": UNASKED.get(step, "not applicable"), "message": failure}
+        elif step == SNIPPET:
+            answers[step] = runner.make_snippet(request, {name: each["status"] for name, each in answers.items()})
+        else:
+            answers[step] = runner.run(step)
+        yield "end", answers[step]
+
+
+def _plain_failure(answers: Mapping[str, Mapping[str, Any]], request: Request) -> str | None:
+    """Return why the model does not run by itself, once that is known, or None: then nothing else is asked."""
+    forwards = [step for step in FORWARDS if step in request.steps]
+    if not forwards or any(answers.get(step, {}).get("status") != "not applicable" for step in forwards):
+        return None
+    return str(answers[forwards[0]]["message"])
 
 
 def _resolve_device(request: Request) -> torch.device:
@@ -222,19 +243,34 @@ class StepRunner:
             # The checks report the slow operations already.
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                return self._timed(COSTS[step])
+                return self._timed(CALLS[step])
         except Exception as error:  # noqa: BLE001 - the checks report why a call fails
             return {"status": "not measured", "message": describe_error(error)}
         except BaseException as error:  # noqa: BLE001 - as above
             return _crash(error)
 
+    def make_snippet(self, request: Request, statuses: Mapping[str, str]) -> dict[str, Any]:
+        """Return the code that ensembles the model, given the statuses of the checks."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                return snippet_result(self.case, request, self.device, statuses)
+            except Exception as error:  # noqa: BLE001 - the user's model runs
+                return {"status": "not shown", "message": describe_error(error)}
+            except BaseException as error:  # noqa: BLE001 - as above
+                return _crash(error)
+
     def _timed(self, calls: Callable[[Subject], cost.Calls]) -> dict[str, Any]:
         dtype = self.dtype or torch.get_default_dtype()
-        rows = cost.time_by_members(calls, lambda n: self._subject(dtype, n), self.members)
-        peaks = cost.peak_memory(calls(self._subject(dtype)), self.device)
+        asked = calls(self._subject(dtype))
+        rows = cost.time_by_members(
+            asked, lambda n: calls(self._subject(dtype, n)), self.members, device_clock(self.device)
+        )
+        peaks = cost.peak_memory(asked, self.device)
         wanted = next(row for row in rows if row["members"] == self.members)
+        status = wanted["speed"]
         large = self.device.type == "cpu" and peaks["vmap"] >= LARGE
-        status = "faster" if wanted["ratio"] > 1 else "slower with large activations" if large else "slower"
+        status = f"{status} with large activations" if status == "slower" and large else status
         crossing = cost.break_even(rows)
         return {"status": status, "message": "", "asked": wanted, "rows": rows, "crossing": crossing, "peak": peaks}
 

@@ -146,20 +146,94 @@ def test_what_a_model_says_is_shown_without_its_control_characters():
     assert shown[0].splitlines()[0] == "CRASH: \\x1b[31m\\u202e red"
 
 
-@pytest.mark.parametrize(
-    ("ratio", "turn", "said"),
-    [
-        (2.0, 1, "vmap is 2 times as fast as the loop with 3 members (1 ms, spread 10% against 2 ms"),
-        (0.5, None, "vmap is 2 times as slow as the loop with 3 members"),
-    ],
-)
-def test_the_speed_is_shown(ratio, turn, said):
+def speed(*rows, crossing=None):
+    """The result of a measurement of these numbers of members: each as (members, speed, low, high)."""
     timing = {"median": 1e-3, "low": 0.95e-3, "high": 1.05e-3}
-    row = {"members": 3, "ratio": ratio, "vmap": timing, "loop": timing | {"median": 2e-3}}
-    told = {"status": "x", "asked": row, "rows": [row, row | {"members": 50}], "crossing": turn}
+    made = [
+        {"members": n, "speed": kind, "ratio": (low * high) ** 0.5, "low": low, "high": high, "rounds": 9}
+        | {"vmap": timing, "loop": timing | {"median": 2e-3}}
+        for n, kind, low, high in rows
+    ]
+    peak = {"loop": 999_000, "vmap": 2 * 10**6}
+    return {"status": "x", "asked": made[0], "rows": made, "crossing": crossing, "peak": peak}
 
-    shown = " ".join(terminal.answer_text(told | {"peak": {"loop": 999_000, "vmap": 2 * 10**6}}, {}).split())
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ((3, "faster", 1.6, 2.5), "vmap is 2 times as fast as the loop with 3 members, 1.6 to 2.5 (1 ms against 2 ms)"),
+        ((3, "slower", 0.4, 0.625), "vmap is 2 times as slow as the loop with 3 members, 1.6 to 2.5"),
+        ((1, "as fast", 0.97, 1.02), "vmap is as fast as the loop with 1 member, 0.97 to 1.02 times"),
+        ((3, "too noisy", 0.8, 1.6), "too noisy to tell: vmap is between 0.8 and 1.6 times as fast as the loop with 3"),
+    ],
+    ids=lambda value: value[1] if isinstance(value, tuple) else "",
+)
+def test_the_speed_is_shown_as_surely_as_it_is_known(row, said):
+    shown = " ".join(terminal.answer_text(speed(row), {}).split())
 
     assert said in shown
-    assert ("faster from 1 members on" if turn else "never faster") in shown
-    assert shown.endswith("measured with 3, 50; peak memory 2 MB against 999 kB")
+    assert shown.endswith("peak memory 2 MB against 999 kB")
+
+
+def test_the_speed_is_shown_for_each_number_of_members():
+    told = speed(
+        (2, "too noisy", 0.8, 1.3), (1, "slower", 0.4, 0.6), (5, "faster", 2, 3), (9, "faster", 3, 4), crossing=5
+    )
+
+    assert (
+        terminal.speed_by_members(told)
+        == "slower with 1; not certain with 2; faster with 5, 9; faster from 5 members on"
+    )
+    assert terminal.speed_by_members(speed((1, "slower", 0.4, 0.6))) == "slower with 1"
+
+
+@pytest.mark.parametrize(
+    ("changes", "alike"),
+    [
+        ({}, True),
+        ({"message": "torch says it in another way"}, True),
+        ({"message": "another", "source": "b.py:2: y"}, False),
+        ({"message": "another", "status": "wrong"}, False),
+        ({"message": ""}, False),
+    ],
+)
+def test_failures_with_one_cause_are_shown_once(changes, alike):
+    refused = {"status": "refused", "message": "no", "operation": "aten::x", "source": "a.py:1: b"}
+
+    shown = terminal.answer_text(refused | changes, {"grad": refused})
+
+    assert (shown == "refused as grad") is alike
+
+
+def test_the_end_of_the_screen_goes_from_the_uses_to_the_verdict(monkeypatch):
+    made = document(out_of_range="wrong")
+    more = {
+        "uses": [
+            {"use": "predict", "answer": "yes", "reason": ""},
+            {"use": "train", "answer": "no", "reason": "it\nis"},
+        ],
+        "caveats": ["a text", {"known": "out-of-range", "checks": ["a", "b"], "empty": None}],
+    }
+    data = made.data()
+    monkeypatch.setattr(made, "data", lambda: data | more)
+
+    lines = list(terminal.ending_lines(made))
+
+    assert [" ".join(line.split()[:4]) for line in lines] == [
+        "predict yes",
+        "train no: it is",
+        "slow fallback one member",
+        "caveat a text",
+        "caveat out-of-range: a, b",
+        "suggested fix (out_of_range) vmap",
+        "VERDICT: WRONG: out_of_range",
+    ]
+
+
+def test_lines_are_as_wide_as_the_terminal():
+    text = terminal.answer_text({"status": "wrong", "message": "a word " * 30}, {}, width=60)
+
+    lines = text.split("\n")
+    assert len(lines) > 2
+    assert len(lines[0]) <= 60 - terminal.NAME
+    assert all(len(line) <= 60 and line.startswith(" " * (terminal.NAME + 2)) for line in lines[1:])

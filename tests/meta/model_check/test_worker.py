@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import warnings
 
 import pytest
 import torch
@@ -154,3 +155,36 @@ def test_what_is_done_is_not_asked_again():
     ]
 
     assert names == ["environment", "model", "speed_backward", "end"]
+
+
+def test_a_model_that_does_not_run_by_itself_is_asked_once(monkeypatch):
+    calls = []
+    monkeypatch.setattr(worker.StepRunner, "measure", lambda self, step: calls.append(step))
+
+    events = list(worker.run_steps(ask("theirs:mlp", ("4",)), ()))
+
+    answers = [value for name, value in events if name == "end"]
+    assert len(answers) == len(worker.STEPS)
+    assert {answer["message"] for answer in answers} == {answers[0]["message"]}
+    assert answers[0]["message"].startswith("the plain loop fails: RuntimeError: ")
+    assert [answer["status"] for answer in answers[-2:]] == ["not measured"] * 2
+    assert calls == []
+
+
+def test_without_speed_nothing_is_measured():
+    names = [value for name, value in worker.run_steps(ask("theirs:mlp", ("4",), speed=False), ()) if name == "begin"]
+
+    assert names == list(worker.CHECK_STEPS)
+
+
+def test_a_torch_without_numpy_does_not_talk_about_it(monkeypatch, recwarn):
+    def warn(name):
+        warnings.warn("Failed to initialize NumPy: No module named 'numpy'", UserWarning, stacklevel=1)
+        raise ModuleNotFoundError(name)
+
+    monkeypatch.setattr(child_work.importlib, "import_module", warn)
+
+    with warnings.catch_warnings():
+        list(child_work.work(ask("theirs:mlp", ("3",)), ()))
+
+    assert not recwarn.list

@@ -106,6 +106,8 @@ def test_the_unit_is_one_rounding_of_the_largest_finite_element():
     assert rounding_unit(truth, torch.float32) == 8 * 2**-23
     assert rounding_unit(torch.tensor([math.nan]), torch.float32) == 0.0
     assert rounding_unit(torch.zeros(3), torch.float32) == 0.0
+    assert rounding_unit(torch.zeros(0), torch.float32) == 0.0
+    assert rounding_unit(torch.tensor([3 + 4j, 1j]), torch.float32) == 5 * 2**-23
 
 
 def test_a_members_budget_follows_its_own_size_and_the_worst_loop():
