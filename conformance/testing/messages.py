@@ -24,7 +24,7 @@ def failure_text(model: Model, settings: Settings, failed: Sequence[Finding]) ->
     for finding in failed:
         by_cause.setdefault(_cause(finding), []).append(finding)
     plain = any(each.requirement == PLAIN and each.status == "not applicable" for each in failed)
-    problem = "the model does not run by itself" if plain else "the ensemble does not match its members"
+    problem = "the model alone gives nothing to compare with" if plain else "the ensemble does not match its members"
     environment = (
         f"{settings.under_test.name}, {settings.members} members, torch {torch.__version__}, {settings.device}"
     )

@@ -52,7 +52,7 @@ class Model:
 
     def members(self, n: int, *, device: torch.device | str, dtype: torch.dtype) -> list[nn.Module]:
         """Return `n` modules; raise ValueError if two of them are the same module or have the same state."""
-        with _seeded(self.seed):
+        with seeded(self.seed):
             return self.loaded(n).members(n, device=device, dtype=dtype)
 
     def minibatches(self, n: int, *, device: torch.device | str, dtype: torch.dtype) -> list[tuple[Any, ...]]:
@@ -62,13 +62,13 @@ class Model:
     def loaded(self, n: int) -> LoadedModel:
         """Return the case of `n` members, which are made at the first call. Raises what the factory raises."""
         if n not in self._loaded:
-            with _seeded(self.seed):
+            with seeded(self.seed):
                 made = members(self._make, n, seed=self.seed)
             self._loaded[n] = LoadedModel(self.name, made, self._draw)
         return self._loaded[n]
 
     def _draw(self, n: int, device: torch.device | str, dtype: torch.dtype) -> list[tuple[Any, ...]]:
-        with _seeded(self.seed):
+        with seeded(self.seed):
             return member_minibatches(arguments_of(self.inputs, self.kwargs), self.batch, n, device, dtype)
 
     def _make(self) -> nn.Module:
@@ -79,7 +79,7 @@ class Model:
 
 
 @contextmanager
-def _seeded(number: int) -> Iterator[None]:
+def seeded(number: int) -> Iterator[None]:
     """Seed torch's generator on the CPU and Python's, and restore their states afterwards."""
     kept = random.getstate()
     try:

@@ -1,5 +1,7 @@
 """Does `check_ensemble` find what it promises to people's own tests, and say it once?"""
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -95,7 +97,7 @@ def test_what_torch_refuses_in_the_same_words_is_located_once(monkeypatch):
         located.append(str(error))
         return locate_failure(error, again)
 
-    monkeypatch.setattr("conformance.testing.findings.locate_failure", locate)
+    monkeypatch.setattr("conformance.testing.diagnosis.locate_failure", locate)
 
     findings = check_ensemble(gated, [floats(7, 3)], on_fail=None)
 
@@ -108,7 +110,7 @@ def test_a_model_that_does_not_run_by_itself_fails():
         check_ensemble(mlp, [floats(7, 4)])
 
     first, cause, *_ = str(raised.value).splitlines()
-    assert first.startswith("mlp: the model does not run by itself")
+    assert first.startswith("mlp: the model alone gives nothing to compare with")
     assert cause.startswith("modules.own_minibatch: not applicable: the plain loop fails: RuntimeError: mat1")
 
 
@@ -117,8 +119,23 @@ def test_a_model_that_can_t_be_copied_fails():
         def __deepcopy__(self, memo):
             raise RuntimeError("one of a kind")
 
-    with pytest.raises(AssertionError, match=r"the model does not run by itself(?s:.*)one of a kind"):
+    with pytest.raises(AssertionError, match=r"the model alone gives nothing to compare with(?s:.*)one of a kind"):
         check_ensemble(lambda: Uncopied(3, 2), [floats(7, 3)])
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [(math.nan, "only NaN and infinity"), (None, "no numbers")],
+    ids=["nan", "nothing"],
+)
+def test_a_model_of_which_equal_outputs_prove_nothing_fails(number, reason):
+    class Empty(nn.Linear):
+        def forward(self, x):
+            out = super().forward(x)
+            return None if number is None else out * number
+
+    with pytest.raises(AssertionError, match=rf"modules\.own_minibatch: not applicable: the plain module .* {reason}"):
+        check_ensemble(lambda: Empty(3, 2), [floats(7, 3)])
 
 
 def test_a_run_in_which_nothing_applies_fails():
@@ -164,7 +181,7 @@ def test_a_known_failure_is_named_with_the_option_that_accepts_it():
 
 
 def test_a_model_that_does_not_run_can_t_be_accepted():
-    with pytest.raises(AssertionError, match="the model does not run by itself"):
+    with pytest.raises(AssertionError, match="the model alone gives nothing to compare with"):
         check_ensemble(mlp, [floats(7, 4)], accept=["modules.own_minibatch"])
 
 
