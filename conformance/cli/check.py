@@ -14,7 +14,8 @@ from conformance.cli.output import print_error, print_lines
 from conformance.model_check import page, supervisor, terminal
 from conformance.model_check.arguments import DESCRIPTION, EPILOG, add_arguments
 from conformance.model_check.options import CannotAnswerError, Request, UsageError
-from conformance.model_check.result import FORWARD, CheckReport
+from conformance.model_check.result import CheckReport
+from conformance.model_check.steps import FORWARDS
 from conformance.utils.exit_codes import ExitCode
 from conformance.utils.files import error_reason, write_file, write_problem
 from conformance.utils.interrupts import interruptible
@@ -119,7 +120,7 @@ def _take_event(name: str, value: Any, report: CheckReport, screen: Screen) -> N
 
 
 def _take_answer(step: str, answer: Mapping[str, Any], report: CheckReport, screen: Screen) -> None:
-    if step == FORWARD and answer["status"] == "not applicable":
+    if step == FORWARDS[-1] and answer["status"] == "not applicable" and report.plain_failure is not None:
         screen.end("not applicable: see the verdict; nothing else is asked", answer["status"])
     elif not _is_moot(report, step):
         screen.end(terminal.answer_text(answer, report.checks, screen.width), answer["status"])
@@ -128,8 +129,7 @@ def _take_answer(step: str, answer: Mapping[str, Any], report: CheckReport, scre
 
 def _is_moot(report: CheckReport, step: str) -> bool:
     """Return True if a step needs no line of its own, as the model does not run by itself: the verdict says it."""
-    ran = report.checks.get(FORWARD, {"status": "right"})
-    return step != FORWARD and ran["status"] == "not applicable"
+    return step not in FORWARDS and report.plain_failure is not None
 
 
 def _check_writable(path: Path | None) -> None:

@@ -11,6 +11,7 @@ from conformance.model_check import terminal
 from conformance.model_check.explanation import explain_step
 from conformance.model_check.result import RIGHT, CheckReport
 from conformance.model_check.speed_plot import draw_speed
+from conformance.model_check.uses import NOT_ASKED
 from conformance.report.html.assets import csp_hash, make_environment, mark_safe, read_asset
 
 HERE = Path(__file__).parent

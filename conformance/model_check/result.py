@@ -88,7 +88,7 @@ class CheckReport:
     @property
     def verdict(self) -> tuple[int, str]:
         """The exit code and the verdict."""
-        unanswered = self._unanswered
+        unanswered = self.plain_failure
         if unanswered is not None:
             return USAGE_ERROR, f"NO ANSWER: {unanswered}"
         bad = self._bad
@@ -106,7 +106,7 @@ class CheckReport:
         return self._positive_verdict
 
     @property
-    def _unanswered(self) -> str | None:
+    def plain_failure(self) -> str | None:
         """The reason why the model does not run by itself, or None."""
         asked = [self.checks[name] for name in FORWARDS if name in self.checks]
         if asked and all(answer["status"] == "not applicable" for answer in asked):

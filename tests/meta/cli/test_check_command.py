@@ -124,7 +124,7 @@ def test_the_meaning_of_all_checks_needs_no_model(checked):
 
     assert (code, err) == (0, "")
     named = {line.split()[0] for line in out.splitlines() if not line.startswith(" ")}
-    assert named == {"members", "snippet", "exit", *worker.STEPS}
+    assert named == {"members", "snippet", "exit", *STEPS}
 
 
 def test_each_check_is_explained_below_its_line(checked, monkeypatch):
