@@ -6,9 +6,10 @@ from conformance.checks.calls import call_model
 from conformance.checks.subject import Subject, output_tensors
 
 
-def empty_output_reason(subject: Subject) -> str | None:
+def empty_output_reason(subject: Subject, *, needs_grad: bool) -> str | None:
     """Return the reason why the outputs of the plain modules prove nothing, or None. Raises what a module raises."""
-    outputs = [leaf for model, x in subject.pairs for leaf in output_tensors(call_model(model, x))]
+    with torch.set_grad_enabled(needs_grad):
+        outputs = [leaf for model, x in subject.pairs for leaf in output_tensors(call_model(model, x))]
     if not any(leaf.numel() for leaf in outputs):
         return "the plain module returns no numbers"
     if not any(leaf.layout != torch.strided or leaf.isfinite().any() for leaf in outputs):

@@ -10,7 +10,7 @@ OWN_TEXTS = MappingProxyType(
     {
         "members": "The factory makes members that differ: equal ones would prove nothing.",
         "conversion": "A copy of the model in float64 gives what the model gives; if not, the checks use it as it is.",
-        "own_dtype": "In its own dtypes the ensemble gives outputs of the same dtypes, and equal numbers up to rounding.",
+        "own_dtype": "In its own dtypes the ensemble gives the same output dtypes, and equal numbers up to rounding.",
         "one_base": "The members are alike in what is no parameter and no buffer: member 0's counts for all of them.",
         "second_call": "A second call of the ensemble gives what a second call of each member gives.",
         "leftovers": "A call leaves no tensor in the model that torch refuses to use afterwards.",

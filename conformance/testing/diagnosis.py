@@ -3,32 +3,25 @@
 The rest of the package takes it as it is.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
-from conformance.checks.model_checks import CHECKS
-from conformance.checks.outcome import CheckResult, Outcome, run_check
-from conformance.checks.subject import Subject
+import torch
+
+from conformance.checks.outcome import CheckResult, Outcome
+from conformance.model_check.asking import Asking, Way
+from conformance.model_check.difference_location import locate_difference
 from conformance.model_check.empty_output import empty_output_reason
 from conformance.model_check.failure_location import FailureLocation, locate_failure
+from conformance.model_check.known_failures import find_known_failure
 from conformance.model_check.model_facts import module_features
-from conformance.model_check.remedies import Remedy, load_remedies
+from conformance.model_check.remedies import suggest_fixes
 from conformance.testing.model import Model, seeded
 from conformance.testing.settings import PLAIN, Settings
 from conformance.utils.text import describe_error
 
-# The reproducer of the failure of torch that each of these suggested fixes works around.
-KNOWN_FAILURES: Mapping[str, str] = MappingProxyType(
-    {
-        "padding-row": "vmap_embedding_padding_idx_gets_gradient",
-        "index-out-of-range": "vmap_embedding_reads_neighbours",
-        "tied-on-meta": "meta_operand_gives_uninitialized_memory",
-        "hooks": "vmap_leaves_out_backward_hooks",
-    }
-)
 PLAIN_CHECK = PLAIN.removeprefix("modules.")
 NOWHERE = FailureLocation(None, None, None)
 REFUSALS = (Outcome.REFUSED, Outcome.REFUSED_UNCLEARLY)
@@ -47,48 +40,58 @@ class Diagnosis:
 def diagnose(requirement: str, model: Model, settings: Settings) -> Diagnosis:
     """Check a requirement. Raises what the factory of the model raises."""
     name = requirement.removeprefix("modules.")
-    model.loaded(settings.members)
+    case = model.loaded(settings.members)
+    asking = Asking(case, settings.under_test, torch.device(settings.device), settings.dtype, settings.members)
     with seeded(model.seed):
-        found = _checked(name, model, settings)
-        place = _locate(name, found, model, settings) if found.status in REFUSALS or requirement == PLAIN else NOWHERE
-    remedies = _fitting_remedies(name, found, model, settings)
-    return Diagnosis(found, _known_failure(found, remedies), place, tuple(row.advice for row in remedies))
+        found, way = _ask(name, asking)
+        known = find_known_failure(name, found.message, way, asking) if found.status is Outcome.WRONG else None
+        place = _locate(name, found, way, model, asking)
+    return Diagnosis(found, known, place, _fixes(name, found, place, module_features(case.made[0])))
 
 
-def _checked(name: str, model: Model, settings: Settings) -> CheckResult:
-    case, implementation = model.loaded(settings.members), settings.under_test
+def _ask(name: str, asking: Asking) -> tuple[CheckResult, Way]:
     try:
-        found = run_check(CHECKS[name], case, implementation, settings.device, settings.dtype, settings.members)
+        found, way = asking.ask(name)
         plain = name == PLAIN_CHECK and found.status is Outcome.RIGHT
-        empty = empty_output_reason(_subject(model, settings)) if plain else None
+        empty = (
+            empty_output_reason(asking.subject(way), needs_grad=not asking.behavior(name).needs_no_grad)
+            if plain
+            else None
+        )
     except Exception as error:  # noqa: BLE001 - copying and converting a model may raise any error
-        return CheckResult(Outcome.NOT_APPLICABLE, f"can't copy the members: {describe_error(error)}", error=error)
-    return CheckResult(Outcome.NOT_APPLICABLE, empty) if empty else found
+        message = f"can't copy the members: {describe_error(error)}"
+        return CheckResult(Outcome.NOT_APPLICABLE, message, error=error), Way(_nothing, asking.case)
+    return (CheckResult(Outcome.NOT_APPLICABLE, empty) if empty else found), way
 
 
-def _subject(model: Model, settings: Settings) -> Subject:
-    case, implementation = model.loaded(settings.members), settings.under_test
-    return Subject(case, implementation, settings.device, settings.dtype, settings.members)
+def _nothing(_: Any) -> None:
+    """Ask nothing."""
 
 
-def _locate(name: str, found: CheckResult, model: Model, settings: Settings) -> FailureLocation:
+def _locate(name: str, found: CheckResult, way: Way, model: Model, asking: Asking) -> FailureLocation:
     """Return the location of a failure; one that is refused in the words of an earlier one is where that one is."""
-    if found.error is None:
+    if found.status is Outcome.WRONG and not way.is_by_distribution:
+        return _uninterrupted(lambda run: locate_difference(name, found.message, run(lambda: asking.subject(way))))
+    if found.error is None or not (found.status in REFUSALS or name == PLAIN_CHECK):
         return NOWHERE
+    error = found.error
     if found.message not in model.locations:
-        model.locations[found.message] = _observed_location(
-            found.error, lambda: CHECKS[name](_subject(model, settings))
+        model.locations[found.message] = _uninterrupted(
+            lambda run: locate_failure(error, lambda: run(lambda: way.check(asking.subject(way))))
         )
     return model.locations[found.message]
 
 
-def _observed_location(error: Exception, again: Callable[[], Any]) -> FailureLocation:
-    """Return the location of a failure; Ctrl-C and a test's timeout end the test and not only the search."""
+def _uninterrupted(locate: Callable[[Callable[[Callable[[], Any]], Any]], FailureLocation]) -> FailureLocation:
+    """Return the location that `locate(run)` finds; Ctrl-C and a test's timeout end the test, not the search alone.
+
+    `locate` passes what calls the model to `run`.
+    """
     interrupts: list[BaseException] = []
 
-    def observed() -> None:
+    def run(call: Callable[[], Any]) -> Any:
         try:
-            again()
+            return call()
         except Exception:
             raise
         except BaseException as interrupt:
@@ -98,21 +101,14 @@ def _observed_location(error: Exception, again: Callable[[], Any]) -> FailureLoc
     place = NOWHERE
     # The location is worth having, and the result is known without it.
     with suppress(Exception):
-        place = locate_failure(error, observed)
+        place = locate(run)
     if interrupts:
         raise interrupts[0]
     return place
 
 
-def _fitting_remedies(name: str, found: CheckResult, model: Model, settings: Settings) -> list[Remedy]:
+def _fixes(name: str, found: CheckResult, place: FailureLocation, held: list[str]) -> tuple[str, ...]:
     if found.status is Outcome.RIGHT:
-        return []
-    held = module_features(model.loaded(settings.members).made[0])
-    return [row for row in load_remedies() if row.fits(name, found.status.value, found.message, held)]
-
-
-def _known_failure(found: CheckResult, remedies: Sequence[Remedy]) -> str | None:
-    """Return the id of the known failure of torch that a wrong result shows, or None."""
-    if found.status is not Outcome.WRONG:
-        return None
-    return next((KNOWN_FAILURES[row.name] for row in remedies if row.name in KNOWN_FAILURES), None)
+        return ()
+    answer = {"status": found.status.value, "message": found.message, **vars(place)}
+    return tuple(row["advice"] for row in suggest_fixes({name: answer}, held))

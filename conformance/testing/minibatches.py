@@ -9,7 +9,7 @@ from torch import Tensor
 
 from conformance.cases.inputs import Input, draw_minibatches
 from conformance.checks.calls import make_minibatch
-from conformance.numerics.plain_loop import COMPLEX
+from conformance.utils.module_state import dtype_in
 from conformance.utils.pytree import leaves, tree_map
 from conformance.utils.text import type_name
 
@@ -86,9 +86,7 @@ class _NextSamples(Input):
     def draw(self, generator: torch.Generator, device: torch.device | str, dtype: torch.dtype) -> Tensor:
         """Draw the tensor on that device, with floating and complex numbers in the precision of `dtype`."""
         rows = self.make(generator)
-        if rows.is_complex():
-            return rows.to(device, COMPLEX.get(dtype, rows.dtype))
-        return rows.to(device, dtype) if rows.is_floating_point() else rows.to(device)
+        return rows.to(device, dtype_in(dtype, rows))
 
     def _rows(self, tensor: Tensor, size: int) -> Tensor:
         if not size:
