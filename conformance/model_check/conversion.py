@@ -75,7 +75,7 @@ def _compare_copies(model: nn.Module, copy: nn.Module, x: Any, own: "_Call") -> 
     dtype = finest_dtype(device_of(model))
     name = dtype_name(dtype)
     exact = _call_converted(copy, x, dtype)
-    if not _are_close(own, _call(model, x), ORDER):
+    if not _are_close(own, _call_original(model, x), ORDER):
         return Conversion(converted=False, copied=False, reason="a deep copy of it gives another result")
     if exact.error:
         return Conversion(converted=False, reason=f"a copy in {name} fails: {exact.error}")
@@ -128,16 +128,29 @@ def _call(model: nn.Module, x: Any) -> _Call:
     device = device_of(model)
     kept = rng.state(device)
     try:
-        rng.seed(device, SEED)
-        before = rng.state(device)
-        out = output_tensors(call_model(model, tree_map(lambda leaf: _moved(leaf, device, None), x)))
-        after = rng.state(device)
+        with rng.seeded_libraries(SEED):
+            rng.seed(device, SEED)
+            before = rng.state(device)
+            out = output_tensors(call_model(model, tree_map(lambda leaf: _moved(leaf, device, None), x)))
+            after = rng.state(device)
     except Exception as error:  # noqa: BLE001 - a model may raise anything
         return _Call(error=_said(error))
     finally:
         rng.restore(kept)
     drew = any(not torch.equal(old, after[kind]) for kind, old in before.items())
     return _Call(tuple(each.detach() for each in out), draws=drew)
+
+
+def _call_original(model: nn.Module, x: Any) -> _Call:
+    """Call the user's own module, and give its parameters and buffers back the numbers that they had."""
+    before = {name: each.detach().clone() for name, each in state_of(model).items()}
+    try:
+        return _call(model, x)
+    finally:
+        with torch.no_grad():
+            for name, each in state_of(model).items():
+                if name in before:
+                    each.copy_(before[name])
 
 
 def _call_converted(copy: nn.Module, x: Any, dtype: torch.dtype) -> _Call:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import FrameType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -64,6 +64,12 @@ class OperationTrace(TorchFunctionMode):
         self.callers: list[list[Caller]] = []
         self._taps = taps or {}
         self._others = _other_generators()
+
+    def __enter__(self) -> Self:
+        # Generators may have been seeded since.
+        self._others = _other_generators()
+        super().__enter__()  # type: ignore[no-untyped-call]
+        return self
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if len(self.names) > MAX_FUNCTIONS or time.monotonic() > _deadline.get():

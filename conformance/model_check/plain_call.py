@@ -45,7 +45,7 @@ def libraries_drawn(case: LoadedModel, request: Request, device: torch.device) -
     if not request.inputs and not request.inputs_file:
         _assert_no_inputs_needed(first, request)
     own = _own_dtype(first)
-    (x,) = case.minibatches(1, device=device, dtype=own)
+    (x,) = case.draw(1, device, own)
     _assert_arguments_fit(first, x)
     with suppress(_LeftToChecksError):
         before = library_states()
@@ -69,7 +69,7 @@ def _failure(case: LoadedModel, device: torch.device, dtype: torch.dtype | None,
     """Return the exception of a plain call, or None."""
     try:
         model = move_module(copy_module(case.made[0]), device, dtype)
-        inputs = case.minibatches(1, device=device, dtype=dtype)[0] if dtype else x
+        inputs = case.draw(1, device, dtype)[0] if dtype else x
     except Exception as error:
         raise _LeftToChecksError from error
     try:

@@ -53,7 +53,8 @@ class CheckReport:
     @property
     def remedies(self) -> list[dict[str, Any]]:
         """The suggested fixes, each with the checks that it applies to."""
-        return suggest_fixes(self.checks | self.cost, self.model["holds"])
+        held = [*self.model["holds"], *(f"draws from {each}" for each in self.model.get("draws", ()))]
+        return suggest_fixes(self.checks | self.cost, held)
 
     @property
     def uses(self) -> list[dict[str, Any]]:

@@ -116,7 +116,7 @@ class StepRunner:
 
     def _details(self, step: str, found: CheckResult, way: Way) -> dict[str, Any]:
         """Return what is known about a failure, and about mode "same" of a model that draws."""
-        if step == "randomness" and way.check is draws:
+        if step == "randomness" and way.check is draws and found.status is Outcome.RIGHT:
             return {"same": behavior_of_same(self._subject(self.dtype))}
         if found.status is Outcome.WRONG:
             known = find_known_failure(step, found.message, way, self.asking)

@@ -17,4 +17,4 @@ def loaded(factory, inputs, n=3):
 
 def asked(case, check, implementation=None):
     runner = StepRunner(case, implementation or TorchFunc(), torch.device("cpu"), None, len(case.made))
-    return runner.run_check(check)
+    return runner.run(check)

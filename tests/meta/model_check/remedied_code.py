@@ -1,7 +1,5 @@
 """Code of a forward that a suggested fix is for, and the code that follows it."""
 
-import random
-
 import numpy as np
 import torch
 from remedied_experts import Experts, routed_by_index, routed_if_any, routed_to_all
@@ -125,10 +123,6 @@ def one_of_both(y):
     return torch.where(torch.rand(len(y), 1) < 0.5, 2 * y, y)
 
 
-def scaled_by_python(y):
-    return y * random.random()  # noqa: S311 - the generator that models draw from
-
-
 def beta(y):
     return torch.distributions.Beta(y.exp(), y.exp()).rsample()
 
@@ -201,15 +195,7 @@ CODE = [
         lambda y: F.rrelu(y, training=True),
         lambda y: torch.where(y > 0, y, y * torch.rand_like(y)),
     ),
-    row("fixed-dtype", "own_minibatch", fixed_matrix, lambda y: y @ y.new_ones(5, 2)),
-    row("other-generator", "own_minibatch", scaled_by_python, lambda y: y * torch.rand(())),
-    row(
-        "draws-with-mapped-parameters",
-        "own_minibatch",
-        lambda y: torch.normal(y, 1.0),
-        lambda y: y + torch.randn_like(y),
-    ),
-    row("draws-with-mapped-parameters", "own_minibatch", lambda y: torch.normal(y, 1.0), "randomness"),
+    row("fixed-dtype", "conversion", fixed_matrix, lambda y: y @ y.new_ones(5, 2)),
     row(
         "draws-of-fixed-shape",
         "randomness",

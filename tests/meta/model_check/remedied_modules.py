@@ -175,7 +175,6 @@ MODULES = [
         layers(lambda: nn.Linear(3, 4), lambda: nn.GroupNorm(2, 4)),
     ),
     ("dropout", "randomness", layers(lambda: nn.Linear(3, 4), nn.Dropout), SAMPLES, "own_minibatch"),
-    ("dropout-transposed", "own_minibatch", lambda: encoder(0.3), SEQUENCES, lambda: encoder(0)),
     ("recurrent", "own_minibatch", lambda: nn.RNN(4, 3), SEQUENCES, Cell),
     ("recurrent", "own_minibatch", lambda: nn.LSTM(4, 3), SEQUENCES, "grad"),
     ("recurrent", "per_sample", lambda: nn.LSTM(4, 3, batch_first=True), SEQUENCES, "grad"),
@@ -204,7 +203,7 @@ MODULES = [
     ("spectral-norm", "own_minibatch", layers(spectral), SAMPLES, lambda: nn.Sequential(spectral()).eval()),
     (
         "weight-norm-old",
-        "own_minibatch",
+        "conversion",
         layers(old_weight_norm),
         SAMPLES,
         layers(parametrized),

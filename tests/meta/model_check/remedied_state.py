@@ -64,35 +64,17 @@ def in_buffer(module):
     module.register_buffer("scale", torch.rand(()))
 
 
-class Cached(nn.Module):
-    """A layer that keeps its last outputs, at a position that Python counts."""
+class Tabled(nn.Module):
+    """A layer that keeps what its first call computed from a weight."""
 
     def __init__(self):
         super().__init__()
-        self.linear, self.position = nn.Linear(3, 5), 0
-        self.register_buffer("cache", torch.zeros(4, 5))
+        self.linear, self.table = nn.Linear(3, 5), None
 
     def forward(self, x):
-        y = self.linear(x)
-        self.cache[self.position % 4] = y.detach().mean(0)
-        self.position += 1
-        return y + self.cache.cumsum(0)[0]
-
-
-class Counted(Cached):
-    """The same with the position in a buffer."""
-
-    def __init__(self):
-        super().__init__()
-        del self.position
-        self.register_buffer("position", torch.zeros((), dtype=torch.int64))
-
-    def forward(self, x):
-        y = self.linear(x)
-        here = (torch.arange(4) == self.position % 4).unsqueeze(1)
-        self.cache.copy_(torch.where(here, y.detach().mean(0), self.cache))
-        self.position += 1
-        return y + self.cache.cumsum(0)[0]
+        if self.table is None:
+            self.table = self.linear.weight.detach().sum(1)
+        return self.linear(x) + self.table
 
 
 def filled(y):
@@ -139,5 +121,5 @@ STATE = [
     row("buffer-replaced", "buffers", writing(replacing, as_buffer=True), writing(averaging, as_buffer=True)),
     row("attributes", "own_minibatch", lambda: Scaled(as_number), lambda: Scaled(in_buffer)),
     row("attributes", "backward", lambda: Scaled(as_tensor), lambda: Scaled(in_buffer)),
-    row("cache", "restored", Cached, Counted),
+    ("cache", "other_stack", Tabled, SAMPLES, lambda: nn.Linear(3, 5)),
 ]

@@ -5,9 +5,9 @@ import itertools
 import pytest
 import torch
 from asked_models import asked, loaded
-from remedied_code import hooked, hooking_quietly, scaled_by_python
-from remedied_modules import SAMPLES, SEQUENCES, TOKENS, computing, encoder
-from remedied_state import Cached, Scaled, as_number, replacing, writing
+from remedied_code import hooked, hooking_quietly
+from remedied_modules import SAMPLES, TOKENS, computing
+from remedied_state import Scaled, as_number, replacing, writing
 from torch import nn
 
 from conformance.cases.networks import TiedNet
@@ -94,7 +94,6 @@ KNOWN = [
     (lambda: Scaled(as_number), SAMPLES, "shared_minibatch", "torch.Tensor.mul", "Scaled", SCALED),
     (lambda: Scaled(as_number), SAMPLES, "order", "torch.Tensor.mul", "Scaled", SCALED),
     (lambda: Scaled(as_number), SAMPLES, "modes", "torch.Tensor.mul", "Scaled", SCALED),
-    (Cached, SAMPLES, "restored", "torch.Tensor.__setitem__", "Cached", "self.cache[self.position % 4]"),
     (TiedNet, TOKENS, "meta_base", "torch.nn.functional.linear", "head (Linear)", ""),
     (Two, TOKENS, "backward", "torch.nn.functional.embedding", "embedding (Embedding)", "x = self.embedding(index)"),
     (
@@ -108,8 +107,6 @@ KNOWN = [
     (hooked, SAMPLES, "backward", "full backward hook", "Sequential", ""),
     (computing(hooking_quietly), SAMPLES, "backward", "torch.Tensor.register_hook", "Computing", "register_hook"),
     (computing(hooking_quietly), SAMPLES, "single", "torch.Tensor.register_hook", "Computing", "register_hook"),
-    (computing(scaled_by_python), SAMPLES, "own_minibatch", "random", "Computing", "random.random()"),
-    (lambda: encoder(0.3), SEQUENCES, "own_minibatch", "torch.nn.functional.dropout", "dropout1 (Dropout)", ""),
     (computing(Turned.apply), SAMPLES, "backward", "torch.Tensor.clone", "Computing", "return x.clone()"),
     (computing(Turned.apply), SAMPLES, "grad", "torch.Tensor.clone", "Computing", "return x.clone()"),
     (computing(Turned.apply), SAMPLES, "forward_mode", "torch.Tensor.clone", "Computing", "return x.clone()"),

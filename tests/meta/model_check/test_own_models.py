@@ -9,8 +9,8 @@ from torch import nn
 
 from conformance.implementations.functorch import Functorch
 from conformance.implementations.torch_func import TorchFunc
-from conformance.model_check import worker
-from conformance.model_check.loaded_model import LoadedModel
+from conformance.model_check import step_runner
+from conformance.model_check.loaded_model import LoadedModel, OwnDtype
 from conformance.model_check.options import UsageError
 
 
@@ -20,7 +20,7 @@ def draw(n, device, dtype):
 
 def asked(factory, implementation=None, draw=draw, members=3):
     made = [(getattr(own_models, factory) if isinstance(factory, str) else factory)() for _ in range(members)]
-    return worker.StepRunner(LoadedModel("own", made, draw), implementation or TorchFunc(), CPU, None, members)
+    return step_runner.StepRunner(LoadedModel("own", made, draw), implementation or TorchFunc(), CPU, None, members)
 
 
 @pytest.mark.parametrize(
@@ -222,4 +222,4 @@ def test_the_other_names_of_members_are_no_equal_numbers():
 
 
 def test_a_case_in_its_own_dtype_has_a_name():
-    assert worker.OwnDtype(LoadedModel("own", [nn.Linear(3, 2)], draw)).name == "own"
+    assert OwnDtype(LoadedModel("own", [nn.Linear(3, 2)], draw)).name == "own"

@@ -10,6 +10,7 @@ from conformance.model_check.result import CheckReport
 from conformance.model_check.speed_plot import draw_speed
 
 TIMING = {"median": 1e-3, "low": 1e-3, "high": 1e-3}
+PADDED = "vmap_embedding_padding_idx_gets_gradient"
 EVIL = "<script>alert(1)</script>\x1b[31m"
 
 
@@ -28,7 +29,7 @@ def report(**answers):
 
 
 @pytest.fixture
-def whole(monkeypatch):
+def whole():
     """A report with something in each section."""
     refused = {"status": "refused", "message": EVIL, "operation": "aten::x", "source": "a.py:1: b", "slow": ["aten::y"]}
     rows = [row(1, "slower", 0.4, 0.6) | {"vmap": TIMING, "loop": TIMING}]
@@ -40,12 +41,7 @@ def whole(monkeypatch):
         speed_forward=timed,
         speed_backward={"status": "not measured", "message": "no derivative"},
     )
-    data = made.data()
-    uses = [
-        {"use": "predict", "answer": "yes", "reason": ""},
-        {"use": "train by backward", "answer": "no", "reason": "r"},
-    ]
-    monkeypatch.setattr(made, "data", lambda: data | {"uses": uses, "caveats": ["a caveat"]})
+    made.add("order", {"status": "wrong", "message": "a padding row", "known": PADDED, "slow": []})
     return made
 
 
@@ -56,10 +52,10 @@ def test_the_page_says_what_was_found(whole):
         "✗ WRONG: out_of_range",
         "Net, 1,234 parameters, train mode",
         "predict ✓ yes",
-        "train by backward ✗ no r",
+        "train by backward ✗ no refused",
         "As backward.",
         "operation: aten::x",
-        "a caveat",
+        f"{PADDED}: backward gives the row of padding_idx a gradient",
         "These operations run one member at a time: aten::y.",
         "For out_of_range.",
         "vmap is 2 times as slow as the loop with 1 member",
@@ -83,7 +79,7 @@ def test_nothing_in_a_page_is_run_or_fetched(whole):
 def test_a_page_without_fixes_and_speed_has_no_section_for_them():
     page = render_page(report())
 
-    assert re.findall(r"<h2[^>]*>(.*?)</h2>", page) == ["Checks"]
+    assert re.findall(r"<h2[^>]*>(.*?)</h2>", page) == ["What it can be used for", "Checks"]
     assert "s-conforms" in page
 
 

@@ -8,16 +8,16 @@ from remedied_modules import MODULES, SAMPLES, SEQUENCES, computing, encoder
 from torch.utils.checkpoint import checkpoint
 
 from conformance.checks.gradients import as_leaves
-from conformance.checks.model_checks import CHECKS
 from conformance.checks.outputs import model_outputs
 from conformance.checks.subject import Subject
 from conformance.implementations.torch_func import TorchFunc
 from conformance.model_check.model_facts import describe_model
 from conformance.model_check.remedies import load_remedies, suggest_fixes
+from conformance.model_check.steps import STEPS
 from conformance.numerics.assertions import assert_members_close
 
 # Of the members themselves, and of time: tests/meta/model_check/test_check.py.
-ELSEWHERE = {"same-module", "same-numbers", "allocator"}
+ELSEWHERE = {"same-module", "same-numbers", "allocator", "other-generator"}
 TRIED = [*MODULES, *CODE]
 
 
@@ -28,9 +28,9 @@ def test_a_remedy_is_the_first_that_fits_and_leads_out(name, check, bad, inputs,
     case = loaded(bad, inputs)
 
     found = asked(case, check)
-    others = {"own_minibatch": {"status": "right", "message": ""}} if check == "restored" else {}
+    others = {"own_minibatch": {"status": "right", "message": ""}} if check == "other_stack" else {}
     fixes = suggest_fixes({check: found} | others, describe_model(case)["holds"])
-    after = asked(case, good) if good in CHECKS else asked(loaded(good, inputs), check)
+    after = asked(case, good) if good in STEPS else asked(loaded(good, inputs), check)
 
     assert [(each["name"], each["checks"]) for each in fixes] == [(name, [check])], found
     refusal_gone = check == "out_of_range" and after["message"] == "the plain module refuses no index"
@@ -112,7 +112,7 @@ def test_every_remedy_is_tried():
 def test_the_rest_fits_what_the_command_says(name):
     check, status, message = SAID[name]
 
-    (fix,) = suggest_fixes({check: {"status": status, "message": message}}, ["Linear"])
+    (fix,) = suggest_fixes({check: {"status": status, "message": message}}, ["Linear", "draws from NumPy"])
 
     assert (fix["name"], fix["checks"]) == (name, [check])
     assert suggest_fixes({check: {"status": "right", "message": ""}}, ["Linear"]) == []
@@ -121,5 +121,6 @@ def test_the_rest_fits_what_the_command_says(name):
 SAID = {
     "same-module": ("members", "wrong", "the factory returns the same module each time, so that all share one state"),
     "same-numbers": ("members", "wrong", "all members hold the same numbers, so that their outputs are equal"),
+    "other-generator": ("own_minibatch", "right", ""),
     "allocator": ("speed_forward", "slower with large activations", ""),
 }

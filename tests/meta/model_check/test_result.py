@@ -134,7 +134,7 @@ def test_a_caveat_is_shown_with_what_to_do():
     shown = " ".join(" ".join(terminal.ending_lines(document(order="wrong", known=PADDED))).split())
 
     assert f"caveat {PADDED}: backward gives the row of padding_idx a gradient" in shown
-    assert "use predict: slow (one member at a time in aten::one)" in shown
+    assert "use predict: slow: one member at a time in aten::one" in shown
 
 
 def test_what_a_model_says_is_shown_without_its_control_characters():
@@ -205,28 +205,19 @@ def test_failures_with_one_cause_are_shown_once(changes, alike):
     assert (shown == "refused as grad") is alike
 
 
-def test_the_end_of_the_screen_goes_from_the_uses_to_the_verdict(monkeypatch):
-    made = document(out_of_range="wrong")
-    more = {
-        "uses": [
-            {"use": "predict", "answer": "yes", "reason": ""},
-            {"use": "train", "answer": "no", "reason": "it\nis"},
-        ],
-        "caveats": ["a text", {"known": "out-of-range", "checks": ["a", "b"], "empty": None}],
-    }
-    data = made.data()
-    monkeypatch.setattr(made, "data", lambda: data | more)
+def test_the_end_of_the_screen_goes_from_the_uses_to_the_verdict():
+    made = document(out_of_range="wrong", per_sample="refused", known="vmap_embedding_reads_neighbours")
+    made.checks["out_of_range"]["operation"] = "torch.nn.functional.embedding"
 
     lines = list(terminal.ending_lines(made))
 
     assert [" ".join(line.split()[:4]) for line in lines] == [
-        "predict yes",
-        "train no: it is",
+        "use predict: slow: one",
+        "use per-sample gradients: no:",
         "slow fallback one member",
-        "caveat a text",
-        "caveat out-of-range: a, b",
+        "caveat vmap_embedding_reads_neighbours: an index",
         "suggested fix (out_of_range) vmap",
-        "VERDICT: WRONG: out_of_range",
+        "VERDICT: RIGHT, WITH CAVEATS:",
     ]
 
 

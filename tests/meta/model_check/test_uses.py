@@ -2,9 +2,9 @@
 
 import pytest
 
-from conformance.checks import model_checks
+from conformance.checks import model_checks, own_model_checks
 from conformance.model_check import uses
-from conformance.model_check.steps import CHECKS, COSTS, STEPS, choose_steps, unmatched
+from conformance.model_check.steps import CHECKS, COSTS, OWN_MODEL_CHECKS, STEPS, choose_steps, unmatched
 
 RIGHT = {"status": "right", "message": "", "slow": []}
 REFUSED = {"status": "refused", "message": "RuntimeError: no rule\nmore", "slow": [], "operation": "aten::x"}
@@ -16,7 +16,9 @@ def answered(**results):
 
 def test_the_names_of_the_steps_are_those_of_the_checks():
     assert tuple(model_checks.CHECKS) == CHECKS
-    assert {use.check for use in uses.USES} | {each for use in uses.USES for each in use.also} <= set(CHECKS)
+    assert tuple(own_model_checks.OWN_MODEL_CHECKS) == OWN_MODEL_CHECKS
+    named = {use.check for use in uses.USES} | {each for use in uses.USES for each in use.also}
+    assert named <= {*CHECKS, *OWN_MODEL_CHECKS}
 
 
 @pytest.mark.parametrize(
