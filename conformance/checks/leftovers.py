@@ -54,6 +54,7 @@ def second_call(subject: Subject) -> None:
 
 def leftovers(subject: Subject) -> None:
     """Check that a call through vmap leaves no dead tensor in the base."""
+    _refuse_draws(subject)
     base = _base(subject)
 
     subject.run_ensemble(_on_base(subject, base), subject.ensemble(), subject.stacked_minibatches)
@@ -149,7 +150,7 @@ def _on_base(subject: Subject, base: nn.Module) -> Callable[..., Any]:
 
 
 def _refuse_draws(subject: Subject) -> None:
-    if subject.is_random:
+    if subject.draws:
         raise PlainLoopError("the module draws random numbers, and a second call draws different ones")
 
 

@@ -17,7 +17,6 @@ from conformance.checks.draw_checks import randomness as draws
 from conformance.checks.dropout import dropout_sites, without_dropout
 from conformance.checks.model_checks import CHECKS, Check
 from conformance.checks.outcome import CheckResult, Outcome, run_check
-from conformance.checks.own_dtype import own_dtype
 from conformance.checks.own_model_checks import OWN_MODEL_CHECKS
 from conformance.checks.subject import Subject
 from conformance.implementations.protocol import Implementation
@@ -38,11 +37,12 @@ OTHER_DRAWS = "the model draws other numbers in mode 'same' than alone, so that 
 
 @dataclass(frozen=True)
 class Way:
-    """One way to ask: a check of a case. `form`: what is special about it, in a few words."""
+    """One way to ask: a check of a case. `form`: what is special about it; `in_own_dtype`: nothing is converted."""
 
     check: Check
     case: LoadedModel
     form: str = ""
+    in_own_dtype: bool = False
 
     @property
     def is_by_distribution(self) -> bool:
@@ -51,7 +51,7 @@ class Way:
 
     def then(self, check: Check, form: str) -> "Way":
         """Return the way with another check, and another word about it."""
-        return Way(check, self.case, ", ".join(each for each in (self.form, form) if each))
+        return replace(self, check=check, form=", ".join(each for each in (self.form, form) if each))
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,7 @@ class Asking:
     def ask(self, step: str) -> tuple[CheckResult, Way]:
         """Return the result of a check, and the way in which it was asked."""
         if step in OWN_MODEL_CHECKS:
-            own = Way(OWN_MODEL_CHECKS[step], self.case)
-            return self.run(own), own
+            return self._ask_of_own(step)
         behavior = self.behavior(step)
         way = self._first_way(step, behavior)
         found = self.run(way)
@@ -94,6 +93,17 @@ class Asking:
                 return again, other
         if behavior.draws and _may_be_due_to_draws(step, found):
             return self._by_distribution(step, way)
+        return found, way
+
+    def _ask_of_own(self, step: str) -> tuple[CheckResult, Way]:
+        """Ask a check that knows by itself how to treat a model that draws."""
+        way = Way(OWN_MODEL_CHECKS[step], self.case, in_own_dtype=step == "own_dtype")
+        found = self.run(way)
+        if found.status in REFUSED and step == "own_dtype":
+            for other in (way.then(_outputs_alone(way.check), OUTPUTS), way.then(_under_no_grad(way.check), NO_GRAD)):
+                again = self.run(other)
+                if again.status in DECIDED:
+                    return again, other
         return found, way
 
     def run(self, way: Way) -> CheckResult:
@@ -171,7 +181,7 @@ class Asking:
 
 
 def _case_of(way: Way) -> LoadedModel | OwnDtype:
-    return OwnDtype(way.case) if way.check is own_dtype else way.case
+    return OwnDtype(way.case) if way.in_own_dtype else way.case
 
 
 def _may_be_due_to_draws(step: str, found: CheckResult) -> bool:

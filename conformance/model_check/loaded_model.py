@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from conformance.cases.modules.case import vary
 from conformance.model_check.conversion import Conversion, choose_conversion, device_of, input_dtype
-from conformance.model_check.equal_members import describe_groups, equal_groups
+from conformance.model_check.equal_members import are_equal_tensors, describe_groups, equal_groups
 from conformance.numerics.plain_loop import LoopResult, loop
 from conformance.numerics.unconverted_loop import loop_of_copies, loop_of_originals
 from conformance.utils.module_state import copy_module, move_module, move_tensor, state_of
@@ -95,7 +95,11 @@ class LoadedModel:
             name
             for name, first in states[0].items()
             if is_inexact(first)
-            and any(_equal_numbers(states[i], states[j], name) for i in range(len(states)) for j in range(i))
+            and any(
+                name in states[i] and name in states[j] and are_equal_tensors(states[i][name], states[j][name])
+                for i in range(len(states))
+                for j in range(i)
+            )
         ]
 
     @property
@@ -164,13 +168,3 @@ class OwnDtype:
 
 def _first(n: int, models: Iterable[nn.Module]) -> Iterable[nn.Module]:
     return islice(cycle(models), n)
-
-
-def _equal_numbers(one: dict[str, Tensor], other: dict[str, Tensor], name: str) -> bool:
-    """Return whether both hold the same numbers; False where they have none, or none that torch can compare."""
-    if name not in one or name not in other or one[name].shape != other[name].shape or one[name].is_meta:
-        return False
-    try:
-        return torch.equal(*(each[name].to_dense() if each[name].is_sparse else each[name] for each in (one, other)))
-    except Exception:  # noqa: BLE001 - torch compares neither every layout nor every dtype
-        return False

@@ -4,6 +4,7 @@ It also shows from which generators other than torch's the model draws.
 """
 
 import inspect
+import warnings
 from contextlib import suppress
 from typing import Any
 
@@ -47,7 +48,9 @@ def libraries_drawn(case: LoadedModel, request: Request, device: torch.device) -
     own = _own_dtype(first)
     (x,) = case.draw(1, device, own)
     _assert_arguments_fit(first, x)
-    with suppress(_LeftToChecksError):
+    # The checks report warnings that matter, such as those about slow operations.
+    with suppress(_LeftToChecksError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         before = library_states()
         failure = _failure(case, device, None, x)
         after = library_states()
