@@ -113,7 +113,7 @@ STOPPED = (
         ("5x3",),
         "NOT FOR predict (refused: aten::lstm); right for train by torch.func.grad",
         1,
-        {"predict": "no", "backward": "no", "grad": "slow"},
+        {"predict": "no", "backward": "no", "grad": "yes"},
         ("recurrent",),
     ),
     Row("refused:gru", ("5x3",), "NOT FOR predict (refused: aten::gru)", 1, NO, ("recurrent",)),
