@@ -1,6 +1,5 @@
 """Models whose ensemble is wrong, or that can't be judged."""
 
-import os
 import random
 
 import torch
@@ -34,7 +33,7 @@ class Configuration(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.linear, self.scale = nn.Linear(3, 2), random.random()
+        self.linear, self.scale = nn.Linear(3, 2), random.random()  # noqa: S311 - the draw of a model
 
     def forward(self, x):
         return self.linear(x) * self.scale
@@ -65,17 +64,6 @@ class Autocast(nn.Module):
             return self.linear(x)
 
 
-class Exiting(nn.Module):
-    """A model that ends the process."""
-
-    def __init__(self):
-        super().__init__()
-        self.linear = nn.Linear(3, 2)
-
-    def forward(self, x):
-        os._exit(3)
-
-
 class NotRunning(nn.Module):
     """A model that does not run by itself."""
 
@@ -96,10 +84,6 @@ class Nothing(nn.Module):
 
     def forward(self, x):
         return None
-
-
-def quantized():
-    return torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.Linear(3, 2)), {nn.Linear}, torch.qint8)
 
 
 def on_meta():
