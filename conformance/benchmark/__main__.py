@@ -22,12 +22,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from conformance.benchmark.measure import measure_rows
     from conformance.devices import probe
     from conformance.devices.environment import environment_facts
+    from conformance.utils.exit_codes import ExitCode
 
     try:
         device = probe.resolve_device(options.device)
     except (probe.UnknownDeviceError, probe.UnusableDeviceError) as error:
         sys.stderr.write(f"environment can't answer: {error}\n")
-        return probe.CANNOT_ANSWER
+        return ExitCode.CANNOT_ANSWER
     machine = roofline.measure_floor(device)
     table = list(measure_rows(SIZES, device, machine, options.limit, _print_progress))
     facts = {**environment_facts(device), "glibc_tunables": os.environ.get(TUNABLES, "")}

@@ -1,78 +1,72 @@
-"""The description of one requirement: wording, tests, faults, known failures, and history."""
+"""The descriptions of requirements: wording, tests, faults, known failures, and history. Torch is not imported."""
 
-import importlib
 import textwrap
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
-from conformance.report import releases as recorded_releases
-from conformance.report.reader import read_result
+from conformance.report.releases import changes_as_text
 from conformance.spec.coverage import asking_tests
-from conformance.spec.expectations import DEFAULT, load_expectations
-from conformance.spec.requirements import CHAPTERS, load_requirements
-from conformance.utils.suggestions import did_you_mean
-from conformance.utils.text import WIDTH, describe_error
+from conformance.spec.expectations import DEFAULT, Expectation, load_expectations
+from conformance.spec.index import load_index
+from conformance.spec.requirements import Requirement, load_requirements
+from conformance.spec.selection import select_requirements
+from conformance.utils.text import WIDTH
 
 
-class CannotAnswerError(Exception):
-    """The environment can't answer; the message says why."""
+def explain_lines(name: str) -> Iterator[str]:
+    """Yield the description of the requirement of that id, or of all of a chapter or a pattern, as text.
 
-
-def explain_lines(identifier: str) -> Iterator[str]:
-    """Yield the description as text. Imports torch, for the faults.
-
-    Raises ValueError for an unknown requirement and CannotAnswerError if torch does not import.
+    Of several requirements only what they ask, and how many known failures they have. Raises ValueError for a name
+    that matches none.
     """
     requirements = load_requirements()
-    if identifier not in requirements:
-        raise ValueError(f"requirement: invalid choice {identifier!r}{_suggestion(identifier, requirements)}")
-    _import_torch()
-    asked = requirements[identifier]
-    yield f"{identifier}   {asked.level}{', core' if asked.core else ''}"
+    selected = [requirements[each] for each in select_requirements(requirements, [name], [], "requirement")]
+    known = load_expectations(DEFAULT, requirements.keys())
+    for each in selected:
+        failures = [entry for entry in known if entry.requirement == each.id]
+        yield from _all_lines(each, failures) if len(selected) == 1 else _short_lines(each, failures)
+    if len(selected) > 1:
+        yield f"{len(selected)} requirements; conformance explain ID shows all about one"
+
+
+def _short_lines(asked: Requirement, failures: list[Expectation]) -> Iterator[str]:
+    yield _heading(asked)
+    yield from _wrap("  ", asked.text)
+    yield from (f"  known failures: {len(failures)}",) if failures else ()
+
+
+def _all_lines(asked: Requirement, failures: list[Expectation]) -> Iterator[str]:
+    yield _heading(asked)
     yield from _wrap("", asked.text)
     yield from _wrap("source: ", asked.source)
+    yield f"added in: {asked.added} of the suite"
     for label, limits in (("since", asked.since), ("only", asked.only), ("not for", asked.not_for)):
         for name, reason in limits.items():
             yield from _wrap(f"{label} {name}: ", reason)
     yield from _wrap("needs: ", ", ".join(asked.needs)) if asked.needs else ()
     yield "tests:"
-    yield from (f"  tests/{test}" for test in asking_tests()[identifier])
+    yield from (f"  tests/{test}" for test in asking_tests()[asked.id])
     yield "faults that its tests detect:"
-    yield from _fault_lines(identifier)
+    yield from _fault_lines(asked.id)
     yield "known failures:"
-    yield from _known_failure_lines(identifier)
+    yield from _known_failure_lines(failures)
     yield "history:"
-    yield from _history_lines(identifier)
+    yield from _history_lines(asked.id)
 
 
-def _import_torch() -> None:
-    try:
-        importlib.import_module("torch")
-    except (Exception, SystemExit) as error:
-        raise CannotAnswerError(f"environment can't answer: torch does not import: {describe_error(error)}") from error
-
-
-def _suggestion(identifier: str, requirements: Collection[str]) -> str:
-    near = did_you_mean(identifier, requirements)
-    if near:
-        return near
-    chapter = identifier.partition(".")[0]
-    names = [each for each in requirements if each.partition(".")[0] == chapter]
-    return f"; {chapter} has {', '.join(names)}" if names else f"; the chapters are {', '.join(CHAPTERS)}"
+def _heading(asked: Requirement) -> str:
+    return f"{asked.id}   {asked.level}{', core' if asked.core else ''}"
 
 
 def _fault_lines(identifier: str) -> Iterator[str]:
-    from conformance.faults import FAULTS
-
-    found = [fault for fault in FAULTS.values() if fault.breaks == identifier]
-    for fault in found:
-        yield from _wrap(f"  {fault.__name__}: ", " ".join((fault.__doc__ or "").split()))
+    found = {name: each for name, each in load_index().faults.items() if each["breaks"] == identifier}
+    for name, each in found.items():
+        yield from _wrap(f"  {name}: ", each["text"])
     if not found:
         yield "  none"
 
 
-def _known_failure_lines(identifier: str) -> Iterator[str]:
-    found = [each for each in load_expectations(DEFAULT, load_requirements().keys()) if each.requirement == identifier]
-    for each in found:
+def _known_failure_lines(failures: list[Expectation]) -> Iterator[str]:
+    for each in failures:
         tests = f", {each.test}" if each.test != "*" else ""
         device = f", on {each.device}" if each.device != "*" else ""
         head = f"  torch {each.torch}, {each.implementation}{device}{tests}: {each.kind}, {each.effect}: "
@@ -81,21 +75,14 @@ def _known_failure_lines(identifier: str) -> Iterator[str]:
         searched = f"no issue found upstream on {each.searched}" if each.searched else ""
         script = f"reproducer: {each.reproducer}" if each.reproducer else ""
         yield from _wrap("      ", ", ".join(filter(None, (searched, script))))
-    if not found:
+    if not failures:
         yield "  none"
 
 
 def _history_lines(identifier: str) -> Iterator[str]:
-    results = [read_result(path) for path in recorded_releases.recorded_release_paths().values()]
-    keys = {key: None for result in results for key in result.rows if key[0] == identifier}
-    rows = {
-        name: [recorded_releases.status_text(result, (requirement, name)) for result in results]
-        for requirement, name in keys
-    }
-    yield from (
-        f"  {line}".rstrip()
-        for line in recorded_releases.changes_as_text(recorded_releases.release_labels(results), rows)
-    )
+    index = load_index()
+    rows = {name: cells.split(" | ") for name, cells in index.history.get(identifier, {}).items()}
+    yield from (f"  {line}".rstrip() for line in changes_as_text(index.releases, rows))
 
 
 def _wrap(head: str, text: str, indent: int | None = None) -> list[str]:

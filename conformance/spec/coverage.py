@@ -30,6 +30,13 @@ def asking_tests(folder: Path = SUITE) -> Mapping[str, tuple[str, ...]]:
 
 
 @cache
+def requirements_of_file(name: str, folder: Path = SUITE) -> frozenset[str]:
+    """Return the requirements that the tests of a file ask for, such as ``test_forward.py``."""
+    path = folder / name
+    return frozenset(identifier for identifier, _, _ in _marks(path)) if path.is_file() else frozenset()
+
+
+@cache
 def requirement_of(test: str, folder: Path = SUITE) -> str | None:
     """Return the requirement that a test asks for, ``test_forward.py::test_name[parameters]``; None if there is none.
 

@@ -96,7 +96,8 @@ def copies(args: tuple[Any, ...], device: Device) -> tuple[Any, ...]:
 
 def _copy(tensor: Tensor, device: Device) -> Tensor:
     """Return a copy on the device in the same layout: its shape, strides and offset."""
-    size = tensor.untyped_storage().nbytes() // tensor.element_size()
+    last = sum((n - 1) * step for n, step in zip(tensor.shape, tensor.stride(), strict=True))
+    size = tensor.storage_offset() + 1 + last if tensor.numel() else 0
     memory = tensor.as_strided((size,), (1,), 0).clone().to(device)
     return memory.as_strided(tensor.shape, tensor.stride(), tensor.storage_offset())
 

@@ -24,11 +24,16 @@ class Tally:
 
 @dataclass(frozen=True)
 class Group:
-    """Cases with the same status and message. `where`: their columns; `tests`: the first few; `rerun`: a command."""
+    """Cases with the same status, message and effect.
+
+    `observed`: what the first of them gave; `where`: their columns; `tests`: the first few; `rerun`: a command.
+    """
 
     status: str
     lost: bool
     message: str
+    effect: str
+    observed: str
     where: str
     count: int
     tests: Sequence[str]
@@ -105,22 +110,24 @@ def _count_by_dtype(
 
 
 def _group_cases(cases: Mapping[Column, Sequence[Row]], columns: Sequence[Column]) -> list[Group]:
-    said: dict[tuple[int, bool, str], list[tuple[Column, Row]]] = {}
+    said: dict[tuple[int, bool, str, str], list[tuple[Column, Row]]] = {}
     order = list(Status)
     for column, some in cases.items():
         for case in some:
             if case["status"] not in (Status.CONFORMS, *FAILING):
-                key = (order.index(case["status"]), case["lost"], case["message"])
+                key = (order.index(case["status"]), case["lost"], case["message"], case.get("effect", ""))
                 said.setdefault(key, []).append((column, case))
     return [
         Group(
             order[status],
             lost,
             message,
+            effect,
+            who[0][1].get("observed", ""),
             column_names((column for column, _ in who), columns),
             len(who),
             [case["test"] for _, case in who[:MAX_TESTS]],
             who[0][1]["rerun"],
         )
-        for (status, lost, message), who in sorted(said.items(), key=lambda each: each[0][0])
+        for (status, lost, message, effect), who in sorted(said.items(), key=lambda each: each[0][0])
     ]

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from conformance.implementations.torch_func import TorchFunc
-from conformance.plugin.selection import asks_for_suite, inapplicable_reason
+from conformance.plugin.selection import Applicability, asks_for_suite
 from conformance.spec.coverage import asking_tests
 from conformance.spec.locations import SUITE
 from conformance.spec.requirements import load_requirements
@@ -73,7 +73,7 @@ def test_a_probe_that_fails_is_a_reason_and_ends_nothing(probe, reason):
     item = SimpleNamespace(callspec=SimpleNamespace(params={"setting": Loud(probe)}))
     requirement = load_requirements()["in_dims.none"]
 
-    assert inapplicable_reason(item, requirement, TorchFunc(), torch.device("cpu")) == reason
+    assert Applicability(torch.device("cpu")).inapplicable_reason(item, requirement, TorchFunc()) == reason
 
 
 def test_an_implementation_that_can_not_be_asked_is_not_available():
@@ -81,7 +81,9 @@ def test_an_implementation_that_can_not_be_asked_is_not_available():
     implementation = TorchFunc()
     implementation.unavailable = lambda: 1 / 0
 
-    reason = inapplicable_reason(item, load_requirements()["in_dims.none"], implementation, torch.device("cpu"))
+    reason = Applicability(torch.device("cpu")).inapplicable_reason(
+        item, load_requirements()["in_dims.none"], implementation
+    )
 
     assert reason == "the probe failed: ZeroDivisionError: division by zero"
 

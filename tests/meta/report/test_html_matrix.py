@@ -100,6 +100,21 @@ def test_cases_that_say_the_same_are_one_group():
     assert known.rerun.startswith('python -m conformance run "test_a[0]"')
 
 
+def test_a_known_failure_is_shown_with_its_effect_and_what_was_observed():
+    wrong = case("known failure", message="a reason", effect="wrong", observed="output is <b>3</b>")
+    refused = case("known failure", "test_b", message="a reason", effect="refused", observed="no rule")
+
+    found = of_must(result(wrong, refused)).groups
+    page = shown(result(wrong, refused))
+
+    assert [(each.effect, each.observed) for each in found] == [
+        ("wrong", "output is <b>3</b>"),
+        ("refused", "no rule"),
+    ]
+    assert "effect: wrong" in words(page)
+    assert "output is &lt;b&gt;3&lt;/b&gt;" in page
+
+
 def test_failures_are_told_one_by_one_up_to_a_number():
     lot = result(*(case("fails", f"test_a[{i:03}]", message=str(i)) for i in range(MAX_FAILURES + 2)))
 

@@ -184,7 +184,17 @@ def test_a_requirement_is_explained(capsys):
     assert "known failures:\n  none" in out
 
 
-def test_what_limits_a_requirement_is_explained(releases):
+@pytest.mark.parametrize("name", ["chunking", "chunking.*"])
+def test_a_chapter_or_a_pattern_is_explained_in_short(name, capsys):
+    code, out, _ = said(capsys, "explain", name)
+
+    assert code == 0
+    assert "chunking.any_size   must, core\n  A call with any chunk_size" in out
+    assert "\n  known failures: " in out
+    assert out.splitlines()[-1].endswith(" requirements; conformance explain ID shows all about one")
+
+
+def test_what_limits_a_requirement_is_explained():
     compiled = "\n".join(explanation.explain_lines("compiled.legacy"))
     parity = "\n".join(explanation.explain_lines("parity.autocast_operations"))
 

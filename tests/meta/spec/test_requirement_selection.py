@@ -2,7 +2,7 @@
 
 import pytest
 
-from conformance.spec.requirements import load_requirements
+from conformance.spec.requirements import CHAPTERS, load_requirements
 from conformance.spec.selection import select_requirements
 
 ALL = load_requirements()
@@ -42,12 +42,23 @@ def test_a_level_narrows_what_is_named():
     [
         (["stacking.ordr"], [], "--requirement: invalid choice 'stacking.ordr'; did you mean 'stacking.order'?"),
         (["stackin"], [], "--requirement: invalid choice 'stackin'; did you mean 'stacking'?"),
-        (["zzz.*"], [], "--requirement: invalid choice 'zzz.*'"),
-        (["stacking.order,"], [], "--requirement: invalid choice ''"),
+        (["zzz.*"], [], f"--requirement: invalid choice 'zzz.*'; the chapters are {', '.join(CHAPTERS)}"),
+        (["stackin.*"], [], "--requirement: invalid choice 'stackin.*'; did you mean 'stacking.*'?"),
+        (["stackin.order"], [], "--requirement: invalid choice 'stackin.order'; did you mean 'stacking.order'?"),
+        (["stacking.order,"], [], f"--requirement: invalid choice ''; the chapters are {', '.join(CHAPTERS)}"),
         ([], ["most"], "--level: invalid choice 'most' (choose from must, should, limitation); did you mean 'must'?"),
         (["stacking.order"], ["limitation"], "--level: no requirement that is asked for is of level limitation"),
     ],
-    ids=["misspelt", "misspelt-chapter", "pattern", "empty", "level", "no-such-level-there"],
+    ids=[
+        "misspelt",
+        "misspelt-chapter",
+        "pattern",
+        "misspelt-pattern",
+        "chapter-of-an-id",
+        "empty",
+        "level",
+        "no-such-level-there",
+    ],
 )
 def test_a_name_that_matches_nothing_is_a_mistake(names, levels, message):
     with pytest.raises(ValueError, match=r"^--") as caught:

@@ -9,7 +9,7 @@ from conformance.implementations.torch_func import TorchFunc
 from conformance.spec.coverage import asking_tests, coverage_problem, requirement_of
 from conformance.spec.requirements import CHAPTERS, LEVELS, load_requirements
 
-GOOD = 'level = "must"\ntext = "It works."\nsource = "the documentation"\n'
+GOOD = 'level = "must"\ntext = "It works."\nsource = "the documentation"\nadded = "0.1.0"\n'
 
 
 @pytest.fixture
@@ -26,6 +26,17 @@ def test_the_spec_is_loaded_chapter_by_chapter():
     assert list(dict.fromkeys(each.chapter for each in loaded.values())) == list(CHAPTERS)
     assert {each.level for each in loaded.values()} == set(LEVELS)
     assert all(identifier == each.id for identifier, each in loaded.items())
+
+
+def test_a_chapter_says_once_which_version_added_its_requirements(folder):
+    (folder / "forward.toml").write_text(
+        f'added = "0.0.9"\n[works]\n{GOOD}[flies]\n{GOOD}'.replace('added = "0.1.0"\n[flies]', "[flies]"),
+        encoding="utf-8",
+    )
+
+    loaded = load_requirements(folder)
+
+    assert (loaded["forward.works"].added, loaded["forward.flies"].added) == ("0.0.9", "0.1.0")
 
 
 def test_no_two_requirements_say_the_same():
@@ -78,8 +89,28 @@ def test_a_chapter_knows_which_torch_is_too_old_for_it(monkeypatch, release, ask
         (f"[works]\n{GOOD}".replace("must", "may"), r"forward.works: level: invalid choice 'may' \(choose from must"),
         (f'[works]\n{GOOD}only = {{functorch = ""}}', "forward.works: only needs a reason for each implementation"),
         (f'[works]\n{GOOD}not_for = "functorch"', "spec/forward.toml: "),
+        (f"[works]\n{GOOD}".replace("0.1.0", "soon"), "added: expected a version of the suite, got 'soon'"),
+        (f"[works]\n{GOOD}".replace('"0.1.0"', "0.1"), "added: expected a version of the suite, got 0.1"),
+        (f"[works]\n{GOOD}".replace('added = "0.1.0"', ""), "added: expected a version of the suite, got ''"),
+        (f"[works]\n{GOOD}".replace("0.1.0", "999"), "added: 999 is above the suite's own version"),
     ],
-    ids=["twice", "no-toml", "no-table", "key", "id", "text", "other-source", "source", "level", "reason", "no-dict"],
+    ids=[
+        "twice",
+        "no-toml",
+        "no-table",
+        "key",
+        "id",
+        "text",
+        "other-source",
+        "source",
+        "level",
+        "reason",
+        "no-dict",
+        "version",
+        "number",
+        "not-added",
+        "future",
+    ],
 )
 def test_every_mistake_in_the_spec_is_a_sentence(folder, text, message):
     (folder / "forward.toml").write_text(text, encoding="utf-8")
