@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from conformance.diagnosis import stand_ins
 from conformance.diagnosis.bundle import Bundle, top_level
 from conformance.diagnosis.call_source import NoSourceError
 from conformance.diagnosis.execution import run_here
@@ -21,7 +22,8 @@ from conformance.numerics import plain_loop
 from conformance.utils.text import observed_message, one_line, text_of, type_name
 
 LONGEST_MESSAGE = 110  # characters
-# The chapter on modules tells a refusal as the message of an assertion, and the script lets it through.
+# What the chapter on modules asserts: it tells a refusal as the message of an assertion, and its short form raises it.
+ASSERT_RIGHT = (stand_ins.__name__, stand_ins.assert_right.__name__)
 REFUSAL = re.compile(r"refused(?: unclearly)?: (\w+): ")
 IGNORED = {"record_property": "lambda *_: None"}  # fixtures that no result depends on
 TEMPLATE = """\
@@ -89,17 +91,20 @@ def write_script(test: FunctionType, fixtures: Mapping[str, Any], error: BaseExc
         statements="\n".join([*values.statements, f"torch.manual_seed({seed})"]),
         call=f"{name}({', '.join(f'{each}={source}' for each, source in given.items())})",
         unclear=UNCLEAR.format(name=unclear) if unclear and not isinstance(error, plain_loop.PlainLoopError) else "",
-        error=_builtin_type(error),
+        error=(_refusal_type(error) if ASSERT_RIGHT in bundle.names else None) or _builtin_type(error),
     )
 
 
 def _builtin_type(error: BaseException) -> str:
     """Return the builtin type that an exception is of, as the script raises it; what pytest raises is an assertion."""
-    refusal = REFUSAL.match(text_of(error)) if isinstance(error, AssertionError) else None
-    told = getattr(builtins, refusal[1], None) if refusal else None
-    kind = told if isinstance(told, type) else type(error)
-    builtin = next(each for each in kind.__mro__ if each.__module__ == "builtins")
+    builtin = next(each for each in type(error).__mro__ if each.__module__ == "builtins")
     return type_name(builtin if issubclass(builtin, Exception) and builtin is not Exception else AssertionError)
+
+
+def _refusal_type(error: BaseException) -> str | None:
+    """Return the builtin type that a refusal names, or None if the error tells of no refusal."""
+    refusal = REFUSAL.match(text_of(error))
+    return refusal[1] if refusal and isinstance(getattr(builtins, refusal[1], None), type) else None
 
 
 def _run_alone(text: str) -> int:

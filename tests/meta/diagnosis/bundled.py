@@ -13,6 +13,8 @@ import pytest
 import torch
 from bundled_too import scale as other_scale
 
+from conformance.checks.model_checks import own_minibatch
+from conformance.diagnosis.stand_ins import assert_right
 from conformance.numerics import plain_loop
 from conformance.numerics.assertions import assert_members_close, assert_same, refuses
 
@@ -121,3 +123,7 @@ def test_members_are_close(implementation):
     x = torch.ones(3, 3)
     expected = plain_loop.loop(lambda model, x: model(x).detach(), models, list(x))
     assert_members_close(torch.stack(expected.values) + 1, expected)
+
+
+def test_a_module_is_right(implementation, device, case):
+    assert_right(own_minibatch, implementation, device, print, case)

@@ -92,18 +92,36 @@ def test_a_plain_loop_that_fails_tells_nothing_unless_it_did(monkeypatch):
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        (AssertionError("refused unclearly: RuntimeError: vmap"), "RuntimeError"),
-        (AssertionError("refused: TypeError: vmap"), "TypeError"),
-        (AssertionError("refused: print: vmap"), "AssertionError"),
+        (AssertionError("refused: RuntimeError: vmap"), "AssertionError"),
         (KeyError("a"), "KeyError"),
         (pytest.fail.Exception("DID NOT RAISE"), "AssertionError"),
         (torch.cuda.OutOfMemoryError("a"), "RuntimeError"),
         (Exception("a"), "AssertionError"),
     ],
-    ids=["unclear", "refused", "other-word", "builtin", "pytest", "torch", "exception"],
+    ids=["assertion", "builtin", "pytest", "torch", "exception"],
 )
 def test_the_exception_is_the_builtin_one_that_the_script_raises(error, expected):
     assert bundle_script._builtin_type(error) == expected  # noqa: SLF001 - its part
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("refused unclearly: RuntimeError: vmap", "RuntimeError"),
+        ("refused: TypeError: vmap", "TypeError"),
+        ("refused: print: vmap", "AssertionError"),
+        ("wrong: member 0 differs", "AssertionError"),
+    ],
+    ids=["unclear", "clear", "no-type", "wrong"],
+)
+def test_a_refusal_of_a_module_is_shown_as_what_vmap_raises(message, expected):
+    test = bundled.test_a_module_is_right
+
+    text = write_script(
+        test, {"implementation": TorchFunc(), "device": "cpu", "case": None}, AssertionError(message), 0
+    )
+
+    assert f"except {expected} as error:" in text
 
 
 def test_a_warning_that_failed_the_test_is_an_error_in_the_script():

@@ -123,6 +123,7 @@ NAN = torch.tensor([0.0, float("nan")])
     ("test", "expected"),
     [
         (calls(torch.rand_like, draw(3, seed=1), randomness="different"), ""),
+        (calls(lambda x: torch.rand(2, out=x), draw(3, 2, seed=1)), ""),
         (lambda _: fails(None), ""),
         (
             lambda implementation: implementation.vmap(torch.sin)(draw(3, seed=1)),
@@ -135,7 +136,18 @@ NAN = torch.tensor([0.0, float("nan")])
         (calls(lambda x, n: x * n, draw(3, seed=1), 2, in_dims=(0, None)), diagnose.NO_DIFFERENCE),
         (calls(torch.nonzero, draw(3, 2, seed=1)), f"{layers.FLOAT64}: raises RuntimeError: vmap: "),
     ],
-    ids=["draws", "maps-nothing", "passes", "nan", "integers", "complex", "empty", "numbers", "refused"],
+    ids=[
+        "draws",
+        "draws-unasked",
+        "maps-nothing",
+        "passes",
+        "nan",
+        "integers",
+        "complex",
+        "empty",
+        "numbers",
+        "refused",
+    ],
 )
 def test_what_can_not_be_asked_is_not_claimed(test, expected):
     found, source = find_broken_layer(TorchFunc(), test)
