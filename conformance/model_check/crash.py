@@ -10,7 +10,7 @@ from conformance.utils.child import ChildDiedError
 
 FRAME = re.compile(r'File "(.+?)", line (\d{1,9}) in (\w+)')
 # The file and function that run the plain loop.
-PLAIN = ("plain_loop.py", "_run")
+PLAIN = ("plain_loop.py", "run_members")
 SIGNALS = {each.value: each.name for each in signal.Signals}
 
 
