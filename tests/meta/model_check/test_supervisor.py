@@ -145,7 +145,7 @@ def test_a_slow_load_has_more_time_after_a_hang():
     [
         (
             -11,
-            '  File "conformance/numerics/plain_loop.py", line 7 in _run\n',
+            '  File "conformance/numerics/plain_loop.py", line 7 in run_members\n',
             "the plain module kills the process with",
         ),
         (-50, "", "the model kills the process with signal 50"),
