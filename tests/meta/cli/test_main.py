@@ -137,6 +137,16 @@ def test_an_interrupted_verb_is_one_line(capsys, monkeypatch):
     assert capsys.readouterr().err == "ERROR: interrupted\n"
 
 
+def test_the_help_of_run_begins_with_the_suites_own_options(capfd):
+    assert main(["run", "--help"]) == ExitCode.OK
+
+    printed = capfd.readouterr().out
+    own, _, of_pytest = printed.partition("The options of pytest are taken as well:")
+    assert printed.startswith("usage: conformance run [options] [tests]")
+    assert "--requirement ID" in own
+    assert "--maxfail" in of_pytest
+
+
 def test_check_is_a_verb(capsys):
     assert main(["check", "some.module:make_model"]) == ExitCode.USAGE_ERROR
     assert capsys.readouterr().err == "ERROR: the following arguments are required: --input\n"
