@@ -148,8 +148,8 @@ def test_the_help_of_run_begins_with_the_suites_own_options(capfd):
 
 
 def test_check_is_a_verb(capsys):
-    assert main(["check", "some.module:make_model"]) == ExitCode.USAGE_ERROR
-    assert capsys.readouterr().err == "ERROR: the following arguments are required: --input\n"
+    assert main(["check", "--input=3"]) == ExitCode.USAGE_ERROR
+    assert capsys.readouterr().err == "ERROR: the following arguments are required: package.module:make_model\n"
 
 
 def test_the_versions_are_told_without_importing_torch(capsys, monkeypatch):
