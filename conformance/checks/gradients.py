@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from conformance.checks.calls import call_member, call_model, map_own, own_leaves
-from conformance.checks.subject import floating_inputs, is_differentiable, output_tensors, weighted_sum
+from conformance.checks.values import floating_inputs, is_differentiable, output_tensors, weighted_sum
 from conformance.numerics.plain_loop import PlainLoopError
 from conformance.utils.pytree import is_inexact
 from conformance.workloads.derivatives import make_tangents

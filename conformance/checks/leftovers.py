@@ -15,7 +15,8 @@ from conformance.checks.calls import split_arguments
 from conformance.checks.memory import are_same, call_by_itself, refuse_memory
 from conformance.checks.model_checks import own_minibatch
 from conformance.checks.outputs import member_forward, model_outputs
-from conformance.checks.subject import Subject, output_tensors
+from conformance.checks.subject import Subject
+from conformance.checks.values import output_tensors
 from conformance.implementations.ensemble import Ensemble
 from conformance.numerics.assertions import assert_members_close
 from conformance.numerics.plain_loop import PlainLoopError

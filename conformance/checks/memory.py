@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from conformance.checks.calls import split_arguments
-from conformance.checks.subject import Subject, output_tensors
+from conformance.checks.subject import Subject
+from conformance.checks.values import output_tensors
 from conformance.numerics.plain_loop import PlainLoopError
 from conformance.utils.module_state import state_of
 from conformance.utils.text import describe_error

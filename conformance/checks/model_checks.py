@@ -28,7 +28,8 @@ from conformance.checks.perturbation import (
     with_non_finite_numbers,
     with_out_of_range_indices,
 )
-from conformance.checks.subject import Subject, output_tensors
+from conformance.checks.subject import Subject
+from conformance.checks.values import output_tensors
 from conformance.numerics.assertions import REFUSALS, assert_members_close, assert_same, unchanged
 from conformance.numerics.plain_loop import PlainLoopError
 from conformance.utils.module_state import state_of

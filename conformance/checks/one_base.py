@@ -4,7 +4,8 @@ import torch
 
 from conformance.checks.calls import split_arguments
 from conformance.checks.outputs import model_outputs
-from conformance.checks.subject import Subject, output_tensors
+from conformance.checks.subject import Subject
+from conformance.checks.values import output_tensors
 from conformance.numerics.assertions import assert_members_close
 from conformance.numerics.plain_loop import PlainLoopError
 from conformance.reference.compatibility import are_equal

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from conformance.checks.calls import call_member, call_model
 from conformance.checks.gradients import as_leaves, gradients_by_name, named_floating_inputs, output_gradients
-from conformance.checks.subject import Subject, output_tensors, weighted_sum
+from conformance.checks.subject import Subject
+from conformance.checks.values import output_tensors, weighted_sum
 from conformance.implementations.ensemble import Ensemble
 from conformance.numerics.plain_loop import LoopResult, PlainLoopError
 

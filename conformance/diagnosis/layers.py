@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from conformance.checks.subject import floating_inputs, weighted_sum
+from conformance.checks.values import floating_inputs, weighted_sum
 from conformance.diagnosis.recorder import RecordedCall, RecordedStack, Recorder, detached_copy
 from conformance.reference.vmap import slice_args, spread_dims
 from conformance.reference.vmap import vmap as reference_vmap

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from conformance.checks.subject import output_tensors
+from conformance.checks.values import output_tensors
 from conformance.diagnosis.call_source import MAX_NUMBERS, call_source, literal
 from conformance.diagnosis.execution import run_here
 from conformance.diagnosis.recorder import RecordedCall, detached_copy

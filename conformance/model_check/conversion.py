@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from conformance.checks.calls import call_model
-from conformance.checks.subject import SEED, output_tensors
+from conformance.checks.subject import SEED
+from conformance.checks.values import output_tensors
 from conformance.devices.probe import finest_dtype
 from conformance.utils import rng
 from conformance.utils.module_state import copy_module, move_module, move_tensor, state_of

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from conformance.checks.calls import call_model, mapped_dims
 from conformance.checks.outputs import member_forward
-from conformance.checks.subject import Subject, output_tensors
+from conformance.checks.subject import Subject
+from conformance.checks.values import output_tensors
 from conformance.devices import memory
 from conformance.utils import timing
 from conformance.utils.pytree import is_inexact

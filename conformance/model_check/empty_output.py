@@ -3,7 +3,8 @@
 import torch
 
 from conformance.checks.calls import call_model
-from conformance.checks.subject import Subject, output_tensors
+from conformance.checks.subject import Subject
+from conformance.checks.values import output_tensors
 
 
 def empty_output_reason(subject: Subject, *, needs_grad: bool) -> str | None:

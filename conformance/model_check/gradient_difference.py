@@ -12,7 +12,8 @@ from torch import Tensor
 
 from conformance.checks.calls import call_member, call_model
 from conformance.checks.gradients import as_leaves, named_floating_inputs
-from conformance.checks.subject import SEED, Subject, output_tensors, weighted_sum
+from conformance.checks.subject import SEED, Subject
+from conformance.checks.values import output_tensors, weighted_sum
 from conformance.model_check.first_difference import Found, plain_trace, tolerance_of, values_of_model
 from conformance.model_check.operation_trace import OperationTrace
 from conformance.utils.rng import seed

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode, resolve_name
 
-from conformance.checks.subject import output_tensors
+from conformance.checks.values import output_tensors
 
 SECONDS = 20.0
 MAX_FUNCTIONS = 20_000

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from conformance.checks.calls import call_model
-from conformance.checks.subject import output_tensors
+from conformance.checks.values import output_tensors
 from conformance.model_check.loaded_model import LoadedModel
 from conformance.model_check.options import Request
 from conformance.model_check.snippet_inputs import Argument, describe_arguments

@@ -19,10 +19,8 @@ from asked_modules import (
 from check_questions import CPU, ask
 from torch import nn
 
-from conformance.checks.gradients import model_gradients
 from conformance.checks.model_checks import CHECKS
 from conformance.checks.outcome import Outcome
-from conformance.cli.check import make_parser
 from conformance.implementations.torch_func import TorchFunc
 from conformance.model_check import asking as asking_module
 from conformance.model_check import step_runner, worker
@@ -236,35 +234,3 @@ def test_a_model_without_a_gradient_says_so():
 
     assert told["status"] == "not applicable"
     assert told["message"] == "no output is a floating tensor, so there is no gradient"
-
-
-def test_a_sparse_input_is_a_constant():
-    class Graph(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.linear = nn.Linear(3, 4)
-
-        def forward(self, x, edges):
-            return torch.sparse.mm(edges, self.linear(x))
-
-    x = (torch.randn(5, 3), torch.eye(5).to_sparse())
-
-    found = model_gradients(Graph(), x)
-
-    assert list(found) == ["linear.weight", "linear.bias", "input[0]"]
-    assert not x[1].requires_grad
-
-
-@pytest.mark.parametrize(
-    ("given", "field", "value"),
-    [
-        (("--for=predict,grad", "--for=draws"), "uses", ["predict", "grad", "draws"]),
-        (("--accept=order,vmap_embedding_reads_neighbours",), "accept", ["order", "vmap_embedding_reads_neighbours"]),
-        (("--only=gr*,order",), "only", ["gr*", "order"]),
-        (("--modes=train,eval",), "modes", ["train", "eval"]),
-    ],
-)
-def test_options_take_lists(given, field, value):
-    options = make_parser().parse_args(["my:net", "--input=3", *given])
-
-    assert getattr(options, field) == value

@@ -2,6 +2,7 @@
 
 import own_models
 import pytest
+import stubborn_models
 import torch
 from own_models import Held
 from torch import nn
@@ -12,6 +13,8 @@ from conformance.model_check.shared_objects import shared_objects
 from conformance.numerics.plain_loop import PlainLoopError
 from conformance.numerics.unconverted_loop import loop_of_copies, loop_of_originals
 from conformance.utils.held_objects import held_objects
+
+MODELS = vars(own_models) | vars(stubborn_models)
 
 
 def draw(dtype):
@@ -39,7 +42,7 @@ def draw(dtype):
 def test_a_model_that_conversion_changes_is_checked_as_it_is(factory, sentence):
     torch.manual_seed(0)
 
-    said = choose_conversion(getattr(own_models, factory)(), draw).sentence
+    said = choose_conversion(MODELS[factory](), draw).sentence
 
     assert sentence in said if sentence else not said
 
@@ -84,7 +87,7 @@ def test_a_tensor_that_refuses_the_conversion_is_a_reason():
     ],
 )
 def test_inputs_have_a_dtype_that_the_model_takes(factory, own, taken):
-    model = (getattr(own_models, factory) if isinstance(factory, str) else factory)()
+    model = (MODELS[factory] if isinstance(factory, str) else factory)()
 
     assert own_dtypes([model]) == (own or [torch.float32, torch.float16])
     assert input_dtype(model, draw) == taken
@@ -145,7 +148,7 @@ def test_what_members_share_is_named_once_at_the_top():
 
 
 def test_a_base_that_can_t_be_copied_is_member_0():
-    models = [own_models.uncopyable() for _ in range(2)]
+    models = [stubborn_models.uncopyable() for _ in range(2)]
 
     with pytest.raises(TypeError, match="pickle"):
         TorchFunc().combine(models)

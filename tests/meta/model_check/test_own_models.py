@@ -2,6 +2,7 @@
 
 import own_models
 import pytest
+import stubborn_models
 import torch
 from check_questions import CPU
 from own_models import Held
@@ -13,13 +14,15 @@ from conformance.model_check import step_runner
 from conformance.model_check.loaded_model import LoadedModel, OwnDtype
 from conformance.model_check.options import UsageError
 
+MODELS = vars(own_models) | vars(stubborn_models)
+
 
 def draw(n, device, dtype):
     return [(torch.randn(7, 3, dtype=dtype),) for _ in range(n)]
 
 
 def asked(factory, implementation=None, draw=draw, members=3):
-    made = [(getattr(own_models, factory) if isinstance(factory, str) else factory)() for _ in range(members)]
+    made = [(MODELS[factory] if isinstance(factory, str) else factory)() for _ in range(members)]
     return step_runner.StepRunner(LoadedModel("own", made, draw), implementation or TorchFunc(), CPU, None, members)
 
 
@@ -216,7 +219,7 @@ def add(model, tensors):
 
 
 def test_the_other_names_of_members_are_no_equal_numbers():
-    case = LoadedModel("own", [own_models.other_names() for _ in range(2)], draw)
+    case = LoadedModel("own", [stubborn_models.other_names() for _ in range(2)], draw)
 
     assert case.equal == []
 
