@@ -16,6 +16,10 @@ from torch import Tensor
 IsLeaf = Callable[[Any], bool]
 
 
+class TreeLeaf:
+    """The base of dataclasses that stand for one leaf of a tree."""
+
+
 def children(tree: Any) -> list[tuple[Any, Any]] | None:
     """The (label, child) pairs of a container, or None for a leaf."""
     if isinstance(tree, Mapping):
@@ -24,7 +28,7 @@ def children(tree: Any) -> list[tuple[Any, Any]] | None:
         return list(zip(tree._fields, tree, strict=True))
     if isinstance(tree, tuple | list):
         return list(enumerate(tree))
-    if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
+    if dataclasses.is_dataclass(tree) and not isinstance(tree, type | TreeLeaf):
         return [(each.name, getattr(tree, each.name)) for each in dataclasses.fields(tree) if hasattr(tree, each.name)]
     return None
 

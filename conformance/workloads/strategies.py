@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from conformance.reference.vmap import slice_args, spread_dims, with_one_slice
-from conformance.utils.pytree import children, leaves, tree_map
+from conformance.utils.pytree import TreeLeaf, children, leaves, tree_map
 from conformance.workloads.source_calls import NAMES, NestedSourceCall, SourceCall, evaluated
 from conformance.workloads.vmap_calls import Pair
 
@@ -50,7 +50,7 @@ OPERATIONS: dict[str, Callable[[Tensor], bool]] = {
 
 
 @dataclass(frozen=True)
-class Leaf:
+class Leaf(TreeLeaf):
     """A leaf of an argument: its source and its mapped dimension."""
 
     source: str
@@ -58,7 +58,7 @@ class Leaf:
 
 
 @dataclass(frozen=True)
-class Output:
+class Output(TreeLeaf):
     """A leaf of the function's result: its source, its value for one slice, and if it depends on a mapped input."""
 
     source: str
