@@ -21,7 +21,10 @@ def refuse_memory(subject: Subject) -> None:
     """Raise PlainLoopError if the plain module gives another result at its second call with the same state."""
     model, x = (subject.select([0]) if subject.copied else subject).pairs[0]
     try:
-        once, again = call_by_itself(model, x), call_by_itself(model, x)
+        with subject.fixed_seed():
+            once = call_by_itself(model, x)
+        with subject.fixed_seed():
+            again = call_by_itself(model, x)
     except Exception as error:
         raise PlainLoopError(f"the plain loop fails: {describe_error(error)}") from error
     if not are_same(once, again):

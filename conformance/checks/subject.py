@@ -1,7 +1,7 @@
 """The system under test: members, each with its own minibatch, run one by one or as an ensemble."""
 
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -64,6 +64,7 @@ class Subject:
         dtype = dtype or finest_dtype(device)
         self.plain_loop = getattr(case, "plain_loop", loop)
         self.copied = getattr(case, "copied", True)
+        self.draws_elsewhere = getattr(case, "draws_elsewhere", False)
         self.implementation = implementation if self.copied else without_copies(implementation)
         self.device = torch.device(device)
         self.with_gradients, self.mode_if_random = True, "same"
@@ -77,7 +78,7 @@ class Subject:
         """
         made = object.__new__(Subject)
         made.implementation, made.device = self.implementation, self.device
-        made.plain_loop, made.copied = self.plain_loop, self.copied
+        made.plain_loop, made.copied, made.draws_elsewhere = self.plain_loop, self.copied, self.draws_elsewhere
         made.with_gradients, made.mode_if_random = self.with_gradients, self.mode_if_random
         try:
             made.models = [copy_module(self.models[i]) for i in indices]
@@ -147,11 +148,15 @@ class Subject:
         """Seed all global generators with `SEED`, and restore their state afterwards."""
         saved = state(self.device)
         try:
-            with seeded_libraries(SEED):
+            with self._seeded_libraries():
                 seed(self.device, SEED)
                 yield
         finally:
             restore(saved)
+
+    def _seeded_libraries(self) -> AbstractContextManager[None]:
+        """Seed the generators of Python and NumPy, if the case says that a call draws from them: it takes a while."""
+        return seeded_libraries(SEED) if self.draws_elsewhere else nullcontext()
 
     def run_loop(
         self,
@@ -168,7 +173,7 @@ class Subject:
         minibatches = [self.minibatches[0]] * len(self.models) if shared else self.minibatches
 
         def from_the_same_seed(model: nn.Module, x: tuple[Any, ...]) -> Any:
-            with seeded_libraries(SEED):
+            with self._seeded_libraries():
                 seed(self.device, SEED)
                 return func(model, x)
 

@@ -11,12 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from conformance.cases.modules.case import vary
+from conformance.checks.calls import call_model
+from conformance.checks.subject import SEED
 from conformance.model_check.conversion import Conversion, choose_conversion, device_of, input_dtype
 from conformance.model_check.equal_members import are_equal_tensors, describe_groups, equal_groups
 from conformance.numerics.plain_loop import LoopResult, loop
 from conformance.numerics.unconverted_loop import loop_of_copies, loop_of_originals
 from conformance.utils.module_state import copy_module, move_module, move_tensor, state_of
 from conformance.utils.pytree import is_inexact, tree_map
+from conformance.utils.rng import library_states, seeded_libraries
 
 Draw = Callable[[int, torch.device | str, torch.dtype], list[tuple[Any, ...]]]
 
@@ -70,13 +73,23 @@ class LoadedModel:
     def altered(self, **changes: Any) -> "LoadedModel":
         """Return the model with other members or minibatches, checked in the same form."""
         made = replace(self, **changes)
-        made.__dict__["conversion"] = self.conversion
+        made.__dict__ |= {"conversion": self.conversion, "draws_elsewhere": self.draws_elsewhere}
         return made
 
     @property
     def copied(self) -> bool:
         """Whether the checks use copies of the members."""
         return self.conversion.copied
+
+    @cached_property
+    def draws_elsewhere(self) -> bool:
+        """Whether a call draws from a global generator of Python or NumPy; False for a model that does not run."""
+        with seeded_libraries(SEED):
+            before = library_states()
+            with suppress(Exception):
+                call_model(copy_module(self.made[0]), self._draw_one(self._input_dtype))
+            after = library_states()
+        return any(after[name] != state for name, state in before.items())
 
     def plain_loop(self, *args: Any, **options: Any) -> LoopResult:
         """Run the plain loop in the form in which the model is checked; see `numerics.plain_loop.loop`.
@@ -152,6 +165,11 @@ class OwnDtype:
     def copied(self) -> bool:
         """Whether the checks use copies of the members."""
         return self.loaded.copied
+
+    @property
+    def draws_elsewhere(self) -> bool:
+        """Whether a call draws from a global generator of Python or NumPy."""
+        return self.loaded.draws_elsewhere
 
     def plain_loop(self, *args: Any, **options: Any) -> LoopResult:
         """Run the plain loop as `LoadedModel.plain_loop` does."""
