@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from conformance.utils.exit_codes import ExitCode
+
 DEFAULT_LIMIT = 300.0
 DESCRIPTION = "Measure the speed table and write it as JSON. Progress goes to standard error."
 EPILOG = "exit codes: 0 the table was written; 2 a usage error; 8 the device does not work"
@@ -27,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         device = probe.resolve_device(options.device)
     except (probe.UnknownDeviceError, probe.UnusableDeviceError) as error:
         sys.stderr.write(f"environment can't answer: {error}\n")
-        return probe.CANNOT_ANSWER
+        return ExitCode.CANNOT_ANSWER
     machine = roofline.measure_floor(device)
     table = list(measure_rows(SIZES, device, machine, options.limit, _print_progress))
     facts = {**environment_facts(device), "glibc_tunables": os.environ.get(TUNABLES, "")}

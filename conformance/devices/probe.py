@@ -12,11 +12,11 @@ from functools import cache
 from typing import Any
 
 from conformance.devices import cuda
+from conformance.utils.exit_codes import ExitCode
 from conformance.utils.probing import without_warnings
 from conformance.utils.suggestions import did_you_mean
 from conformance.utils.text import first_line, text_of, type_name
 
-CANNOT_ANSWER = 8  # the exit code for "this environment can't answer"; pytest's own end at 5
 SIMULATED_DEVICE = "conformance.devices.simulated"  # importing this package registers the device
 # The two variables by which PyTorch's own device tests are told what to test.
 ONLY_FOR = "PYTORCH_TESTING_DEVICE_ONLY_FOR"
@@ -131,7 +131,7 @@ def main(kind: str) -> int:
     missing = cuda.driver_problem() if kind == "cuda" else None
     if missing:
         sys.stderr.write(f"environment can't answer: {missing}\n")
-    return CANNOT_ANSWER if missing else 0
+    return ExitCode.CANNOT_ANSWER if missing else ExitCode.OK
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from conformance.devices import cuda
 from conformance.devices import profile as device_profile
 from conformance.devices.environment import environment_facts, numeric_variables
 from conformance.devices.probe import (
-    CANNOT_ANSWER,
     UnknownDeviceError,
     UnknownModuleError,
     UnusableDeviceError,
@@ -30,6 +29,7 @@ from conformance.spec.coverage import coverage_problem
 from conformance.spec.expectations import DEFAULT, load_expectations, parse_release
 from conformance.spec.requirements import load_requirements
 from conformance.spec.selection import select_requirements
+from conformance.utils.exit_codes import ExitCode
 from conformance.utils.files import write_problem
 from conformance.utils.functorch_compat import name_torch_func
 from conformance.utils.probing import ask
@@ -181,7 +181,7 @@ def _usable(name: str, module: str | None) -> Any:
 
 
 def _cannot_answer(reason: str) -> Never:
-    pytest.exit(f"environment can't answer: {' '.join(reason.split())}", returncode=CANNOT_ANSWER)
+    pytest.exit(f"environment can't answer: {' '.join(reason.split())}", returncode=ExitCode.CANNOT_ANSWER)
 
 
 def _implementations(names: list[str], fault: str | None) -> dict[str, Any]:

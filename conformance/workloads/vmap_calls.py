@@ -96,9 +96,15 @@ def copies(args: tuple[Any, ...], device: Device) -> tuple[Any, ...]:
 
 def _copy(tensor: Tensor, device: Device) -> Tensor:
     """Return a copy on the device in the same layout: its shape, strides and offset."""
-    size = tensor.untyped_storage().nbytes() // tensor.element_size()
-    memory = tensor.as_strided((size,), (1,), 0).clone().to(device)
+    memory = tensor.as_strided((storage_size(tensor),), (1,), 0).clone().to(device)
     return memory.as_strided(tensor.shape, tensor.stride(), tensor.storage_offset())
+
+
+def storage_size(tensor: Tensor) -> int:
+    """Return the number of elements that the tensor's storage has room for."""
+    if hasattr(tensor, "untyped_storage"):
+        return int(tensor.untyped_storage().nbytes() // tensor.element_size())
+    return int(tensor.storage().size())  # torch 1.13
 
 
 def assert_is_the_loop(implementation: Any, call: VmapCall | NestedCall, device: Device = "cpu") -> None:

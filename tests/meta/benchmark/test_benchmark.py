@@ -10,8 +10,8 @@ from conformance.benchmark import __main__ as command
 from conformance.benchmark import grid, measure, roofline, variants, verify
 from conformance.benchmark.grid import Size
 from conformance.benchmark.networks import NETWORKS, Network, cnn_by_hand
-from conformance.devices.probe import CANNOT_ANSWER
 from conformance.reference.simple_cnn import small_cnn
+from conformance.utils.exit_codes import ExitCode
 from conformance.utils.torch_compile import EAGER, Backend
 
 CPU = torch.device("cpu")
@@ -143,5 +143,5 @@ def test_the_command_writes_a_line_a_cell(monkeypatch, tmp_path, capsys):
 
 
 def test_a_device_that_does_not_work_is_no_answer(tmp_path, capsys):
-    assert command.main(["--device", "nonsense", "--result", str(tmp_path / "result.json")]) == CANNOT_ANSWER
+    assert command.main(["--device", "nonsense", "--result", str(tmp_path / "result.json")]) == ExitCode.CANNOT_ANSWER
     assert "environment can't answer" in capsys.readouterr().err

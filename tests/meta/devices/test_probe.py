@@ -12,7 +12,6 @@ import torch
 from conformance.devices import cuda, environment, probe
 from conformance.devices.environment import environment_facts
 from conformance.devices.probe import (
-    CANNOT_ANSWER,
     FOR_CUSTOM,
     ONLY_FOR,
     UnknownDeviceError,
@@ -25,6 +24,7 @@ from conformance.devices.probe import (
     main,
     resolve_device,
 )
+from conformance.utils.exit_codes import ExitCode
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_the_finest_dtype_is_float64_where_there_is_one(monkeypatch, said, dtype
 def test_the_driver_is_asked_before_anything_is_installed(monkeypatch, capsys, problem):
     monkeypatch.setattr(cuda, "driver_problem", lambda: problem)
 
-    assert main("cuda") == (CANNOT_ANSWER if problem else 0)
+    assert main("cuda") == (ExitCode.CANNOT_ANSWER if problem else 0)
     assert capsys.readouterr().err == (f"environment can't answer: {problem}\n" if problem else "")
     assert main("cpu") == 0
 
@@ -229,7 +229,7 @@ def test_the_facts_are_those_of_this_build(monkeypatch):
     monkeypatch.setattr(environment, "PACKAGES", ("no-such-package",))
     assert environment_facts(torch.device("cpu"))["cpu_capability"] == "unknown CPU capability"
     assert environment_facts(torch.device("cpu"))["packages"] == {"no-such-package": None}
-    assert probe.CANNOT_ANSWER not in {code.value for code in pytest.ExitCode}
+    assert ExitCode.CANNOT_ANSWER not in {code.value for code in pytest.ExitCode}
 
 
 def test_the_facts_name_the_devices_of_the_type_that_is_judged(monkeypatch):

@@ -3,10 +3,10 @@
 import pytest
 from suite_runs import ONE, USAGE
 
-from conformance.devices.probe import CANNOT_ANSWER
 from conformance.plugin import collection
 from conformance.spec.locations import CONFIGURATION
 from conformance.spec.requirements import CHAPTERS, load_requirements
+from conformance.utils.exit_codes import ExitCode
 from conftest import Thin
 
 
@@ -14,7 +14,7 @@ def test_implementations_that_this_torch_has_not_are_not_applicable(run_suite):
     alone = run_suite("--implementation=broken:Absent")
     beside = run_suite("--implementation=broken:Absent", *ONE)
 
-    assert alone.code == CANNOT_ANSWER
+    assert alone.code == ExitCode.CANNOT_ANSWER
     assert "broken:Absent: this torch has no such thing" in alone.printed
     assert beside.code == pytest.ExitCode.OK
     assert beside.statuses()["stacking.sequences", "broken:Absent"] == "not applicable"

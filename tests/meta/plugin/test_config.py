@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 from suite_runs import ONE, USAGE
 
-from conformance.devices.probe import CANNOT_ANSWER
 from conformance.plugin import config
 from conformance.plugin.hooks import LONGEST
+from conformance.utils.exit_codes import ExitCode
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_mistake_in_a_hostile_file_is_one_short_line(run_suite, tmp_path):
 def test_a_device_that_does_not_work_has_its_own_exit_code(run_suite):
     outcome = run_suite("--device=meta")
 
-    assert outcome.code == CANNOT_ANSWER
+    assert outcome.code == ExitCode.CANNOT_ANSWER
     assert "environment can't answer: device 'meta' does not work here" in outcome.printed
     assert "Traceback" not in outcome.printed
     assert outcome.result is None
@@ -110,7 +110,7 @@ def test_a_torch_that_does_not_import_has_it_too(run_suite, monkeypatch):
 
     outcome = run_suite()
 
-    assert outcome.code == CANNOT_ANSWER
+    assert outcome.code == ExitCode.CANNOT_ANSWER
     assert "can't answer: torch does not import: ImportError: libtorch.so: undefined symbol and more" in outcome.printed
 
 

@@ -5,12 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from conformance.devices.probe import CANNOT_ANSWER
 from conformance.plugin.outcomes import OutcomeRecorder
 from conformance.plugin.reporter import Reporter
 from conformance.plugin.session import Run
 from conformance.report.results import Finding, Status
 from conformance.spec.locations import SUITE
+from conformance.utils.exit_codes import ExitCode
 from conftest import in_a_process
 
 ONE = "--requirement=forward.state_of_the_call"  # one test
@@ -80,7 +80,7 @@ def test_a_device_that_breaks_ends_the_run(run_suite, monkeypatch):
 
     outcome = run_suite("--implementation=torch.func", "--fault=MembersReversed", "--profile=core", paths=STACKING)
 
-    assert outcome.code == CANNOT_ANSWER
+    assert outcome.code == ExitCode.CANNOT_ANSWER
     cases = [case for row in outcome.result["requirements"] for case in row["cases"]]
     (failed,) = [case["test"] for case in cases if case["status"] == "fails"]
     after = {case["status"] for case in cases[[case["test"] for case in cases].index(failed) + 1 :]}
@@ -97,7 +97,7 @@ def test_a_worker_whose_device_breaks_ends_the_run(tmp_path):
         *("--implementation=tests.meta.broken:Breaking", "--profile=core", "-n", "1"),
     )
 
-    assert outcome.code == CANNOT_ANSWER
+    assert outcome.code == ExitCode.CANNOT_ANSWER
     assert outcome.result["verdict"].startswith("ENVIRONMENT FAILED: after tests/test_stacking.py::test_")
     assert f"]: {ILLEGAL}; " in outcome.result["verdict"]
     found = [case["status"] for row in outcome.result["requirements"] for case in row["cases"]]

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from conformance.devices import profile as device_profile
-from conformance.devices.probe import CANNOT_ANSWER, ONLY_FOR
+from conformance.devices.probe import ONLY_FOR
 from conformance.spec.locations import SUITE
+from conformance.utils.exit_codes import ExitCode
 from conftest import ROOT, in_a_process
 
 FORWARD = [f"{SUITE}/test_forward.py"]
@@ -21,7 +22,7 @@ def test_pytorchs_variable_chooses_the_device_and_the_option_is_stronger(run_sui
     asked = run_suite(*ORDER)
     overruled = run_suite(*ORDER, "--device=cpu", paths=FORWARD)
 
-    assert asked.code == CANNOT_ANSWER
+    assert asked.code == ExitCode.CANNOT_ANSWER
     assert "environment can't answer: device 'meta' does not work here" in asked.printed
     assert overruled.code == pytest.ExitCode.OK
     assert overruled.result["options"]["device"] == "cpu"
@@ -42,7 +43,7 @@ def test_a_vendors_package_that_does_not_import_can_not_answer(run_suite, tmp_pa
 
     outcome = run_suite("--device-module=vendor_broken")
 
-    assert outcome.code == CANNOT_ANSWER
+    assert outcome.code == ExitCode.CANNOT_ANSWER
     assert "environment can't answer: vendor_broken does not import: ModuleNotFoundError" in outcome.printed
 
 
