@@ -9,8 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
+from conformance import __version__
 from conformance.utils.suggestions import did_you_mean, invalid_choice
 
 SPEC = Path(__file__).parent
@@ -48,7 +49,7 @@ class Requirement:
     `since`: the first release of torch that it is asked of, with the reason; a chapter may say it once, for all.
     `only` and `not_for`: names of implementations that it is, or is not, about, with the reason; in `not_for` also a
     pattern, such as ``compiled*``.
-    `added`: the version of the suite that added it.
+    `added`: the version of the suite that added it; a chapter may say it once, for those that do not say it.
     """
 
     id: str
@@ -97,8 +98,8 @@ def load_requirements(folder: Path = SPEC) -> Mapping[str, Requirement]:
 def _chapter(path: Path) -> list[Requirement]:
     try:
         entries = tomllib.loads(path.read_text(encoding="utf-8"))
-        since = entries.pop("since", {})
-        return [_requirement(f"{path.stem}.{name}", {"since": since, **entry}) for name, entry in entries.items()]
+        shared = {"since": entries.pop("since", {}), "added": entries.pop("added", None)}
+        return [_requirement(f"{path.stem}.{name}", {**shared, **entry}) for name, entry in entries.items()]
     except (AttributeError, TypeError, ValueError) as error:
         # Two requirements of one id are two tables of one name, which TOML itself refuses.
         raise ValueError(f"spec/{path.name}: {error}") from error
@@ -117,4 +118,16 @@ def _requirement(identifier: str, entry: Any) -> Requirement:
     for key, each in (("only", "implementation"), ("not_for", "implementation"), ("since", "release")):
         if not all(isinstance(reason, str) and reason for reason in entry.get(key, {}).values()):
             raise ValueError(f"{identifier}: {key} needs a reason for each {each}")
+    _check_added(identifier, entry["added"])
     return Requirement(identifier, **{**entry, "needs": tuple(entry.get("needs", ()))})
+
+
+def _check_added(identifier: str, added: Any) -> None:
+    if added is None:
+        raise ValueError(f"{identifier} has no added, the version of the suite that adds it")
+    try:
+        version = Version(added)
+    except (InvalidVersion, TypeError):
+        raise ValueError(f"{identifier}: added: invalid version {added!r}") from None
+    if version > Version(__version__):
+        raise ValueError(f"{identifier}: added: {added} is above the version of the suite, {__version__}")

@@ -104,7 +104,7 @@ def storage_size(tensor: Tensor) -> int:
     """Return the number of elements that the tensor's storage has room for."""
     if hasattr(tensor, "untyped_storage"):
         return int(tensor.untyped_storage().nbytes() // tensor.element_size())
-    return int(tensor.storage().size())  # torch 1.13
+    return int(tensor.storage().size())  # type: ignore[no-untyped-call]  # torch 1.13
 
 
 def assert_is_the_loop(implementation: Any, call: VmapCall | NestedCall, device: Device = "cpu") -> None:

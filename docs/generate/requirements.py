@@ -64,6 +64,7 @@ def requirement_lines(requirement: Requirement) -> Iterator[str]:
     yield from (f"{escape(requirement.text)}", "")
     yield f":Id: {code(requirement.id)}"
     yield f":Level: {requirement.level}{', part of the core' if requirement.core else ''}"
+    yield f":Added: version {requirement.added} of the suite"
     source = requirement.source
     yield f":Source: {code(source) if '/' in source and '://' not in source and ' ' not in source else escape(source)}"
     yield from _field("Since", [f"torch {release}: {escape(why)}" for release, why in requirement.since.items()])

@@ -9,7 +9,7 @@ from conformance.implementations.torch_func import TorchFunc
 from conformance.spec.coverage import asking_tests, coverage_problem, requirement_of
 from conformance.spec.requirements import CHAPTERS, LEVELS, load_requirements
 
-GOOD = 'level = "must"\ntext = "It works."\nsource = "the documentation"\n'
+GOOD = 'level = "must"\ntext = "It works."\nsource = "the documentation"\nadded = "0.1.0"\n'
 
 
 @pytest.fixture
@@ -78,8 +78,28 @@ def test_a_chapter_knows_which_torch_is_too_old_for_it(monkeypatch, release, ask
         (f"[works]\n{GOOD}".replace("must", "may"), r"forward.works: level: invalid choice 'may' \(choose from must"),
         (f'[works]\n{GOOD}only = {{functorch = ""}}', "forward.works: only needs a reason for each implementation"),
         (f'[works]\n{GOOD}not_for = "functorch"', "spec/forward.toml: "),
+        (f"[works]\n{GOOD}".replace("added", "# added"), "forward.works has no added, the version of the suite"),
+        (f"[works]\n{GOOD}".replace("0.1.0", "soon"), "forward.works: added: invalid version 'soon'"),
+        (f"[works]\n{GOOD}".replace('"0.1.0"', "0.1"), "forward.works: added: invalid version 0.1"),
+        (f"[works]\n{GOOD}".replace("0.1.0", "99.0"), "added: 99.0 is above the version of the suite, "),
     ],
-    ids=["twice", "no-toml", "no-table", "key", "id", "text", "other-source", "source", "level", "reason", "no-dict"],
+    ids=[
+        "twice",
+        "no-toml",
+        "no-table",
+        "key",
+        "id",
+        "text",
+        "other-source",
+        "source",
+        "level",
+        "reason",
+        "no-dict",
+        "not-added",
+        "no-version",
+        "number",
+        "future",
+    ],
 )
 def test_every_mistake_in_the_spec_is_a_sentence(folder, text, message):
     (folder / "forward.toml").write_text(text, encoding="utf-8")
@@ -88,6 +108,17 @@ def test_every_mistake_in_the_spec_is_a_sentence(folder, text, message):
         load_requirements(folder)
 
     assert "\n" not in str(caught.value)
+
+
+def test_a_chapter_says_once_which_version_added_its_requirements(folder):
+    own = GOOD.replace("0.1.0", "0.0.9")
+    (folder / "forward.toml").write_text(
+        f'added = "0.1.0"\n[works]\n{GOOD.partition("added")[0]}[flies]\n{own}', encoding="utf-8"
+    )
+
+    loaded = load_requirements(folder)
+
+    assert [loaded[f"forward.{name}"].added for name in ("works", "flies")] == ["0.1.0", "0.0.9"]
 
 
 def test_a_chapter_that_is_missing_or_too_many_is_an_error(folder):
