@@ -91,6 +91,7 @@ def prepare(config: pytest.Config) -> Run:
             "device_profile": profile.facts() if profile else None,
             "profile": option.profile,
             "requirements": asked,
+            "levels": list(dict.fromkeys(option.level or [])),
             "seed": option.seed,
             "expectations": option.expectations.name,
             "arguments": rerun_arguments(option),

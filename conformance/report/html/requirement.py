@@ -8,6 +8,7 @@ from conformance.report.html.columns import Column, Row, column_names
 from conformance.report.results import FAILING, Status
 
 MAX_TESTS = 3  # of a group, listed by name
+MAX_OBSERVED = 3  # of a group, different texts that were observed
 MAX_FAILURES = 50  # of a requirement, listed one by one
 MAX_GROUPS = 50  # of a requirement
 
@@ -24,7 +25,11 @@ class Tally:
 
 @dataclass(frozen=True)
 class Group:
-    """Cases with the same status and message. `where`: their columns; `tests`: the first few; `rerun`: a command."""
+    """Cases with the same status, message and effect.
+
+    `where`: their columns; `tests`: the first few; `rerun`: a command. Of known failures: `effect`, what they do to a
+    user, and `observed`, the first few texts that were observed. Both are empty in results before schema 4.
+    """
 
     status: str
     lost: bool
@@ -33,6 +38,8 @@ class Group:
     count: int
     tests: Sequence[str]
     rerun: str
+    effect: str
+    observed: Sequence[str]
 
     @property
     def more(self) -> int:
@@ -105,12 +112,12 @@ def _count_by_dtype(
 
 
 def _group_cases(cases: Mapping[Column, Sequence[Row]], columns: Sequence[Column]) -> list[Group]:
-    said: dict[tuple[int, bool, str], list[tuple[Column, Row]]] = {}
+    said: dict[tuple[int, bool, str, str], list[tuple[Column, Row]]] = {}
     order = list(Status)
     for column, some in cases.items():
         for case in some:
             if case["status"] not in (Status.CONFORMS, *FAILING):
-                key = (order.index(case["status"]), case["lost"], case["message"])
+                key = (order.index(case["status"]), case["lost"], case["message"], case.get("effect", ""))
                 said.setdefault(key, []).append((column, case))
     return [
         Group(
@@ -121,6 +128,8 @@ def _group_cases(cases: Mapping[Column, Sequence[Row]], columns: Sequence[Column
             len(who),
             [case["test"] for _, case in who[:MAX_TESTS]],
             who[0][1]["rerun"],
+            effect,
+            list(dict.fromkeys(filter(None, (case.get("observed") for _, case in who))))[:MAX_OBSERVED],
         )
-        for (status, lost, message), who in sorted(said.items(), key=lambda each: each[0][0])
+        for (status, lost, message, effect), who in sorted(said.items(), key=lambda each: each[0][0])
     ]

@@ -100,6 +100,19 @@ def test_cases_that_say_the_same_are_one_group():
     assert known.rerun.startswith('python -m conformance run "test_a[0]"')
 
 
+def test_known_failures_are_grouped_by_effect_and_say_what_was_observed_once():
+    some = [
+        case("known failure", f"test_a[{i}]", message="a reason", effect="wrong", observed=f"off by {i % 4 or 2}")
+        for i in range(8)
+    ]
+    crash = case("known failure", "test_b", message="a reason", effect="crash")
+
+    wrong, died = of_must(result(*some, crash)).groups
+
+    assert (died.effect, died.observed, died.count) == ("crash", [], 1)
+    assert (wrong.effect, wrong.observed, wrong.count) == ("wrong", ["off by 2", "off by 1", "off by 3"], 8)
+
+
 def test_failures_are_told_one_by_one_up_to_a_number():
     lot = result(*(case("fails", f"test_a[{i:03}]", message=str(i)) for i in range(MAX_FAILURES + 2)))
 
