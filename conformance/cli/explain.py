@@ -1,78 +1,81 @@
-"""The description of one requirement: wording, tests, faults, known failures, and history."""
+"""The description of requirements: wording, tests, faults, known failures, and history. It does not import torch."""
 
-import importlib
 import textwrap
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 
-from conformance.report import releases as recorded_releases
-from conformance.report.reader import read_result
-from conformance.spec.coverage import asking_tests
-from conformance.spec.expectations import DEFAULT, load_expectations
-from conformance.spec.requirements import CHAPTERS, load_requirements
-from conformance.utils.suggestions import did_you_mean
-from conformance.utils.text import WIDTH, describe_error
+from conformance.report.releases import changes_as_text
+from conformance.spec.coverage import asking_tests_of_chapter
+from conformance.spec.expectations import DEFAULT, Expectation, load_expectations
+from conformance.spec.index import load_index
+from conformance.spec.requirements import Requirement, load_requirements
+from conformance.spec.selection import select_requirements
+from conformance.utils.text import WIDTH
 
-
-class CannotAnswerError(Exception):
-    """The environment can't answer; the message says why."""
+LABEL = "requirement"  # of a mistake in a name
 
 
-def explain_lines(identifier: str) -> Iterator[str]:
-    """Yield the description as text. Imports torch, for the faults.
+def explain_lines(names: Sequence[str]) -> Iterator[str]:
+    """Yield the description of one requirement as text, or a short form for each of several.
 
-    Raises ValueError for an unknown requirement and CannotAnswerError if torch does not import.
+    `names`: ids, patterns and chapters. Raises ValueError with one line for a name that matches no requirement.
     """
     requirements = load_requirements()
-    if identifier not in requirements:
-        raise ValueError(f"requirement: invalid choice {identifier!r}{_suggestion(identifier, requirements)}")
-    _import_torch()
-    asked = requirements[identifier]
-    yield f"{identifier}   {asked.level}{', core' if asked.core else ''}"
+    asked = [requirements[each] for each in select_requirements(requirements, names, [], LABEL)]
+    known: dict[str, list[Expectation]] = {each.id: [] for each in asked}
+    for entry in load_expectations(DEFAULT, requirements.keys()):
+        known.setdefault(entry.requirement, []).append(entry)
+    if len(asked) == 1:
+        yield from _long_form(asked[0], known[asked[0].id])
+    else:
+        for each in asked:
+            yield from (*_short_form(each, known[each.id]), "")
+        yield f"{len(asked)} requirements; `conformance explain ID` shows everything known about one"
+
+
+def _long_form(asked: Requirement, known: Sequence[Expectation]) -> Iterator[str]:
+    yield from _head(asked)
+    yield "tests:"
+    yield from (f"  tests/{test}" for test in _tests(asked))
+    yield "faults that its tests detect:"
+    yield from _fault_lines(asked) if _faults(asked) else ["  none"]
+    yield "known failures:"
+    yield from _known_failure_lines(known) if known else ["  none"]
+    yield "history:"
+    yield from _history_lines(asked)
+
+
+def _short_form(asked: Requirement, known: Sequence[Expectation]) -> Iterator[str]:
+    yield from _head(asked)
+    found = {"test": _tests(asked), "fault": _faults(asked), "known failure": known}
+    yield ", ".join(f"{len(each)} {name}{'s' * (len(each) != 1)}" for name, each in found.items())
+
+
+def _head(asked: Requirement) -> Iterator[str]:
+    yield f"{asked.id}   {asked.level}{', core' if asked.core else ''}"
     yield from _wrap("", asked.text)
     yield from _wrap("source: ", asked.source)
+    yield f"added: version {asked.added} of the suite"
     for label, limits in (("since", asked.since), ("only", asked.only), ("not for", asked.not_for)):
         for name, reason in limits.items():
             yield from _wrap(f"{label} {name}: ", reason)
     yield from _wrap("needs: ", ", ".join(asked.needs)) if asked.needs else ()
-    yield "tests:"
-    yield from (f"  tests/{test}" for test in asking_tests()[identifier])
-    yield "faults that its tests detect:"
-    yield from _fault_lines(identifier)
-    yield "known failures:"
-    yield from _known_failure_lines(identifier)
-    yield "history:"
-    yield from _history_lines(identifier)
 
 
-def _import_torch() -> None:
-    try:
-        importlib.import_module("torch")
-    except (Exception, SystemExit) as error:
-        raise CannotAnswerError(f"environment can't answer: torch does not import: {describe_error(error)}") from error
+def _tests(asked: Requirement) -> Sequence[str]:
+    return asking_tests_of_chapter(asked.chapter)[asked.id]
 
 
-def _suggestion(identifier: str, requirements: Collection[str]) -> str:
-    near = did_you_mean(identifier, requirements)
-    if near:
-        return near
-    chapter = identifier.partition(".")[0]
-    names = [each for each in requirements if each.partition(".")[0] == chapter]
-    return f"; {chapter} has {', '.join(names)}" if names else f"; the chapters are {', '.join(CHAPTERS)}"
+def _faults(asked: Requirement) -> Sequence[tuple[str, str]]:
+    return [(name, fault["text"]) for name, fault in load_index().faults.items() if fault["breaks"] == asked.id]
 
 
-def _fault_lines(identifier: str) -> Iterator[str]:
-    from conformance.faults import FAULTS
-
-    found = [fault for fault in FAULTS.values() if fault.breaks == identifier]
-    for fault in found:
-        yield from _wrap(f"  {fault.__name__}: ", " ".join((fault.__doc__ or "").split()))
-    if not found:
-        yield "  none"
+def _fault_lines(asked: Requirement) -> Iterator[str]:
+    for name, text in _faults(asked):
+        yield from _wrap(f"  {name}: ", text)
 
 
-def _known_failure_lines(identifier: str) -> Iterator[str]:
-    found = [each for each in load_expectations(DEFAULT, load_requirements().keys()) if each.requirement == identifier]
-    for each in found:
+def _known_failure_lines(known: Sequence[Expectation]) -> Iterator[str]:
+    for each in known:
         tests = f", {each.test}" if each.test != "*" else ""
         device = f", on {each.device}" if each.device != "*" else ""
         head = f"  torch {each.torch}, {each.implementation}{device}{tests}: {each.kind}, {each.effect}: "
@@ -81,21 +84,12 @@ def _known_failure_lines(identifier: str) -> Iterator[str]:
         searched = f"no issue found upstream on {each.searched}" if each.searched else ""
         script = f"reproducer: {each.reproducer}" if each.reproducer else ""
         yield from _wrap("      ", ", ".join(filter(None, (searched, script))))
-    if not found:
-        yield "  none"
 
 
-def _history_lines(identifier: str) -> Iterator[str]:
-    results = [read_result(path) for path in recorded_releases.recorded_release_paths().values()]
-    keys = {key: None for result in results for key in result.rows if key[0] == identifier}
-    rows = {
-        name: [recorded_releases.status_text(result, (requirement, name)) for result in results]
-        for requirement, name in keys
-    }
-    yield from (
-        f"  {line}".rstrip()
-        for line in recorded_releases.changes_as_text(recorded_releases.release_labels(results), rows)
-    )
+def _history_lines(asked: Requirement) -> Iterator[str]:
+    index = load_index()
+    rows = index.history.get(asked.id, {})
+    yield from (f"  {line}".rstrip() for line in changes_as_text(list(index.releases), rows))
 
 
 def _wrap(head: str, text: str, indent: int | None = None) -> list[str]:

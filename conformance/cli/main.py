@@ -7,14 +7,14 @@ from types import MappingProxyType
 
 from conformance.cli.output import OutputError, print_error, print_lines, print_text
 from conformance.utils.exit_codes import ExitCode
-from conformance.utils.suggestions import invalid_choice
+from conformance.utils.suggestions import did_you_mean, invalid_choice
 
 HELP = """\
 usage: conformance run [options] [tests]
        conformance check package.module:make_model --input 3x32x32 [options]
        conformance compare OLD NEW [options]
-       conformance list [NAME...] [options]
-       conformance explain REQUIREMENT
+       conformance list [KIND] [NAME...] [options]
+       conformance explain NAME...
        conformance render RESULT... [--html FILE]
        conformance tables RESULT...
        conformance recover JOURNAL
@@ -29,8 +29,8 @@ verbs:
   run        judge a PyTorch build, a device or an implementation
   check      check whether a model can be ensembled, correctly and faster than by a loop
   compare    show what changed between result files, or between releases of torch
-  list       list requirements, by pattern, chapter and level
-  explain    show everything known about one requirement
+  list       list requirements, cases, faults, implementations or recorded releases
+  explain    show everything known about a requirement, or a chapter of them
   render     write result files as one HTML page
   tables     print the tables of result files as Markdown
   recover    show how far a run came that died
@@ -85,17 +85,17 @@ def compare(arguments: Sequence[str]) -> int:
 
 
 def explain(arguments: Sequence[str]) -> int:
-    """Explain a requirement and return the exit code."""
+    """Explain requirements and return the exit code."""
     from conformance.cli import report as report_command
 
     return report_command.main("explain", arguments)
 
 
-def list_requirements(arguments: Sequence[str]) -> int:
-    """List requirements and return the exit code."""
-    from conformance.cli import requirement_list
+def list_names(arguments: Sequence[str]) -> int:
+    """List requirements or other names and return the exit code."""
+    from conformance.cli import listing
 
-    return requirement_list.main(arguments)
+    return listing.main(arguments)
 
 
 def render(arguments: Sequence[str]) -> int:
@@ -145,7 +145,7 @@ VERBS: Mapping[str, Callable[[Sequence[str]], int]] = MappingProxyType(
         "run": run,
         "check": check,
         "compare": compare,
-        "list": list_requirements,
+        "list": list_names,
         "explain": explain,
         "render": render,
         "tables": tables,
@@ -155,6 +155,9 @@ VERBS: Mapping[str, Callable[[Sequence[str]], int]] = MappingProxyType(
         "simulate": simulate,
     }
 )
+
+
+OPTIONS = ("-h", "--help", "--version")  # that stand in place of a verb
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -167,6 +170,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OutputError as error:
         print_error(str(error))
         return ExitCode.CANNOT_WRITE
+    except SystemExit as ended:  # by argparse, after --help
+        return ExitCode(int(ended.code or 0))
     except KeyboardInterrupt:
         print_error("interrupted")
         return ExitCode.INTERRUPTED
@@ -182,6 +187,10 @@ def _run_verb(arguments: Sequence[str]) -> int:
         case ["--version"]:
             print_lines([version_line()])
             return ExitCode.OK
+        case ["-h" | "--help" | "--version", other, *_]:
+            mistake = f"unrecognized arguments: {other}"
+        case [other, *_] if other.startswith("-"):
+            mistake = f"unrecognized arguments: {other}{did_you_mean(other, OPTIONS)}"
         case [other, *_]:
             mistake = f"verb: {invalid_choice(other, VERBS)}"
         case _:

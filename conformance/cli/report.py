@@ -34,14 +34,8 @@ def main(verb: str, arguments: Sequence[str]) -> int:
     try:
         return VERBS[verb](arguments)
     except ValueError as mistake:
-        return _end(mistake, ExitCode.USAGE_ERROR)
-    except explanation.CannotAnswerError as reason:
-        return _end(reason, ExitCode.CANNOT_ANSWER)
-
-
-def _end(error: Exception, code: ExitCode) -> ExitCode:
-    print_error(one_line(str(error)[:MAX_ERROR], MAX_ERROR))
-    return code
+        print_error(one_line(str(mistake)[:MAX_ERROR], MAX_ERROR))
+        return ExitCode.USAGE_ERROR
 
 
 def compare_results(arguments: Sequence[str]) -> int:
@@ -84,8 +78,8 @@ def _table(results: Sequence[Result]) -> Iterator[str]:
 
 
 def explain(arguments: Sequence[str]) -> int:
-    """Explain a requirement and return the exit code."""
-    print_lines(explanation.explain_lines(make_explain_parser().parse_args(arguments).requirement))
+    """Explain requirements and return the exit code."""
+    print_lines(explanation.explain_lines(make_explain_parser().parse_args(arguments).names))
     return ExitCode.OK
 
 

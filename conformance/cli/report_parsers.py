@@ -15,7 +15,10 @@ COMPARE = """\
 Show what changed between results. For two results: new silent failures, musts that regressed, no longer run or fail
 differently, the rest, and what is newly asked; then drift, which is no change of a status. For more results: a table of
 the requirements that changed."""
-EXPLAIN = "Show everything known about one requirement: wording, tests, faults, known failures, and history by release."
+EXPLAIN = """\
+Show everything known about a requirement: wording, tests, faults, known failures, and history by release. Of several
+requirements a short form is shown."""
+NAMES = "an id, such as in_dims.negative, a pattern, such as 'in_dims.*', or a chapter; several are separated by commas"
 RENDER = """\
 Write results as one self-contained HTML page: the verdict, the changes from each result to the next, and the details of
 each requirement, with a column for each result and implementation."""
@@ -29,8 +32,6 @@ PAGE = "conformance.html"
 COMPARE_CODES = """\
 exit codes: 0 nothing regressed; 1 something regressed or no longer runs and is not a known failure, with --strict also
 a new silent failure or a new known failure of a must; 4 a usage error; 9 standard output can't be written to"""
-EXPLAIN_CODES = """\
-exit codes: 0 success; 4 a usage error; 8 torch does not import; 9 standard output can't be written to"""
 CODES = "exit codes: 0 success; 4 a usage error; 9 standard output can't be written to"
 
 
@@ -66,8 +67,8 @@ def make_compare_parser() -> argparse.ArgumentParser:
 
 def make_explain_parser() -> argparse.ArgumentParser:
     """Return the parser of ``conformance explain``."""
-    parser = Parser(prog="conformance explain", description=EXPLAIN, epilog=EXPLAIN_CODES)
-    parser.add_argument("requirement", metavar="ID", help="the id of a requirement, such as in_dims.negative")
+    parser = Parser(prog="conformance explain", description=EXPLAIN, epilog=CODES)
+    parser.add_argument("names", nargs="+", metavar="NAME", help=NAMES)
     return parser
 
 

@@ -55,7 +55,7 @@ def prepare(config: pytest.Config) -> Run:
     _check_numbers(option)
     _check_writable(option)
     requirements = load_requirements()
-    asked = select_requirements(requirements, option.requirement or [], option.level or [])
+    asked = select_requirements(requirements, option.requirement or [], option.level or [], "--requirement")
     gap = coverage_problem(requirements)
     if gap:
         raise ValueError(gap)

@@ -1,31 +1,27 @@
 """The pytest hooks: options, marks and fixtures. They import torch only when a run starts."""
 
+import sys
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, nullcontext
-from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
 
 from conformance.devices import profile as device_profile
-from conformance.devices.probe import FOR_CUSTOM, ONLY_FOR
-from conformance.plugin import xdist
+from conformance.plugin import options, xdist
 from conformance.plugin.collection import Collector
-from conformance.plugin.config import IMPLEMENTATIONS, PROFILES, RESULT, prepare
+from conformance.plugin.config import prepare
 from conformance.plugin.exit_guard import ExitGuard
 from conformance.plugin.interruption import Interruption
 from conformance.plugin.outcomes import OutcomeRecorder
 from conformance.plugin.printing import PrintableWarnings
-from conformance.plugin.repetition import MOST, Repetition
+from conformance.plugin.repetition import Repetition
 from conformance.plugin.reporter import Reporter
 from conformance.plugin.selection import Narrower, asks_for_suite
 from conformance.plugin.session import RUN, Run
 from conformance.report.journal import Journal
-from conformance.spec.expectations import DEFAULT
 from conformance.spec.identity import suite_identity
-from conformance.spec.requirements import LEVELS
 from conformance.utils.files import error_reason
 from conformance.utils.text import one_line
 
@@ -48,82 +44,17 @@ hypothesis.settings.register_profile(
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("conformance", "ensemble conformance")
-    group.addoption(
-        "--implementation",
-        action="append",
-        metavar="NAME",
-        help="implementation under test: torch.func, functorch, reference, compiled, compiled-eager, "
-        f"compiled-inductor or package.module:Name; repeatable (default: {' and '.join(IMPLEMENTATIONS)})",
-    )
-    group.addoption(
-        "--device",
-        metavar="NAME",
-        help=f"any device of torch (default: the one named by {ONLY_FOR} or {FOR_CUSTOM}, or else cpu)",
-    )
-    group.addoption("--device-module", metavar="PACKAGE", help="a package that registers the device, imported first")
-    group.addoption(
-        "--device-profile",
-        type=Path,
-        metavar="FILE",
-        help="a device profile: features the device lacks, its budgets and known failures",
-    )
-    group.addoption(
-        "--profile",
-        default="full",
-        metavar="|".join(PROFILES),
-        help="extent of the run (default: full); certify fails if a `must` was not run",
-    )
-    group.addoption(
-        "--requirement",
-        action="append",
-        metavar="ID",
-        help="run only the tests of this requirement, pattern (in_dims.*) or chapter; repeatable, or with commas",
-    )
-    group.addoption(
-        "--level",
-        action="append",
-        metavar="|".join(LEVELS),
-        help="run only the tests of requirements of this level; repeatable",
-    )
-    group.addoption("--seed", type=int, default=0, help="seed of members and inputs (default: 0)")
-    group.addoption(
-        "--repeat",
-        type=int,
-        default=1,
-        metavar="N",
-        help=f"ask each case N times with the same seed, at most {MOST}; a case that answers differently is unstable "
-        "and fails the run (default: 1)",
-    )
-    group.addoption(
-        "--expectations",
-        type=Path,
-        default=DEFAULT,
-        metavar="FILE",
-        help="file of known failures (default: the suite's)",
-    )
-    group.addoption("--result", type=Path, metavar="FILE", help=f"result file to write (default: {RESULT})")
-    group.addoption(
-        "--compare",
-        metavar="RESULT",
-        help="show what changed since a result file, a recorded release (2.8), or `recorded`: the newest release "
-        "recorded up to this torch",
-    )
-    # pytest-html also defines --html: where it is installed, this option has a longer name.
-    name = "--conformance-html" if metadata.entry_points(group="pytest11", name="html") else "--html"
-    group.addoption(name, dest="page", type=Path, metavar="FILE", help="also write the result as an HTML page")
-    group.addoption(
-        "--write-expectations",
-        type=Path,
-        metavar="FILE",
-        help="also write the failures as entries of an expectations file, each without its reason",
-    )
-    group.addoption("--fault", metavar="NAME", help="inject a fault of conformance.faults, which its tests must detect")
+    options.register_options(parser)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Refuse an unknown profile of Hypothesis, which would end the run with a traceback when it is loaded."""
+    """Show the suite's own options before pytest's help, and check the profile of Hypothesis.
+
+    An unknown profile would end the run with a traceback when it is loaded.
+    """
+    if config.option.help:
+        sys.stdout.write(f"{options.make_parser().format_help()}\npytest's own options:\n\n")
     profile = config.getoption("hypothesis_profile", None)
     try:
         hypothesis.settings.get_profile(profile or "conformance")

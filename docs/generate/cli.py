@@ -4,12 +4,10 @@ import argparse
 import re
 import textwrap
 from collections.abc import Iterator
-from types import SimpleNamespace
-from typing import Any
 
-from conformance.cli import check, report_parsers, reproduce, requirement_list, simulate
+from conformance.cli import check, list_parsers, report_parsers, reproduce, simulate
 from conformance.cli.main import HELP
-from conformance.plugin import hooks
+from conformance.plugin import options
 from docs.generate.markdown import block, code, escape, table
 
 WIDTH = 88
@@ -19,7 +17,7 @@ def cli_lines() -> Iterator[str]:
     """Yield the reference: all verbs at a glance, then a section for each."""
     yield from block(HELP.partition("\n\n")[0])
     yield from _section("run", "Run the suite. The command takes all options of pytest, and these:")
-    yield from _option_table(run_parser())
+    yield from _option_table(options.make_parser())
     for verb, parser in verb_parsers().items():
         yield from _section(verb, escape_paragraphs(parser.description or ""))
         yield from block(usage(parser))
@@ -33,7 +31,8 @@ def verb_parsers() -> dict[str, argparse.ArgumentParser]:
     return {
         "check": check.make_parser(),
         "compare": report_parsers.make_compare_parser(),
-        "list": requirement_list.make_parser(),
+        "list": list_parsers.make_parser(),
+        **{f"list {kind}": make() for kind, make in list_parsers.PARSERS.items()},
         "explain": report_parsers.make_explain_parser(),
         "render": report_parsers.make_render_parser(),
         "tables": report_parsers.make_tables_parser(),
@@ -42,14 +41,6 @@ def verb_parsers() -> dict[str, argparse.ArgumentParser]:
         "report": reproduce.make_report_parser(),
         "simulate": simulate.make_parser(),
     }
-
-
-def run_parser() -> argparse.ArgumentParser:
-    """Return a parser with the options that the plugin adds to pytest."""
-    parser = argparse.ArgumentParser(prog="conformance run", add_help=False)
-    pytest_parser: Any = SimpleNamespace(getgroup=lambda *_: SimpleNamespace(addoption=parser.add_argument))
-    hooks.pytest_addoption(pytest_parser)
-    return parser
 
 
 def usage(parser: argparse.ArgumentParser) -> str:
@@ -65,7 +56,9 @@ def escape_paragraphs(text: str) -> str:
 
 
 def _section(verb: str, text: str) -> Iterator[str]:
-    yield from (f"(conformance-{verb})=", f"## conformance {verb}", "", text, "")
+    """A verb has a section, and each of its kinds of arguments one below it."""
+    heading = "##" + "#" * verb.count(" ")
+    yield from (f"(conformance-{verb.replace(' ', '-')})=", f"{heading} conformance {verb}", "", text, "")
 
 
 def _option_table(parser: argparse.ArgumentParser) -> Iterator[str]:

@@ -5,6 +5,7 @@ from functools import cache
 
 from conformance.spec.coverage import asking_tests
 from conformance.spec.expectations import DEFAULT, Expectation, load_expectations
+from conformance.spec.index import load_index
 from conformance.spec.requirements import CHAPTERS, LEVELS, SPEC, Requirement, load_requirements
 from docs.generate.markdown import code, escape, table
 
@@ -87,14 +88,10 @@ def _field(name: str, values: Sequence[str]) -> Iterator[str]:
 
 @cache
 def faults() -> Mapping[str, list[str]]:
-    """Return the faults by the requirement that they break; none where torch is not installed."""
-    try:
-        from conformance.faults import FAULTS
-    except ImportError:
-        return {}
+    """Return the faults by the requirement that they break."""
     found: dict[str, list[str]] = {}
-    for name, each in sorted(FAULTS.items()):
-        found.setdefault(each.breaks, []).append(f"{code(name)}: {escape(each.__doc__ or '')}")
+    for name, each in sorted(load_index().faults.items()):
+        found.setdefault(each["breaks"], []).append(f"{code(name)}: {escape(each['text'])}")
     return found
 
 

@@ -106,8 +106,11 @@ def test_help_says_which_verbs_there_are(capsys, asked):
             ["chek", "run"],
             f"verb: invalid choice 'chek' (choose from {', '.join(VERBS)}); did you mean 'check'?",
         ),
+        (["--verson"], "unrecognized arguments: --verson; did you mean '--version'?"),
+        (["--version", "--json"], "unrecognized arguments: --json"),
+        (["-q"], "unrecognized arguments: -q"),
     ],
-    ids=["nothing", "unknown"],
+    ids=["nothing", "unknown", "option", "another-option", "no-such-option"],
 )
 def test_without_a_verb_nothing_conforms(capsys, monkeypatch, arguments, mistake):
     monkeypatch.setattr(sys, "argv", ["conformance", *arguments])
@@ -134,6 +137,12 @@ def test_an_interrupted_verb_is_one_line(capsys, monkeypatch):
 
     assert main(["run"]) == ExitCode.INTERRUPTED
     assert capsys.readouterr().err == "ERROR: interrupted\n"
+
+
+@pytest.mark.parametrize("verb", [each for each in VERBS if each != "run"])
+def test_the_help_of_a_verb_is_no_mistake(capsys, verb):
+    assert main([verb, "--help"]) == ExitCode.OK
+    assert capsys.readouterr().out.startswith(f"usage: conformance {verb} [-h]")
 
 
 def test_check_is_a_verb(capsys):

@@ -90,17 +90,6 @@ def test_a_name_of_any_length_is_answered_in_a_line(arguments, reason, results, 
     assert len(printed.err) < MOST_OF_A_PATH + 500
 
 
-def test_without_torch_a_requirement_can_not_be_explained(capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch", None)
-
-    code = main(["explain", "in_dims.none"])
-
-    printed = capsys.readouterr()
-    assert (code, printed.out) == (ExitCode.CANNOT_ANSWER, "")
-    assert printed.err.startswith("ERROR: environment can't answer: torch does not import: ModuleNotFoundError: ")
-    assert printed.err.count("\n") == 1
-
-
 def verb(*arguments, **options):
     return subprocess.run(
         [sys.executable, "-m", "conformance", *arguments],

@@ -2,7 +2,7 @@
 
 import pytest
 
-from conformance.spec.requirements import load_requirements
+from conformance.spec.requirements import CHAPTERS, load_requirements
 from conformance.spec.selection import select_requirements
 
 ALL = load_requirements()
@@ -10,6 +10,9 @@ ALL = load_requirements()
 
 def chapter(name):
     return [identifier for identifier in ALL if identifier.startswith(f"{name}.")]
+
+
+NESTING = ", ".join(chapter("nesting"))
 
 
 @pytest.mark.parametrize(
@@ -26,12 +29,12 @@ def chapter(name):
     ids=["nothing", "id", "chapter", "pattern", "two-chapters", "commas", "twice"],
 )
 def test_requirements_are_named_by_id_pattern_and_chapter(names, expected):
-    assert select_requirements(ALL, names, []) == expected
+    assert select_requirements(ALL, names, [], "--requirement") == expected
 
 
 def test_a_level_narrows_what_is_named():
-    musts = select_requirements(ALL, [], ["must"])
-    both = select_requirements(ALL, ["stacking"], ["must", "limitation"])
+    musts = select_requirements(ALL, [], ["must"], "--requirement")
+    both = select_requirements(ALL, ["stacking"], ["must", "limitation"], "--requirement")
 
     assert musts == [name for name, each in ALL.items() if each.level == "must"]
     assert both == [name for name in chapter("stacking") if ALL[name].level != "should"]
@@ -42,15 +45,16 @@ def test_a_level_narrows_what_is_named():
     [
         (["stacking.ordr"], [], "--requirement: invalid choice 'stacking.ordr'; did you mean 'stacking.order'?"),
         (["stackin"], [], "--requirement: invalid choice 'stackin'; did you mean 'stacking'?"),
-        (["zzz.*"], [], "--requirement: invalid choice 'zzz.*'"),
-        (["stacking.order,"], [], "--requirement: invalid choice ''"),
+        (["zzz.*"], [], f"--requirement: invalid choice 'zzz.*'; the chapters are {', '.join(CHAPTERS)}"),
+        (["stacking.order,"], [], f"--requirement: invalid choice ''; the chapters are {', '.join(CHAPTERS)}"),
+        (["nesting." + "q" * 50], [], f"--requirement: invalid choice 'nesting.{'q' * 50}'; nesting has {NESTING}"),
         ([], ["most"], "--level: invalid choice 'most' (choose from must, should, limitation); did you mean 'must'?"),
         (["stacking.order"], ["limitation"], "--level: no requirement that is asked for is of level limitation"),
     ],
-    ids=["misspelt", "misspelt-chapter", "pattern", "empty", "level", "no-such-level-there"],
+    ids=["misspelt", "misspelt-chapter", "pattern", "empty", "far", "level", "no-such-level-there"],
 )
 def test_a_name_that_matches_nothing_is_a_mistake(names, levels, message):
     with pytest.raises(ValueError, match=r"^--") as caught:
-        select_requirements(ALL, names, levels)
+        select_requirements(ALL, names, levels, "--requirement")
 
     assert str(caught.value) == message
