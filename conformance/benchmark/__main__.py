@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from conformance.utils.exit_codes import ExitCode
-
 DEFAULT_LIMIT = 300.0
 DESCRIPTION = "Measure the speed table and write it as JSON. Progress goes to standard error."
 EPILOG = "exit codes: 0 the table was written; 2 a usage error; 8 the device does not work"
@@ -24,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from conformance.benchmark.measure import measure_rows
     from conformance.devices import probe
     from conformance.devices.environment import environment_facts
+    from conformance.utils.exit_codes import ExitCode
 
     try:
         device = probe.resolve_device(options.device)

@@ -14,7 +14,7 @@ usage: conformance run [options] [tests]
        conformance check package.module:make_model --input 3x32x32 [options]
        conformance compare OLD NEW [options]
        conformance list [KIND] [NAME...] [options]
-       conformance explain NAME...
+       conformance explain NAME
        conformance render RESULT... [--html FILE]
        conformance tables RESULT...
        conformance recover JOURNAL
@@ -30,7 +30,7 @@ verbs:
   check      check whether a model can be ensembled, correctly and faster than by a loop
   compare    show what changed between result files, or between releases of torch
   list       list requirements, cases, faults, implementations or recorded releases
-  explain    show everything known about a requirement, or a chapter of them
+  explain    show everything known about a requirement, or what a chapter asks
   render     write result files as one HTML page
   tables     print the tables of result files as Markdown
   recover    show how far a run came that died
@@ -85,14 +85,14 @@ def compare(arguments: Sequence[str]) -> int:
 
 
 def explain(arguments: Sequence[str]) -> int:
-    """Explain requirements and return the exit code."""
+    """Explain a requirement and return the exit code."""
     from conformance.cli import report as report_command
 
     return report_command.main("explain", arguments)
 
 
-def list_names(arguments: Sequence[str]) -> int:
-    """List requirements or other names and return the exit code."""
+def list_contents(arguments: Sequence[str]) -> int:
+    """List what the suite holds and return the exit code."""
     from conformance.cli import listing
 
     return listing.main(arguments)
@@ -140,12 +140,13 @@ def simulate(arguments: Sequence[str]) -> int:
     return simulate_command.main(arguments)
 
 
+OPTIONS = ("--help", "--version")
 VERBS: Mapping[str, Callable[[Sequence[str]], int]] = MappingProxyType(
     {
         "run": run,
         "check": check,
         "compare": compare,
-        "list": list_names,
+        "list": list_contents,
         "explain": explain,
         "render": render,
         "tables": tables,
@@ -155,9 +156,6 @@ VERBS: Mapping[str, Callable[[Sequence[str]], int]] = MappingProxyType(
         "simulate": simulate,
     }
 )
-
-
-OPTIONS = ("-h", "--help", "--version")  # that stand in place of a verb
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -170,8 +168,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OutputError as error:
         print_error(str(error))
         return ExitCode.CANNOT_WRITE
-    except SystemExit as ended:  # by argparse, after --help
-        return ExitCode(int(ended.code or 0))
     except KeyboardInterrupt:
         print_error("interrupted")
         return ExitCode.INTERRUPTED
@@ -187,8 +183,6 @@ def _run_verb(arguments: Sequence[str]) -> int:
         case ["--version"]:
             print_lines([version_line()])
             return ExitCode.OK
-        case ["-h" | "--help" | "--version", other, *_]:
-            mistake = f"unrecognized arguments: {other}"
         case [other, *_] if other.startswith("-"):
             mistake = f"unrecognized arguments: {other}{did_you_mean(other, OPTIONS)}"
         case [other, *_]:

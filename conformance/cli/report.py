@@ -78,8 +78,8 @@ def _table(results: Sequence[Result]) -> Iterator[str]:
 
 
 def explain(arguments: Sequence[str]) -> int:
-    """Explain requirements and return the exit code."""
-    print_lines(explanation.explain_lines(make_explain_parser().parse_args(arguments).names))
+    """Explain a requirement and return the exit code."""
+    print_lines(explanation.explain_lines(make_explain_parser().parse_args(arguments).requirement))
     return ExitCode.OK
 
 

@@ -16,9 +16,8 @@ Show what changed between results. For two results: new silent failures, musts t
 differently, the rest, and what is newly asked; then drift, which is no change of a status. For more results: a table of
 the requirements that changed."""
 EXPLAIN = """\
-Show everything known about a requirement: wording, tests, faults, known failures, and history by release. Of several
-requirements a short form is shown."""
-NAMES = "an id, such as in_dims.negative, a pattern, such as 'in_dims.*', or a chapter; several are separated by commas"
+Show everything known about one requirement: wording, tests, faults, known failures, and history by release; or what the
+requirements of a chapter, or of a pattern, ask."""
 RENDER = """\
 Write results as one self-contained HTML page: the verdict, the changes from each result to the next, and the details of
 each requirement, with a column for each result and implementation."""
@@ -68,7 +67,9 @@ def make_compare_parser() -> argparse.ArgumentParser:
 def make_explain_parser() -> argparse.ArgumentParser:
     """Return the parser of ``conformance explain``."""
     parser = Parser(prog="conformance explain", description=EXPLAIN, epilog=CODES)
-    parser.add_argument("names", nargs="+", metavar="NAME", help=NAMES)
+    parser.add_argument(
+        "requirement", metavar="NAME", help="an id, such as in_dims.negative, a pattern such as in_dims.*, or a chapter"
+    )
     return parser
 
 

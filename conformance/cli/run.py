@@ -4,6 +4,7 @@ What is judged may end its process, even with exit code 0. The process that wait
 judges has said so.
 """
 
+import argparse
 import signal
 import socket
 import subprocess
@@ -11,7 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from conformance.cli.output import print_error
+from conformance.cli.output import print_error, print_lines
 from conformance.utils.exit_codes import ExitCode
 
 # Signals that are passed on. Ctrl-C reaches all processes of the terminal by itself.
@@ -27,6 +28,8 @@ def main(arguments: Sequence[str]) -> int:
     if sys.flags.optimize:
         print_error("python -O removes the assertions of the suite")
         return ExitCode.USAGE_ERROR
+    if {"-h", "--help"} & {*arguments}:
+        print_lines([*make_parser().format_help().splitlines(), "", "The options of pytest are taken as well:", ""])
     ours, theirs = socket.socketpair()
     with ours, theirs:
         command = [sys.executable, "-m", "conformance.cli.judge", str(theirs.fileno()), *arguments]
@@ -40,6 +43,15 @@ def main(arguments: Sequence[str]) -> int:
     how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
     print_error(f"INCOMPLETE: the process that judged ended with {how} and without a verdict")
     return ExitCode.INTERRUPTED
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return a parser of the suite's own options; it is used for help texts alone, as pytest parses them."""
+    from conformance.plugin.options import add_options
+
+    parser = argparse.ArgumentParser(prog="conformance run", add_help=False, usage="conformance run [options] [tests]")
+    add_options(parser.add_argument)
+    return parser
 
 
 def _sealed(connection: socket.socket) -> bytes:

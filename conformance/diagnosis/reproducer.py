@@ -1,8 +1,6 @@
 """Reproducers: scripts that need torch alone and show that a `vmap` call differs from a loop over the members."""
 
 import contextlib
-import io
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +9,8 @@ from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from conformance.checks.subject import output_tensors
-from conformance.diagnosis.call_source import MAX_NUMBERS, NoSourceError, call_source, literal
+from conformance.diagnosis.call_source import MAX_NUMBERS, call_source, literal
+from conformance.diagnosis.execution import run_here
 from conformance.diagnosis.recorder import RecordedCall, detached_copy
 from conformance.reference.vmap import spread_dims
 from conformance.utils.pytree import children, leaves, rebuild
@@ -81,7 +80,7 @@ def _scripts(call: RecordedCall) -> Iterator[str]:
     with contextlib.suppress(Exception):  # some calls can't be traced
         for digits in (3, 17):  # as few as still show the difference
             yield _write_source(call, digits)
-    with contextlib.suppress(NoSourceError):
+    with contextlib.suppress(Exception):  # some values have no source, and the numbers of some can't be read
         yield call_source(call)
 
 
@@ -120,13 +119,5 @@ def _fill(tree: Any, values: Any) -> Any:
 
 
 def _shows_difference(text: str) -> bool:
-    """Run a script and return whether it exits with 1, with warnings as it has them on its own: not as errors."""
-    try:
-        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            exec(compile(text, "script", "exec"), {"__name__": "script"})  # noqa: S102 - generated from torch code
-    except SystemExit as end:
-        return end.code == 1
-    except Exception:  # noqa: BLE001 - a script that raises shows no difference
-        return False
-    return False
+    """Return whether a script, which is run, exits with 1."""
+    return bool(run_here(text) == 1)

@@ -93,29 +93,29 @@ def loop(
     where `func` computes in a coarser precision than its tensors have.
     """
     bare = plain or func
-    values = _run(func, models, inputs, None)
+    values = run_members(func, models, inputs, None)
     tensors = [
         leaf for _, leaf in leaves([[state_of(model) for model in models], inputs, values], "") if is_inexact(leaf)
     ]
     doubles = [leaf.dtype in (torch.float64, torch.complex128) for leaf in tensors]
     exact = plain is None and all(doubles) and all(leaf.device.type == "cpu" for leaf in tensors)
-    truth = values if exact else _run(bare, models, inputs, torch.float64)
+    truth = values if exact else run_members(bare, models, inputs, torch.float64)
     coarse = torch.float32 if any(doubles) else None
 
     def sample(draw: int) -> list[Any]:
         shaken = [_shaken(pair, draw, rounding) for pair in zip(models, inputs, strict=True)]
         with _noisy_constants(draw, rounding):
-            return _run(bare if coarse else func, [model for model, _ in shaken], [x for _, x in shaken], coarse)
+            return run_members(bare if coarse else func, [model for model, _ in shaken], [x for _, x in shaken], coarse)
 
     def sample_of_the_same(draw: int) -> list[Any] | None:
         # A later caller may have changed the models or the inputs; an error measured on others means nothing.
         with _kept_random_state(tensors[0].device), suppress(PlainLoopError):
-            if _are_equal(_run(func, models, inputs, None), values):
+            if _are_equal(run_members(func, models, inputs, None), values):
                 return sample(draw)
         return None
 
     with _noisy_constants(0, rounding):
-        worst = _run(bare, models, inputs, coarse) if coarse else values
+        worst = run_members(bare, models, inputs, coarse) if coarse else values
     sizes = [leaf.numel() for _, leaf in leaves(truth[0], "") if is_inexact(leaf) and leaf.numel()]
     enough = max(draws, math.ceil(numbers / (len(models) * min(sizes, default=numbers))))
     for draw in range(1, enough):
@@ -187,7 +187,13 @@ def as_float64_result(answer: LoopResult) -> LoopResult:
     return LoopResult(moved, truth=answer.truth, sample=answer.values)
 
 
-def _run(func: Callable[..., Any], models: Sequence[nn.Module], inputs: Sequence[Any], dtype: Any) -> list[Any]:
+def run_members(
+    func: Callable[..., Any], models: Sequence[nn.Module], inputs: Sequence[Any], dtype: torch.dtype | None
+) -> list[Any]:
+    """`func(model, input)` for each member in turn, on copies; on the CPU in this dtype, unless it is None.
+
+    Raises PlainLoopError.
+    """
     try:
         pairs = [(copy_module(model), copy.deepcopy(x)) for model, x in zip(models, inputs, strict=True)]
         if dtype is not None:

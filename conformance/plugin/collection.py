@@ -6,9 +6,8 @@ from dataclasses import asdict
 import pytest
 
 from conformance.plugin.expectations import KnownFailures
-from conformance.plugin.selection import NOT_APPLICABLE, case_dtype, case_parameters, inapplicable_reason
+from conformance.plugin.selection import NOT_APPLICABLE, Applicability, case_dtype, case_parameters, is_of_suite
 from conformance.plugin.session import CollectedTest, Run
-from conformance.spec.locations import SUITE
 
 
 class Collector:
@@ -17,6 +16,7 @@ class Collector:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.known_failures = KnownFailures(run)
+        self.applicability = Applicability(run.device)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
@@ -24,7 +24,7 @@ class Collector:
 
         What does not apply is left out when they are done, with its reason: thousands of skips would hide the rest.
         """
-        ours = [item for item in items if item.path.resolve().parent == SUITE.resolve()]
+        ours = [item for item in items if is_of_suite(item.path)]
         dropped = [item for item in ours if not self._enter(item)]
         if not any("::" in argument for argument in config.args):
             self.run.problems += self.known_failures.stale_entries(ours)
@@ -53,7 +53,7 @@ class Collector:
             return False
         name = case_parameters(item)["implementation"]
         self.run.collected[item.nodeid] = CollectedTest(requirement.id, name, case_dtype(item))
-        reason = inapplicable_reason(item, requirement, self.run.implementations[name], self.run.device)
+        reason = self.applicability.inapplicable_reason(item, requirement, self.run.implementations[name])
         if reason:
             item.stash[NOT_APPLICABLE] = reason
         else:

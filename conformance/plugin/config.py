@@ -55,7 +55,7 @@ def prepare(config: pytest.Config) -> Run:
     _check_numbers(option)
     _check_writable(option)
     requirements = load_requirements()
-    asked = select_requirements(requirements, option.requirement or [], option.level or [], "--requirement")
+    asked = select_requirements(requirements, option.requirement or [], option.level or [])
     gap = coverage_problem(requirements)
     if gap:
         raise ValueError(gap)
@@ -91,7 +91,7 @@ def prepare(config: pytest.Config) -> Run:
             "device_profile": profile.facts() if profile else None,
             "profile": option.profile,
             "requirements": asked,
-            "levels": list(dict.fromkeys(option.level or [])),
+            "levels": sorted(set(option.level or [])),
             "seed": option.seed,
             "expectations": option.expectations.name,
             "arguments": rerun_arguments(option),

@@ -15,18 +15,29 @@ class Diagnosis:
     def __init__(self) -> None:
         self.diagnosed: set[tuple[str, str]] = set()
 
-    def diagnose(self, item: Any, asked: tuple[str, str], seed: Callable[[], None]) -> None:
-        """Put the first layer that differs, and its script, into the item's stash.
+    def diagnose(self, item: Any, asked: tuple[str, str], error: BaseException, seed: Callable[[], int]) -> None:
+        """Put the first layer that differs, and a script that shows the failure, into the item's stash.
 
-        `asked`: the requirement and the implementation. `seed`: sets the random generators as at the start of a test.
+        `asked`: the requirement and the implementation. `seed`: sets the random generators as at the start of a test,
+        and returns the seed.
         """
-        from conformance.diagnosis.diagnose import find_broken_layer
+        from conformance.diagnosis.bundle_script import script_of_test
 
-        # A known failure has its reason, what runs in a child can't be recorded, and Hypothesis writes a script itself.
-        told = any(item.get_closest_marker(name) for name in ("xfail", "child")) or is_hypothesis_test(item.obj)
+        # A known failure has its reason, and Hypothesis writes a script itself.
+        told = item.get_closest_marker("xfail") or is_hypothesis_test(item.obj)
         if told or asked in self.diagnosed:
             return
         self.diagnosed.add(asked)
+        in_child = item.get_closest_marker("child") is not None
+        layer, script = ("", "") if in_child else self._broken_layer(item, seed)
+        item.stash[LAYER] = (
+            layer,
+            script or script_of_test(item.function, item.funcargs, error, seed(), may_crash=in_child),
+        )
+
+    def _broken_layer(self, item: Any, seed: Callable[[], int]) -> tuple[str, str]:
+        from conformance.diagnosis.diagnose import find_broken_layer
+
         implementation = item.funcargs["implementation"]
 
         def again(recorder: Any) -> None:
@@ -35,6 +46,6 @@ class Diagnosis:
             item.runtest()
 
         try:
-            item.stash[LAYER] = find_broken_layer(implementation, again)
+            return find_broken_layer(implementation, again)
         finally:
             item.funcargs["implementation"] = implementation

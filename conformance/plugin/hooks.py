@@ -1,6 +1,5 @@
 """The pytest hooks: options, marks and fixtures. They import torch only when a run starts."""
 
-import sys
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, nullcontext
 from typing import Any
@@ -9,11 +8,12 @@ import hypothesis
 import pytest
 
 from conformance.devices import profile as device_profile
-from conformance.plugin import options, xdist
+from conformance.plugin import xdist
 from conformance.plugin.collection import Collector
 from conformance.plugin.config import prepare
 from conformance.plugin.exit_guard import ExitGuard
 from conformance.plugin.interruption import Interruption
+from conformance.plugin.options import add_options
 from conformance.plugin.outcomes import OutcomeRecorder
 from conformance.plugin.printing import PrintableWarnings
 from conformance.plugin.repetition import Repetition
@@ -44,17 +44,13 @@ hypothesis.settings.register_profile(
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    options.register_options(parser)
+    """Add the suite's options, which `conformance.plugin.options` declares."""
+    add_options(parser.getgroup("conformance", "ensemble conformance").addoption)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Show the suite's own options before pytest's help, and check the profile of Hypothesis.
-
-    An unknown profile would end the run with a traceback when it is loaded.
-    """
-    if config.option.help:
-        sys.stdout.write(f"{options.make_parser().format_help()}\npytest's own options:\n\n")
+    """Refuse an unknown profile of Hypothesis, which would end the run with a traceback when it is loaded."""
     profile = config.getoption("hypothesis_profile", None)
     try:
         hypothesis.settings.get_profile(profile or "conformance")

@@ -1,12 +1,8 @@
-"""The suite's own options of pytest. ``conformance run --help`` shows them before those of pytest."""
+"""The options of a run, as pytest and the help of ``conformance run`` take them."""
 
-import argparse
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from conformance.devices.probe import FOR_CUSTOM, ONLY_FOR
 from conformance.plugin.config import IMPLEMENTATIONS, PROFILES, RESULT
@@ -14,25 +10,9 @@ from conformance.plugin.repetition import MOST
 from conformance.spec.expectations import DEFAULT
 from conformance.spec.requirements import LEVELS
 
-GROUP = "ensemble conformance"
-USAGE = "conformance run [options] [tests]"
 
-
-def register_options(parser: pytest.Parser) -> None:
-    """Add the options to pytest's, which shows its groups of options in an order of its own: its help hides them."""
-    group = parser.getgroup("conformance", GROUP)
-    add_options(lambda name, **settings: group.addoption(name, **settings | {"help": argparse.SUPPRESS}))
-
-
-def make_parser() -> argparse.ArgumentParser:
-    """Return a parser of these options alone, for their help."""
-    parser = argparse.ArgumentParser(prog="conformance run", usage=USAGE, add_help=False)
-    add_options(parser.add_argument_group(GROUP).add_argument)
-    return parser
-
-
-def add_options(add: Callable[..., Any]) -> None:
-    """Declare each option by a call of `add`, which takes the arguments of argparse's `add_argument`."""
+def add_options(add: Callable[..., object]) -> None:
+    """Call `add`, an `add_argument` of argparse or an `addoption` of pytest, for each option."""
     add(
         "--implementation",
         action="append",

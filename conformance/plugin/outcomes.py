@@ -53,15 +53,17 @@ class OutcomeRecorder:
             except BaseException as error:
                 raise_if_unshowable(error)
                 known = self.run.collected[item.nodeid]
-                self.diagnosis.diagnose(item, (known.requirement, known.implementation), self._seed)
+                self.diagnosis.diagnose(item, (known.requirement, known.implementation), error, self._seed)
                 raise
 
-    def _seed(self) -> None:
+    def _seed(self) -> int:
         # Seeding a device that is not asked costs more than many a test: torch keeps a traceback of each such call.
         import torch
 
         seed = torch.default_generator.manual_seed if self.run.device.type == "cpu" else torch.manual_seed
-        seed(self.run.options["seed"])
+        chosen: int = self.run.options["seed"]
+        seed(chosen)
+        return chosen
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(

@@ -1,6 +1,7 @@
 """The selection of what runs: files that ask for what the run asks for, and cases that apply to this environment."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,18 @@ import pytest
 
 from conformance.devices.probe import dtype_unavailable_reason
 from conformance.plugin.session import Run
-from conformance.spec.coverage import asking_tests
+from conformance.spec.coverage import requirements_of_file
 from conformance.spec.locations import SUITE
 from conformance.spec.requirements import Requirement
 from conformance.utils.probing import ask
 
 NOT_APPLICABLE = pytest.StashKey[str]()
+
+
+@cache
+def is_of_suite(path: Path) -> bool:
+    """Return whether a file is one of the suite's test modules."""
+    return path.resolve().parent == SUITE.resolve()
 
 
 class Unasked(pytest.File):
@@ -34,13 +41,9 @@ class Narrower:
 
         A test that is asked for by name has to be found, so then no file is skipped.
         """
-        if module_path.resolve().parent != SUITE.resolve() or any("::" in each for each in parent.config.args):
+        if not is_of_suite(module_path) or any("::" in each for each in parent.config.args):
             return None
-        about = {
-            requirement
-            for requirement, tests in asking_tests().items()
-            if any(test.startswith(f"{module_path.name}::") for test in tests)
-        }
+        about = requirements_of_file(module_path.name)
         if not about or any(self.run.asks(self.run.requirements[each]) for each in about):
             return None
         return Unasked.from_parent(parent, path=module_path)
@@ -70,19 +73,33 @@ def case_dtype(item: pytest.Item) -> str:
     return ""
 
 
-def inapplicable_reason(item: pytest.Item, requirement: Requirement, implementation: Any, device: Any) -> str | None:
-    """Return the reason why this case does not apply to this implementation, torch and device, or None if it does."""
-    import torch
+class Applicability:
+    """Whether cases apply to this torch and device. Each probe is asked once: thousands of cases share it."""
 
-    from conformance.implementations.protocol import unavailable_reason
+    def __init__(self, device: Any) -> None:
+        self.device = device
+        # With the probed object, so that its id stays its own.
+        self._answers: dict[int, tuple[Any, str | None]] = {}
 
-    parameters = case_parameters(item)
-    dtype = parameters.get("dtype")
-    reason = (
-        ask(unavailable_reason, implementation)
-        or requirement.not_about(implementation)
-        or (dtype_unavailable_reason(device, getattr(torch, dtype)) if dtype else None)
-    )
-    # A parameter may know by itself that it makes no sense here, such as an optimizer that this torch lacks.
-    probes = [value.unavailable_reason for value in parameters.values() if hasattr(value, "unavailable_reason")]
-    return reason or next(filter(None, (ask(probe, device) for probe in probes)), None)
+    def inapplicable_reason(self, item: pytest.Item, requirement: Requirement, implementation: Any) -> str | None:
+        """Return the reason why this case does not apply to this implementation, or None if it does."""
+        import torch
+
+        from conformance.implementations.protocol import unavailable_reason
+
+        parameters = case_parameters(item)
+        dtype = parameters.get("dtype")
+        reason = (
+            self._ask(implementation, unavailable_reason, implementation)
+            or requirement.not_about(implementation)
+            or (dtype_unavailable_reason(self.device, getattr(torch, dtype)) if dtype else None)
+        )
+        # A parameter may know by itself that it makes no sense here, such as an optimizer that this torch lacks.
+        probed = [value for value in parameters.values() if hasattr(value, "unavailable_reason")]
+        answers = (self._ask(value, value.unavailable_reason, self.device) for value in probed)
+        return reason or next(filter(None, answers), None)
+
+    def _ask(self, probed: Any, probe: Callable[..., str | None], *args: Any) -> str | None:
+        if id(probed) not in self._answers:
+            self._answers[id(probed)] = probed, ask(probe, *args)
+        return self._answers[id(probed)][1]

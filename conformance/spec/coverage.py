@@ -22,19 +22,18 @@ def asking_tests(folder: Path = SUITE) -> Mapping[str, tuple[str, ...]]:
     """
     found: dict[str, tuple[str, ...]] = {}
     for chapter in CHAPTERS:
-        for identifier, tests in asking_tests_of_chapter(chapter, folder).items():
-            found[identifier] = (*found.get(identifier, ()), *tests)
+        for path in chapter_files(chapter, folder):
+            for identifier, test, _ in _marks(path):
+                if test not in found.get(identifier, ()):
+                    found[identifier] = (*found.get(identifier, ()), test)
     return found
 
 
 @cache
-def asking_tests_of_chapter(chapter: str, folder: Path = SUITE) -> Mapping[str, tuple[str, ...]]:
-    """Return the tests of each requirement in the files of one chapter: to read all files takes tenths of a second."""
-    found: dict[str, dict[str, None]] = {}
-    for path in chapter_files(chapter, folder):
-        for identifier, test, _ in _marks(path):
-            found.setdefault(identifier, {})[test] = None
-    return {identifier: tuple(tests) for identifier, tests in found.items()}
+def requirements_of_file(name: str, folder: Path = SUITE) -> frozenset[str]:
+    """Return the requirements that the tests of a file ask for, such as ``test_forward.py``."""
+    path = folder / name
+    return frozenset(identifier for identifier, _, _ in _marks(path)) if path.is_file() else frozenset()
 
 
 @cache

@@ -1,6 +1,6 @@
-"""The index: names and facts that otherwise only an import of torch, or reading all recorded results, would tell.
+"""The index of faults, cases, implementations and history, which takes an import of torch, or seconds, to gather.
 
-``python fixtures/generate/index.py`` writes its file, and a test compares the file with what it was made from.
+`fixtures/write_index.py` writes it, and a test of the suite holds it to what it is made from.
 """
 
 import json
@@ -11,27 +11,27 @@ from typing import Any
 
 from conformance.spec.locations import FIXTURES
 
-FILE = FIXTURES / "index.json"
+INDEX = FIXTURES / "index.json"
 
 
 @dataclass(frozen=True)
 class Index:
-    """The content of the file.
+    """What the suite holds besides requirements.
 
-    `faults`: by name, the requirement that each breaks (`breaks`) and what it does (`text`). `cases`: names by kind.
-    `implementations`: by name, its `text`, and whether a run judges it by `default`. `releases`: by recorded release,
-    oldest first, its `torch`, the `sha256` of its result file, and `counts` of requirements by status, each
-    implementation's apart. `history`: by requirement and implementation, the status in each recorded release.
+    `faults`: by name, each with the requirement that it `breaks` and its `text`. `cases`: names by kind.
+    `implementations`: a text by name. `releases`: the labels of the recorded ones. `history`: by requirement and
+    implementation, the status in each of these releases, as tables show it, with " | " between them.
     """
 
     faults: Mapping[str, Mapping[str, str]]
     cases: Mapping[str, Sequence[str]]
-    implementations: Mapping[str, Mapping[str, Any]]
-    releases: Mapping[str, Mapping[str, Any]]
-    history: Mapping[str, Mapping[str, Sequence[str]]]
+    implementations: Mapping[str, str]
+    releases: Sequence[str]
+    history: Mapping[str, Mapping[str, str]]
 
 
 @cache
 def load_index() -> Index:
-    """Return the index."""
-    return Index(**json.loads(FILE.read_text(encoding="utf-8")))
+    """Return the index of this version of the suite."""
+    content: dict[str, Any] = json.loads(INDEX.read_text(encoding="utf-8"))
+    return Index(**content)

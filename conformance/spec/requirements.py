@@ -49,7 +49,7 @@ class Requirement:
     `since`: the first release of torch that it is asked of, with the reason; a chapter may say it once, for all.
     `only` and `not_for`: names of implementations that it is, or is not, about, with the reason; in `not_for` also a
     pattern, such as ``compiled*``.
-    `added`: the version of the suite that added it; a chapter may say it once, for those that do not say it.
+    `added`: the version of the suite that added it; a chapter may say it once, for all.
     """
 
     id: str
@@ -98,8 +98,8 @@ def load_requirements(folder: Path = SPEC) -> Mapping[str, Requirement]:
 def _chapter(path: Path) -> list[Requirement]:
     try:
         entries = tomllib.loads(path.read_text(encoding="utf-8"))
-        shared = {"since": entries.pop("since", {}), "added": entries.pop("added", None)}
-        return [_requirement(f"{path.stem}.{name}", {**shared, **entry}) for name, entry in entries.items()]
+        usual = {"since": entries.pop("since", {}), "added": entries.pop("added", "")}
+        return [_requirement(f"{path.stem}.{name}", {**usual, **entry}) for name, entry in entries.items()]
     except (AttributeError, TypeError, ValueError) as error:
         # Two requirements of one id are two tables of one name, which TOML itself refuses.
         raise ValueError(f"spec/{path.name}: {error}") from error
@@ -123,11 +123,9 @@ def _requirement(identifier: str, entry: Any) -> Requirement:
 
 
 def _check_added(identifier: str, added: Any) -> None:
-    if added is None:
-        raise ValueError(f"{identifier} has no added, the version of the suite that adds it")
     try:
         version = Version(added)
     except (InvalidVersion, TypeError):
-        raise ValueError(f"{identifier}: added: invalid version {added!r}") from None
+        raise ValueError(f"{identifier}: added: expected a version of the suite, got {added!r}") from None
     if version > Version(__version__):
-        raise ValueError(f"{identifier}: added: {added} is above the version of the suite, {__version__}")
+        raise ValueError(f"{identifier}: added: {added} is above the suite's own version, {__version__}")

@@ -96,15 +96,10 @@ def copies(args: tuple[Any, ...], device: Device) -> tuple[Any, ...]:
 
 def _copy(tensor: Tensor, device: Device) -> Tensor:
     """Return a copy on the device in the same layout: its shape, strides and offset."""
-    memory = tensor.as_strided((storage_size(tensor),), (1,), 0).clone().to(device)
+    last = sum((n - 1) * step for n, step in zip(tensor.shape, tensor.stride(), strict=True))
+    size = tensor.storage_offset() + 1 + last if tensor.numel() else 0
+    memory = tensor.as_strided((size,), (1,), 0).clone().to(device)
     return memory.as_strided(tensor.shape, tensor.stride(), tensor.storage_offset())
-
-
-def storage_size(tensor: Tensor) -> int:
-    """Return the number of elements that the tensor's storage has room for."""
-    if hasattr(tensor, "untyped_storage"):
-        return int(tensor.untyped_storage().nbytes() // tensor.element_size())
-    return int(tensor.storage().size())  # type: ignore[no-untyped-call]  # torch 1.13
 
 
 def assert_is_the_loop(implementation: Any, call: VmapCall | NestedCall, device: Device = "cpu") -> None:

@@ -5,9 +5,8 @@ import re
 import textwrap
 from collections.abc import Iterator
 
-from conformance.cli import check, list_parsers, report_parsers, reproduce, simulate
+from conformance.cli import check, listing, report_parsers, reproduce, run, simulate
 from conformance.cli.main import HELP
-from conformance.plugin import options
 from docs.generate.markdown import block, code, escape, table
 
 WIDTH = 88
@@ -17,7 +16,7 @@ def cli_lines() -> Iterator[str]:
     """Yield the reference: all verbs at a glance, then a section for each."""
     yield from block(HELP.partition("\n\n")[0])
     yield from _section("run", "Run the suite. The command takes all options of pytest, and these:")
-    yield from _option_table(options.make_parser())
+    yield from _option_table(run.make_parser())
     for verb, parser in verb_parsers().items():
         yield from _section(verb, escape_paragraphs(parser.description or ""))
         yield from block(usage(parser))
@@ -31,8 +30,7 @@ def verb_parsers() -> dict[str, argparse.ArgumentParser]:
     return {
         "check": check.make_parser(),
         "compare": report_parsers.make_compare_parser(),
-        "list": list_parsers.make_parser(),
-        **{f"list {kind}": make() for kind, make in list_parsers.PARSERS.items()},
+        "list": listing.make_parser(),
         "explain": report_parsers.make_explain_parser(),
         "render": report_parsers.make_render_parser(),
         "tables": report_parsers.make_tables_parser(),
@@ -56,9 +54,7 @@ def escape_paragraphs(text: str) -> str:
 
 
 def _section(verb: str, text: str) -> Iterator[str]:
-    """A verb has a section, and each of its kinds of arguments one below it."""
-    heading = "##" + "#" * verb.count(" ")
-    yield from (f"(conformance-{verb.replace(' ', '-')})=", f"{heading} conformance {verb}", "", text, "")
+    yield from (f"(conformance-{verb})=", f"## conformance {verb}", "", text, "")
 
 
 def _option_table(parser: argparse.ArgumentParser) -> Iterator[str]:

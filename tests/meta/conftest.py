@@ -112,6 +112,20 @@ class Thin:
         return [cases[round(i * (len(cases) - 1) / (self.MOST - 1))] for i in range(self.MOST)]
 
 
+class Only:
+    """A plugin for a run of the suite's folder that leaves out all files but these.
+
+    For each file among its arguments, pytest would collect the whole folder anew.
+    """
+
+    def __init__(self, files):
+        self.names = {Path(file).name for file in files}
+
+    def pytest_ignore_collect(self, collection_path):
+        # None leaves the decision to pytest: "meta" is not of the suite.
+        return None if collection_path == SUITE or collection_path.name in self.names else True
+
+
 @dataclass(frozen=True)
 class Outcome:
     """A run of the suite: exit code, the result file's content (None if there is none), and what it printed."""
@@ -137,6 +151,8 @@ def run_suite(tmp_path, capfd, monkeypatch):
     def run(*arguments, paths=CHAPTERS, plugins=()):
         result = tmp_path / "result.json"
         result.unlink(missing_ok=True)
+        if paths and all(Path(path).parent == SUITE and "::" not in path for path in paths):
+            paths, plugins = [str(SUITE)], [*plugins, Only(paths)]
         code = pytest.main([*paths, *NESTED, f"--rootdir={ROOT}", f"--result={result}", *arguments], plugins)
         printed = capfd.readouterr()
         return Outcome(int(code), load(result), printed.out + printed.err)

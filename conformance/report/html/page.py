@@ -18,7 +18,6 @@ from conformance.report.html.matrix import ABSENT, make_chapters
 from conformance.report.html.run_info import format_duration, run_facts
 from conformance.report.html.tables import result_tables
 from conformance.report.html.text import TextBudget
-from conformance.report.known_failures import HEADINGS
 from conformance.report.reader import Result
 from conformance.report.results import Status
 from conformance.spec.requirements import LEVELS
@@ -57,7 +56,6 @@ def render_page(results: Sequence[Result], steps: Sequence[DiffStep] = ()) -> st
             many=len(across) > MAX_WIDE_COLUMNS,
             statuses=list(Status),
             levels=LEVELS,
-            effects=HEADINGS,
             absent=ABSENT,
         )
     )

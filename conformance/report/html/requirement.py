@@ -8,7 +8,6 @@ from conformance.report.html.columns import Column, Row, column_names
 from conformance.report.results import FAILING, Status
 
 MAX_TESTS = 3  # of a group, listed by name
-MAX_OBSERVED = 3  # of a group, different texts that were observed
 MAX_FAILURES = 50  # of a requirement, listed one by one
 MAX_GROUPS = 50  # of a requirement
 
@@ -27,19 +26,18 @@ class Tally:
 class Group:
     """Cases with the same status, message and effect.
 
-    `where`: their columns; `tests`: the first few; `rerun`: a command. Of known failures: `effect`, what they do to a
-    user, and `observed`, the first few texts that were observed. Both are empty in results before schema 4.
+    `observed`: what the first of them gave; `where`: their columns; `tests`: the first few; `rerun`: a command.
     """
 
     status: str
     lost: bool
     message: str
+    effect: str
+    observed: str
     where: str
     count: int
     tests: Sequence[str]
     rerun: str
-    effect: str
-    observed: Sequence[str]
 
     @property
     def more(self) -> int:
@@ -124,12 +122,12 @@ def _group_cases(cases: Mapping[Column, Sequence[Row]], columns: Sequence[Column
             order[status],
             lost,
             message,
+            effect,
+            who[0][1].get("observed", ""),
             column_names((column for column, _ in who), columns),
             len(who),
             [case["test"] for _, case in who[:MAX_TESTS]],
             who[0][1]["rerun"],
-            effect,
-            list(dict.fromkeys(filter(None, (case.get("observed") for _, case in who))))[:MAX_OBSERVED],
         )
         for (status, lost, message, effect), who in sorted(said.items(), key=lambda each: each[0][0])
     ]

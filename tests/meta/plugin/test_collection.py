@@ -68,7 +68,7 @@ def test_a_test_of_the_suite_asks_somebody_for_one_requirement(
     mark = f"@pytest.mark.requirement('{asks}')\n" if asks else ""
     test = tmp_path / f"test_asks{len(asks)}.py"  # a module of one name is imported once
     test.write_text(f"import pytest\n\n\n{mark}def test_it({fixture}):\n    pass\n", encoding="utf-8")
-    monkeypatch.setattr(collection, "SUITE", tmp_path)
+    monkeypatch.setattr(collection, "is_of_suite", lambda path: path.parent == tmp_path)
 
     outcome = run_suite("-p", "conformance.plugin", "-c", str(CONFIGURATION), paths=[str(test)])
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from conformance.implementations.torch_func import TorchFunc
-from conformance.plugin.selection import asks_for_suite, inapplicable_reason
+from conformance.plugin.selection import Applicability, asks_for_suite
 from conformance.spec.coverage import asking_tests
 from conformance.spec.locations import SUITE
 from conformance.spec.requirements import load_requirements
@@ -28,12 +28,11 @@ class Files:
 
 def test_only_files_that_ask_for_what_was_asked_are_collected(run_suite):
     one, core = Files(), Files()
-    outcome = run_suite(*ONE, "--level=must", plugins=[one])
+    outcome = run_suite(*ONE, plugins=[one])
     some = [str(SUITE / f"test_{name}.py") for name in ("forward", "errors", "nesting")]
     run_suite("--implementation=torch.func", "--profile=core", "--collect-only", paths=some, plugins=[core])
 
     assert outcome.statuses()["stacking.sequences", "torch.func"] == "conforms"
-    assert outcome.result["options"]["levels"] == ["must"]
     assert one.seen == {"test_stacking.py"}
     assert core.seen == {"test_forward.py", "test_nesting.py"}
 
@@ -74,7 +73,7 @@ def test_a_probe_that_fails_is_a_reason_and_ends_nothing(probe, reason):
     item = SimpleNamespace(callspec=SimpleNamespace(params={"setting": Loud(probe)}))
     requirement = load_requirements()["in_dims.none"]
 
-    assert inapplicable_reason(item, requirement, TorchFunc(), torch.device("cpu")) == reason
+    assert Applicability(torch.device("cpu")).inapplicable_reason(item, requirement, TorchFunc()) == reason
 
 
 def test_an_implementation_that_can_not_be_asked_is_not_available():
@@ -82,7 +81,9 @@ def test_an_implementation_that_can_not_be_asked_is_not_available():
     implementation = TorchFunc()
     implementation.unavailable = lambda: 1 / 0
 
-    reason = inapplicable_reason(item, load_requirements()["in_dims.none"], implementation, torch.device("cpu"))
+    reason = Applicability(torch.device("cpu")).inapplicable_reason(
+        item, load_requirements()["in_dims.none"], implementation
+    )
 
     assert reason == "the probe failed: ZeroDivisionError: division by zero"
 

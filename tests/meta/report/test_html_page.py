@@ -13,13 +13,12 @@ from conformance.report.html.matrix import split_link
 from conformance.report.html.text import LIMITS, TextBudget
 from conformance.spec.requirements import Requirement
 
-KNOWN = {"effect": "wrong", "observed": "it differs by 3"}
 ATTACK = "\"'></script><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7 * 7 }}\x1b[31m\u202e"
 
 
 def hostile(value):
     """Every string that the schema leaves to whoever writes a file is an attack."""
-    kept = {"effect", "level", "status", "implementation", "torch", "id"}
+    kept = {"level", "status", "implementation", "torch", "id"}
     if isinstance(value, dict):
         return {key: each if key in kept else hostile(each) for key, each in value.items()}
     if isinstance(value, list):
@@ -31,7 +30,7 @@ def everything(**facts):
     """A result that has something in every place of the page."""
     return document(
         case("fails", "test_a[1]", message="off by 3", layer="vmap", script="print(1)", budget_share=7.0),
-        case("known failure", "test_a[2]", message="a reason", dtype="float32", budget_share=0.5, **KNOWN),
+        case("known failure", "test_a[2]", message="a reason", dtype="float32", budget_share=0.5),
         case("not run", "test_a[3]", message="never reported", lost=True),
         case("conforms", "test_b", requirement=SHOULD, dtype="float64", budget_share=0.25),
         **facts,
@@ -66,10 +65,7 @@ def test_a_failure_says_what_where_and_how_to_see_it_again():
         'Run it again: python -m conformance run "test_a[1]" --implementation torch.func --seed 0 '
         "Reproducer that needs torch alone print(1)"
     ) in said
-    assert (
-        "◐ known failure : 1 case a reason Effect: wrong , silently wrong results Observed: it differs by 3 test_a[2]"
-        in said
-    )
+    assert "◐ known failure : 1 case a reason test_a[2]" in said
     assert "○ not run : 1 case, ended without an answer never reported" in said
     assert "Run all of its tests: python -m conformance run --requirement forward.a" in said
 

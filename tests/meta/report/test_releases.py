@@ -4,6 +4,7 @@ import pytest
 from packaging.version import Version
 from results import MUST, SHOULD, case, document, result
 
+from conformance.cli import explain as explanation
 from conformance.cli.main import main
 from conformance.report import releases as recorded_releases
 from conformance.report import writer
@@ -151,6 +152,9 @@ def test_results_are_shown_on_a_page(arguments, page, title, releases, capsys):
         (["compare", "2.13"], "expected at least two results"),
         (["compare", "2.13", "none.json"], "none.json: No such file"),
         (["compare"], "required"),
+        (["explain", "forward.own_minibach"], "did you mean 'forward.own_minibatch'?"),
+        (["explain", "forward." + "q" * 50], "forward has forward.own_minibatch"),
+        (["explain", "nonsense"], "the chapters are forward, stacking"),
     ],
 )
 def test_a_mistake_is_one_line_and_ends_with_4(arguments, reason, releases, capsys):
@@ -160,6 +164,48 @@ def test_a_mistake_is_one_line_and_ends_with_4(arguments, reason, releases, caps
     assert err.startswith("ERROR: ")
     assert reason in err
     assert err.count("\n") == 1
+
+
+def test_a_requirement_is_explained(capsys):
+    code, out, _ = said(capsys, "explain", "in_dims.dict_by_key")
+
+    assert code == 0
+    for line in (
+        "in_dims.dict_by_key   must",
+        "tests:\n  tests/test_in_dims.py::",
+        "  DictsByPosition: ",
+        "  torch >=2.10, torch.func, functorch, compiled*, *-same-shape]: bug, wrong: ",
+        "      observed: AssertionError with 'output is tensor('\n",
+        "      no issue found upstream on 2026-",
+        "history:\n",
+    ):
+        assert line in out
+    _, out, _ = said(capsys, "explain", "parity.mixed_devices")
+    assert "known failures:\n  none" in out
+
+
+@pytest.mark.parametrize("name", ["chunking", "chunking.*"])
+def test_a_chapter_or_a_pattern_is_explained_in_short(name, capsys):
+    code, out, _ = said(capsys, "explain", name)
+
+    assert code == 0
+    assert "chunking.any_size   must, core\n  A call with any chunk_size" in out
+    assert "\n  known failures: " in out
+    assert out.splitlines()[-1].endswith(" requirements; conformance explain ID shows all about one")
+
+
+def test_what_limits_a_requirement_is_explained():
+    compiled = "\n".join(explanation.explain_lines("compiled.legacy"))
+    parity = "\n".join(explanation.explain_lines("parity.autocast_operations"))
+
+    assert "since 2.8: " in compiled
+    assert "core" not in compiled.partition("\n")[0]
+    assert next(iter(explanation.explain_lines("in_dims.none"))) == "in_dims.none   must, core"
+    assert "faults that its tests detect:\n  none" not in parity
+    assert "faults that its tests detect:\n  none" in "\n".join(
+        explanation.explain_lines("stacking.refuses_extra_buffers")
+    )
+    assert all(len(line) <= 120 for line in explanation.explain_lines("in_dims.none"))
 
 
 def test_every_recorded_release_can_be_read_and_conforms():

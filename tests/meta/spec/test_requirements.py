@@ -28,6 +28,17 @@ def test_the_spec_is_loaded_chapter_by_chapter():
     assert all(identifier == each.id for identifier, each in loaded.items())
 
 
+def test_a_chapter_says_once_which_version_added_its_requirements(folder):
+    (folder / "forward.toml").write_text(
+        f'added = "0.0.9"\n[works]\n{GOOD}[flies]\n{GOOD}'.replace('added = "0.1.0"\n[flies]', "[flies]"),
+        encoding="utf-8",
+    )
+
+    loaded = load_requirements(folder)
+
+    assert (loaded["forward.works"].added, loaded["forward.flies"].added) == ("0.0.9", "0.1.0")
+
+
 def test_no_two_requirements_say_the_same():
     texts = [each.text for each in load_requirements().values()]
 
@@ -78,10 +89,10 @@ def test_a_chapter_knows_which_torch_is_too_old_for_it(monkeypatch, release, ask
         (f"[works]\n{GOOD}".replace("must", "may"), r"forward.works: level: invalid choice 'may' \(choose from must"),
         (f'[works]\n{GOOD}only = {{functorch = ""}}', "forward.works: only needs a reason for each implementation"),
         (f'[works]\n{GOOD}not_for = "functorch"', "spec/forward.toml: "),
-        (f"[works]\n{GOOD}".replace("added", "# added"), "forward.works has no added, the version of the suite"),
-        (f"[works]\n{GOOD}".replace("0.1.0", "soon"), "forward.works: added: invalid version 'soon'"),
-        (f"[works]\n{GOOD}".replace('"0.1.0"', "0.1"), "forward.works: added: invalid version 0.1"),
-        (f"[works]\n{GOOD}".replace("0.1.0", "99.0"), "added: 99.0 is above the version of the suite, "),
+        (f"[works]\n{GOOD}".replace("0.1.0", "soon"), "added: expected a version of the suite, got 'soon'"),
+        (f"[works]\n{GOOD}".replace('"0.1.0"', "0.1"), "added: expected a version of the suite, got 0.1"),
+        (f"[works]\n{GOOD}".replace('added = "0.1.0"', ""), "added: expected a version of the suite, got ''"),
+        (f"[works]\n{GOOD}".replace("0.1.0", "999"), "added: 999 is above the suite's own version"),
     ],
     ids=[
         "twice",
@@ -95,9 +106,9 @@ def test_a_chapter_knows_which_torch_is_too_old_for_it(monkeypatch, release, ask
         "level",
         "reason",
         "no-dict",
-        "not-added",
-        "no-version",
+        "version",
         "number",
+        "not-added",
         "future",
     ],
 )
@@ -108,17 +119,6 @@ def test_every_mistake_in_the_spec_is_a_sentence(folder, text, message):
         load_requirements(folder)
 
     assert "\n" not in str(caught.value)
-
-
-def test_a_chapter_says_once_which_version_added_its_requirements(folder):
-    own = GOOD.replace("0.1.0", "0.0.9")
-    (folder / "forward.toml").write_text(
-        f'added = "0.1.0"\n[works]\n{GOOD.partition("added")[0]}[flies]\n{own}', encoding="utf-8"
-    )
-
-    loaded = load_requirements(folder)
-
-    assert [loaded[f"forward.{name}"].added for name in ("works", "flies")] == ["0.1.0", "0.0.9"]
 
 
 def test_a_chapter_that_is_missing_or_too_many_is_an_error(folder):

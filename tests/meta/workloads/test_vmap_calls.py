@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from collections import OrderedDict
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -17,7 +16,7 @@ from conformance.reference.vmap import spread_dims
 from conformance.utils.pytree import leaves
 from conformance.workloads.source_calls import NestedSourceCall, SourceCall, assert_source_is_the_loop
 from conformance.workloads.strategies import calls, nested_calls
-from conformance.workloads.vmap_calls import Pair, VmapCall, assert_is_the_loop, storage_size
+from conformance.workloads.vmap_calls import Pair, VmapCall, assert_is_the_loop
 
 X = torch.arange(15.0).reshape(3, 5)
 SOURCE = "torch.arange(15.).reshape(3, 5)"
@@ -76,13 +75,6 @@ def test_arguments_keep_their_layout_on_another_device():
                 here.storage_offset(),
             )
             assert there.is_meta
-
-
-def test_the_storage_of_a_view_is_measured_whole_in_torch_1_13_too():
-    view = X[1:]
-
-    assert storage_size(view) == X.numel()
-    assert storage_size(SimpleNamespace(storage=view.storage)) == X.numel()
 
 
 def test_a_call_keeps_its_tensors_and_passes_one_tensor_twice():
