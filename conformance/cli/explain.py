@@ -82,7 +82,7 @@ def _known_failure_lines(failures: list[Expectation]) -> Iterator[str]:
 def _history_lines(identifier: str) -> Iterator[str]:
     index = load_index()
     rows = {name: cells.split(" | ") for name, cells in index.history.get(identifier, {}).items()}
-    yield from (f"  {line}".rstrip() for line in changes_as_text(index.releases, rows))
+    yield from (f"  {line}".rstrip() for line in changes_as_text(list(index.releases), rows))
 
 
 def _wrap(head: str, text: str, indent: int | None = None) -> list[str]:
