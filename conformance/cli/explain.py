@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterator
 
 from conformance.report.releases import changes_as_text
-from conformance.spec.coverage import asking_tests
+from conformance.spec.coverage import asking_tests_of_chapter
 from conformance.spec.expectations import DEFAULT, Expectation, load_expectations
 from conformance.spec.index import load_index
 from conformance.spec.requirements import Requirement, load_requirements
@@ -44,7 +44,7 @@ def _all_lines(asked: Requirement, failures: list[Expectation]) -> Iterator[str]
             yield from _wrap(f"{label} {name}: ", reason)
     yield from _wrap("needs: ", ", ".join(asked.needs)) if asked.needs else ()
     yield "tests:"
-    yield from (f"  tests/{test}" for test in asking_tests()[asked.id])
+    yield from (f"  tests/{test}" for test in asking_tests_of_chapter(asked.chapter)[asked.id])
     yield "faults that its tests detect:"
     yield from _fault_lines(asked.id)
     yield "known failures:"
@@ -82,7 +82,7 @@ def _known_failure_lines(failures: list[Expectation]) -> Iterator[str]:
 def _history_lines(identifier: str) -> Iterator[str]:
     index = load_index()
     rows = {name: cells.split(" | ") for name, cells in index.history.get(identifier, {}).items()}
-    yield from (f"  {line}".rstrip() for line in changes_as_text(index.releases, rows))
+    yield from (f"  {line}".rstrip() for line in changes_as_text(list(index.releases), rows))
 
 
 def _wrap(head: str, text: str, indent: int | None = None) -> list[str]:

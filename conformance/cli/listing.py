@@ -10,7 +10,6 @@ from typing import Any
 
 from conformance.cli.output import print_error, print_lines
 from conformance.cli.report_parsers import Parser
-from conformance.report.releases import recorded_release_paths
 from conformance.spec.expectations import DEFAULT, load_expectations
 from conformance.spec.index import load_index
 from conformance.spec.requirements import CHAPTERS, LEVELS, load_requirements
@@ -22,12 +21,13 @@ from conformance.utils.text import one_line
 DESCRIPTION = """\
 List what the suite holds. Of a requirement: the id, the level, the number of known failures recorded for any torch, and
 the text. Of a case: its kind and its name, which test ids hold (`conformance run -k NAME`). Of a fault: the requirement
-whose tests detect it."""
+whose tests detect it. Of an implementation: whether a run judges it by default. Of a recorded release: the number of
+requirements by status, in which each counts once for each implementation."""
 CODES = "exit codes: 0 success; 4 a usage error; 9 standard output can't be written to"
 KIND = "what to list, one of requirements, cases, faults, implementations, releases (default requirements)"
 NAME = """\
-an id, a pattern such as in_dims.*, or a chapter: only these requirements, or faults of their tests; of cases,
-implementations and releases a name or a pattern"""
+an id, a pattern such as in_dims.*, or a chapter: only these requirements, or faults of their tests; of
+faults, cases, implementations and releases also a name or a pattern, such as LSTM*"""
 MAX_ERROR = 600  # characters of a mistake: an argument may have many more
 Row = Mapping[str, Any]
 
@@ -80,8 +80,8 @@ def _requirement_rows(names: Sequence[str], asked: argparse.Namespace) -> Iterat
 
 def _fault_rows(names: Sequence[str], _: argparse.Namespace) -> Iterator[Row]:
     faults = load_index().faults
-    named = set(names) & faults.keys()
-    others = [name for name in names if name not in named]
+    named = {fault for name in names for fault in faults if fnmatchcase(fault, name)}
+    others = [name for name in names if not any(fnmatchcase(fault, name) for fault in named)]
     for name in others:
         near = did_you_mean(name, faults)
         if near and name.isidentifier() and name not in CHAPTERS:
@@ -98,12 +98,15 @@ def _case_rows(names: Sequence[str], _: argparse.Namespace) -> Iterator[Row]:
 
 
 def _implementation_rows(names: Sequence[str], _: argparse.Namespace) -> Iterator[Row]:
-    rows = [{"name": name, "text": text} for name, text in load_index().implementations.items()]
+    rows = [{"name": name, **each} for name, each in load_index().implementations.items()]
     return _named("implementations", rows, names)
 
 
 def _release_rows(names: Sequence[str], _: argparse.Namespace) -> Iterator[Row]:
-    rows = [{"name": str(release), "file": path.name} for release, path in recorded_release_paths().items()]
+    rows = [
+        {"name": name, "file": each["file"], "statuses": each["statuses"]}
+        for name, each in load_index().releases.items()
+    ]
     return _named("releases", rows, names)
 
 
@@ -129,18 +132,20 @@ KINDS: Mapping[str, Callable[[Sequence[str], argparse.Namespace], Iterator[Row]]
         "releases": _release_rows,
     }
 )
-COLUMNS = {
-    "requirements": ("id", "level", "known_failures", "text"),
-    "cases": ("kind", "name"),
-    "faults": ("name", "breaks", "text"),
-    "implementations": ("name", "text"),
-    "releases": ("name", "file"),
-}
+COLUMNS: Mapping[str, Callable[[Row], Sequence[str]]] = MappingProxyType(
+    {
+        "requirements": lambda row: (row["id"], row["level"], str(row["known_failures"] or "-"), row["text"]),
+        "cases": lambda row: (row["kind"], row["name"]),
+        "faults": lambda row: (row["name"], row["breaks"], row["text"]),
+        "implementations": lambda row: (row["name"], "default" if row["default"] else "-", row["text"]),
+        "releases": lambda row: (row["name"], ", ".join(f"{status} {n}" for status, n in row["statuses"].items())),
+    }
+)
 
 
 def _lines(kind: str, rows: Sequence[Row]) -> Iterator[str]:
     """Yield the rows as aligned columns, and their number."""
-    cells = [[str(row[column] or "-") for column in COLUMNS[kind]] for row in rows]
+    cells = [COLUMNS[kind](row) for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -183,6 +183,8 @@ def _run_verb(arguments: Sequence[str]) -> int:
         case ["--version"]:
             print_lines([version_line()])
             return ExitCode.OK
+        case ["-h" | "--help" | "--version", other, *_]:
+            mistake = f"unrecognized arguments: {other}"
         case [other, *_] if other.startswith("-"):
             mistake = f"unrecognized arguments: {other}{did_you_mean(other, OPTIONS)}"
         case [other, *_]:

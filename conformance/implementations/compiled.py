@@ -33,14 +33,14 @@ class Compiled(TorchFunc):
 
 
 class CompiledEager(Compiled):
-    """The same, of which only the tracer is judged: it runs what was traced as it is."""
+    """torch.func under torch.compile, whose tracer alone is judged: what was traced runs as it is."""
 
     name = "compiled-eager"
     backend = EAGER
 
 
 class CompiledInductor(Compiled):
-    """The same in machine code."""
+    """torch.func under torch.compile with inductor, which writes machine code."""
 
     name = "compiled-inductor"
     backend = INDUCTOR

@@ -5,6 +5,9 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 
 import pytest
+
+# Private, as pytest has no public way to run a whole protocol without reporting it: its hook `pytest_runtest_protocol`
+# always reports, and the hooks of single phases don't give a case that runs again new fixtures.
 from _pytest.runner import runtestprotocol
 
 from conformance.plugin.selection import NOT_APPLICABLE

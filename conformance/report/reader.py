@@ -147,8 +147,8 @@ def _schema(version: int) -> Any:
         for node, name in ((schema, "suite"), (environment, "variables"), (row, "added")):
             del node["properties"][name]
             node["required"].remove(name)
-        for name in ("effect", "observed"):
-            del case["properties"][name]
+        for node, name in ((case, "effect"), (case, "observed"), (schema["properties"]["options"], "levels")):
+            del node["properties"][name]
     return schema
 
 

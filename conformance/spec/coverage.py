@@ -22,11 +22,18 @@ def asking_tests(folder: Path = SUITE) -> Mapping[str, tuple[str, ...]]:
     """
     found: dict[str, tuple[str, ...]] = {}
     for chapter in CHAPTERS:
-        for path in chapter_files(chapter, folder):
-            for identifier, test, _ in _marks(path):
-                if test not in found.get(identifier, ()):
-                    found[identifier] = (*found.get(identifier, ()), test)
+        for identifier, tests in asking_tests_of_chapter(chapter, folder).items():
+            found[identifier] = (*found.get(identifier, ()), *tests)
     return found
+
+
+def asking_tests_of_chapter(chapter: str, folder: Path = SUITE) -> Mapping[str, tuple[str, ...]]:
+    """Return the same of the files of one chapter: to read all files takes tenths of a second."""
+    found: dict[str, dict[str, None]] = {}
+    for path in chapter_files(chapter, folder):
+        for identifier, test, _ in _marks(path):
+            found.setdefault(identifier, {})[test] = None
+    return {identifier: tuple(tests) for identifier, tests in found.items()}
 
 
 @cache

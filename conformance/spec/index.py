@@ -19,14 +19,16 @@ class Index:
     """What the suite holds besides requirements.
 
     `faults`: by name, each with the requirement that it `breaks` and its `text`. `cases`: names by kind.
-    `implementations`: a text by name. `releases`: the labels of the recorded ones. `history`: by requirement and
-    implementation, the status in each of these releases, as tables show it, with " | " between them.
+    `implementations`: by name, a `text`, and whether a run judges it by `default`. `releases`: by label, the `file` of
+    each recorded one, its `sha256`, and the number of requirements by status, `statuses`, in which each counts once for
+    each implementation. `history`: by requirement and implementation, the status in each of these releases, as tables
+    show it, with " | " between them.
     """
 
     faults: Mapping[str, Mapping[str, str]]
     cases: Mapping[str, Sequence[str]]
-    implementations: Mapping[str, str]
-    releases: Sequence[str]
+    implementations: Mapping[str, Mapping[str, Any]]
+    releases: Mapping[str, Mapping[str, Any]]
     history: Mapping[str, Mapping[str, str]]
 
 

@@ -5,6 +5,7 @@ from functools import cache
 
 from conformance.spec.coverage import asking_tests
 from conformance.spec.expectations import DEFAULT, Expectation, load_expectations
+from conformance.spec.index import load_index
 from conformance.spec.requirements import CHAPTERS, LEVELS, SPEC, Requirement, load_requirements
 from docs.generate.markdown import code, escape, table
 
@@ -64,6 +65,7 @@ def requirement_lines(requirement: Requirement) -> Iterator[str]:
     yield from (f"{escape(requirement.text)}", "")
     yield f":Id: {code(requirement.id)}"
     yield f":Level: {requirement.level}{', part of the core' if requirement.core else ''}"
+    yield f":Added: version {requirement.added} of the suite"
     source = requirement.source
     yield f":Source: {code(source) if '/' in source and '://' not in source and ' ' not in source else escape(source)}"
     yield from _field("Since", [f"torch {release}: {escape(why)}" for release, why in requirement.since.items()])
@@ -86,14 +88,10 @@ def _field(name: str, values: Sequence[str]) -> Iterator[str]:
 
 @cache
 def faults() -> Mapping[str, list[str]]:
-    """Return the faults by the requirement that they break; none where torch is not installed."""
-    try:
-        from conformance.faults import FAULTS
-    except ImportError:
-        return {}
+    """Return the faults by the requirement that they break."""
     found: dict[str, list[str]] = {}
-    for name, each in sorted(FAULTS.items()):
-        found.setdefault(each.breaks, []).append(f"{code(name)}: {escape(each.__doc__ or '')}")
+    for name, each in load_index().faults.items():
+        found.setdefault(each["breaks"], []).append(f"{code(name)}: {escape(each['text'])}")
     return found
 
 

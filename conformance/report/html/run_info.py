@@ -31,6 +31,7 @@ def _result_facts(result: Result) -> Iterator[tuple[str, str]]:
     yield "packages", ", ".join(_package_versions(where["packages"]))
     yield "profile", asked["profile"]
     yield "device profile", _device_profile_name(asked)
+    yield "levels", ", ".join(asked.get("levels", []))
     yield "only", ", ".join(asked["requirements"])
     yield "seed", str(asked["seed"])
     yield "injected fault", asked["fault"] or ""

@@ -102,13 +102,14 @@ def test_help_says_which_verbs_there_are(capsys, asked):
     ("arguments", "mistake"),
     [
         ([], f"a verb is required (choose from {', '.join(VERBS)}; --help describes them)"),
+        (["--version", "--json"], "unrecognized arguments: --json"),
         (["--verson"], "unrecognized arguments: --verson; did you mean '--version'?"),
         (
             ["chek", "run"],
             f"verb: invalid choice 'chek' (choose from {', '.join(VERBS)}); did you mean 'check'?",
         ),
     ],
-    ids=["nothing", "option", "unknown"],
+    ids=["nothing", "too-many", "option", "unknown"],
 )
 def test_without_a_verb_nothing_conforms(capsys, monkeypatch, arguments, mistake):
     monkeypatch.setattr(sys, "argv", ["conformance", *arguments])

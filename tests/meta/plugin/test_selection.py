@@ -28,11 +28,12 @@ class Files:
 
 def test_only_files_that_ask_for_what_was_asked_are_collected(run_suite):
     one, core = Files(), Files()
-    outcome = run_suite(*ONE, plugins=[one])
+    outcome = run_suite(*ONE, "--level=must", plugins=[one])
     some = [str(SUITE / f"test_{name}.py") for name in ("forward", "errors", "nesting")]
     run_suite("--implementation=torch.func", "--profile=core", "--collect-only", paths=some, plugins=[core])
 
     assert outcome.statuses()["stacking.sequences", "torch.func"] == "conforms"
+    assert outcome.result["options"]["levels"] == ["must"]
     assert one.seen == {"test_stacking.py"}
     assert core.seen == {"test_forward.py", "test_nesting.py"}
 

@@ -93,7 +93,8 @@ def test_a_table_has_what_each_result_says():
 
 
 def test_facts_stand_side_by_side():
-    old, new = document(torch="2.12.1"), document(device="cuda", fault="MembersReversed", requirements=["forward.a"])
+    asked = {"fault": "MembersReversed", "levels": ["must"], "requirements": ["forward.a"]}
+    old, new = document(torch="2.12.1"), document(device="cuda", **asked)
     new["environment"] |= {
         "accelerators": ["H100", "H100", "L4"],
         "packages": {"torch": "2.13.0", "numpy": "2.1", "scipy": None},
@@ -103,6 +104,7 @@ def test_facts_stand_side_by_side():
 
     said = dict(run_facts([reader.parse_result("old.json", old), reader.parse_result("new.json", new)]))
 
+    assert said["levels"] == ["", "must"]
     assert said["file"] == ["old.json", "new.json"]
     assert said["accelerators"] == ["", "2 x H100, L4"]
     assert said["packages"] == ["", "numpy 2.1"]

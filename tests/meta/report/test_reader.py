@@ -51,9 +51,9 @@ def test_the_schema_documents_every_key_that_there_is():
         fastjsonschema.compile(schema)({})
 
 
-def older(*cases):
+def older(*cases, **options):
     """A document as a suite before schema 4 wrote it."""
-    content = json.loads(json.dumps(document(*cases))) | {"schema_version": 3}
+    content = json.loads(json.dumps(document(*cases, **options))) | {"schema_version": 3}
     del content["suite"], content["environment"]["variables"]
     for row in content["requirements"]:
         del row["added"]
@@ -67,7 +67,11 @@ def test_a_file_of_schema_3_is_read(tmp_path):
     assert read_result(tmp_path / "a.json").content == content
 
 
-@pytest.mark.parametrize("content", [document(), older(case("known failure", effect="wrong"))], ids=["suite", "effect"])
+@pytest.mark.parametrize(
+    "content",
+    [document(), older(case("known failure", effect="wrong")), older(levels=["must"])],
+    ids=["suite", "effect", "levels"],
+)
 def test_what_schema_4_added_is_refused_in_schema_3(content, tmp_path):
     (tmp_path / "a.json").write_text(json.dumps(content | {"schema_version": 3}), encoding="utf-8")
 
