@@ -8,7 +8,7 @@ import inspect
 import linecache
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -118,7 +118,7 @@ class Writer:
             return repr(value)
         if isinstance(value, Tensor) and value.device.type == "cpu" and value.numel() <= MAX_NUMBERS:
             return literal(value)
-        if pairs is None:
+        if pairs is None or is_dataclass(value):
             raise NoSourceError(f"no source for a {kind.__name__}")
         parts = [self.expression(child) for _, child in pairs]
         if hasattr(value, "_fields"):

@@ -76,7 +76,8 @@ class Values:
 
     @singledispatchmethod
     def _source(self, value: Any) -> str:
-        return self._instance(value) if children(value) is None else self._container(value)
+        is_object = children(value) is None or dataclasses.is_dataclass(value)
+        return self._instance(value) if is_object else self._container(value)
 
     @_source.register
     def _(self, value: Enum) -> str:

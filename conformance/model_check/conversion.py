@@ -149,9 +149,9 @@ def _call_original(model: nn.Module, x: Any) -> _Call:
         return _call(model, x)
     finally:
         with torch.no_grad():
-            for name, each in state_of(model).items():
-                if name in before:
-                    each.copy_(before[name])
+            now = state_of(model)
+            for name in before.keys() & now.keys():
+                now[name].copy_(before[name])
 
 
 def _call_converted(copy: nn.Module, x: Any, dtype: torch.dtype) -> _Call:

@@ -97,7 +97,8 @@ PLACES = (("operation", "operation:"), ("module", "module:   "), ("source", "lin
 
 def ending_lines(report: CheckReport, width: int = WIDTH) -> Iterator[str]:
     """Yield the answers by use, slow operations, caveats, suggested fixes, and the verdict as the last line."""
-    for use in (each for each in report.uses if each["answer"] != NOT_ASKED):
+    uses = () if report.plain_failure else report.uses
+    for use in (each for each in uses if each["answer"] != NOT_ASKED):
         reason = f": {one_line(use['reason'], LONG)}" if use["reason"] else ""
         yield _line("use", f"{use['title']}: {use['answer']}{reason}", width)
     if report.slow:

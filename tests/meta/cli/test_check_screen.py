@@ -102,14 +102,17 @@ def test_a_terminal_that_goes_away_is_an_output_error(terminal, monkeypatch):
 def test_a_model_that_does_not_run_by_itself_has_one_line_and_the_verdict(monkeypatch, capsys):
     failed = {"status": "not applicable", "message": "the plain loop fails: bad shapes"}
     events = [("model", MODEL), ("begin", "own_minibatch"), ("end", failed)]
-    events += [("begin", "grad"), ("end", failed), ("begin", "speed_forward"), ("end", failed)]
+    events += [("begin", "shared_minibatch"), ("end", failed), ("begin", "grad"), ("end", failed)]
+    events += [("begin", "speed_forward"), ("end", failed)]
     monkeypatch.setattr(check_command.supervisor, "supervise", lambda request: (each for each in events))
 
     report = check_command.run_request(ask("my:net", ("3",)), explained=True)
 
     assert capsys.readouterr().out.splitlines()[3:] == [
-        "own_minibatch     not applicable: see the verdict; nothing else is asked",
+        "own_minibatch     not applicable: the plain loop fails: bad shapes",
         f"{'':20}{check_screen.terminal.explain_step('own_minibatch')}",
+        "shared_minibatch  not applicable: see the verdict; nothing else is asked",
+        f"{'':20}{check_screen.terminal.explain_step('shared_minibatch')}",
         "VERDICT: NO ANSWER: the plain loop fails: bad shapes",
     ]
-    assert set(report.checks) == {"members", "own_minibatch", "grad"}
+    assert set(report.checks) == {"members", "own_minibatch", "shared_minibatch", "grad"}

@@ -53,6 +53,33 @@ class OnlyFloat32(Held):
         return self.linear(x.float())
 
 
+class OffsetInFloat32(Held):
+    """A plain tensor of each member, and a dtype that forward insists on."""
+
+    def __init__(self):
+        super().__init__(lambda self: setattr(self, "offset", torch.randn(2)))
+
+    def forward(self, x):
+        return self.linear(x.float()) + self.offset
+
+
+class OffsetUnmapped(OffsetInFloat32):
+    """The same, refused by vmap in float64."""
+
+    def forward(self, x):
+        if is_mapped(x) and x.dtype == torch.float64:
+            raise RuntimeError("no float64 here")
+        return self.linear(x) + self.offset
+
+
+class WithZeros(Held):
+    """An output of zeros beside another one."""
+
+    def forward(self, x):
+        out = self.linear(x)
+        return out, torch.zeros_like(out)
+
+
 class OtherInDouble(Held):
     def forward(self, x):
         return self.linear(x) * (2 if x.dtype == torch.float64 else 1)

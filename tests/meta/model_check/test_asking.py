@@ -24,11 +24,12 @@ from conformance.checks.outcome import Outcome
 from conformance.implementations.torch_func import TorchFunc
 from conformance.model_check import asking as asking_module
 from conformance.model_check import step_runner, worker
-from conformance.model_check.asking import OTHER_DRAWS, (
+from conformance.model_check.asking import (
     DIFFERENT,
     DISTRIBUTION,
     NO_DROPOUT,
     NO_GRAD,
+    OTHER_DRAWS,
     OUTPUTS,
     SHARED,
     Asking,
@@ -224,6 +225,13 @@ class Place:
 
     def __init__(self):
         self.operation = "aten::gru"
+
+
+def test_a_distribution_has_no_place():
+    told = runner(partial(Head, mapped_noise)).run_check("own_minibatch")
+
+    assert (told["status"], told["form"]) == ("wrong", DISTRIBUTION)
+    assert "operation" not in told
 
 
 def test_a_model_without_a_gradient_says_so():

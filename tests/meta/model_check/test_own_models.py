@@ -73,6 +73,9 @@ def asked(factory, implementation=None, draw=draw, members=3):
         ("Rounded", "own_dtype", "right", ""),
         ("KeptInPython", "base_alone", "refused", "kept in Python, and dead"),
         ("uncopyable", "base_alone", "right", ""),
+        ("OffsetInFloat32", "own_dtype", "wrong", "differs by"),
+        ("OffsetUnmapped", "own_dtype", "wrong", "differs by"),
+        ("WithZeros", "own_dtype", "right", ""),
         # The other checks
         ("UsedCounter", "restored", "not applicable", "another result at its second call"),
         ("UsedCounter", "per_sample", "not applicable", "another result at its second call"),

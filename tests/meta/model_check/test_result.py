@@ -221,6 +221,13 @@ def test_the_end_of_the_screen_goes_from_the_uses_to_the_verdict():
     ]
 
 
+def test_what_members_share_is_said_beside_them():
+    made = document()
+    made.describe(MODEL | {"shared": ["table", "mask"], "origin": "copies of one module"})
+
+    assert "differ in every tensor; they share table, mask; copies of one module" in terminal.member_lines(made)
+
+
 def test_lines_are_as_wide_as_the_terminal():
     text = terminal.answer_text({"status": "wrong", "message": "a word " * 30}, {}, width=60)
 
