@@ -10,6 +10,33 @@ from torch.nn import functional as F
 from conformance.utils.probing import without_warnings
 
 
+class HiddenState(Held):
+    """What differs between members is in a hook."""
+
+    def __init__(self):
+        super().__init__()
+        factor, self.number = self.number, 0
+        self.linear.register_forward_hook(lambda module, x, y: y * factor)
+
+
+class Rounded(Held):
+    def forward(self, x):
+        return self.linear(x).round().detach()
+
+
+class Scaled(Held):
+    def forward(self, x):
+        return self.linear(x) * self.number
+
+
+class Shifted(Held):
+    def __init__(self):
+        super().__init__(lambda self: setattr(self, "shift", [torch.randn(2)]))
+
+    def forward(self, x):
+        return self.linear(x) + self.shift[0].to(x.dtype)
+
+
 class Sparse(Held):
     def __init__(self):
         super().__init__(lambda self: self.register_buffer("mask", torch.eye(7).to_sparse()))

@@ -75,7 +75,7 @@ def asked(factory, implementation=None, draw=draw, members=3):
         ("uncopyable", "base_alone", "right", ""),
         ("OffsetInFloat32", "own_dtype", "wrong", "differs by"),
         ("OffsetUnmapped", "own_dtype", "wrong", "differs by"),
-        ("WithZeros", "own_dtype", "right", ""),
+        ("AutocastBesideZeros", "own_dtype", "wrong", "has dtype"),
         # The other checks
         ("UsedCounter", "restored", "not applicable", "another result at its second call"),
         ("UsedCounter", "per_sample", "not applicable", "another result at its second call"),
