@@ -77,13 +77,14 @@ def _draw(subject: Subject, func: Callable[[], list[Tensor]], first: int, most: 
 
 
 def flatten_numbers(tree: Any) -> Tensor:
-    """Return all floating numbers in a tree as one vector in float64.
+    """Return all floating numbers in a tree as one vector in float64; of a tree without any, its integers.
 
     Complex ones are two, NaN and infinity are 0, and the last number is the part that is finite.
     """
-    found = [leaf.detach() for _, leaf in leaves(tree, "") if is_inexact(leaf) and leaf.numel()]
+    tensors = [leaf.detach() for _, leaf in leaves(tree, "") if isinstance(leaf, Tensor) and leaf.numel()]
+    found = [leaf for leaf in tensors if is_inexact(leaf)] or tensors
     if not found:
-        raise PlainLoopError("no result is a floating tensor, so that no distribution can be compared")
+        raise PlainLoopError("there is no number in the results, so that no distribution can be compared")
     real = [torch.view_as_real(leaf.resolve_conj()) if leaf.is_complex() else leaf for leaf in found]
     numbers = torch.cat([leaf.to("cpu", torch.float64).flatten() for leaf in real])
     finite = numbers.isfinite()

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from conformance.cases.inputs import floats, integers
 from conformance.cases.networks import TiedNet
+from conformance.utils.probing import without_warnings
 
 SAMPLES = floats(7, 3)
 
@@ -81,6 +82,11 @@ def from_one():
     for parameter in model.parameters():
         nn.init.uniform_(parameter, 0.2, 1)
     return model
+
+
+def scripted():
+    with without_warnings():  # torch has deprecated it
+        return torch.jit.script(nn.Linear(3, 2))
 
 
 def encoder(dropout):
@@ -190,6 +196,8 @@ MODULES = [
     ("sparse-gradients", "grad", lambda: nn.Embedding(11, 3, sparse=True), TOKENS, lambda: nn.Embedding(11, 3)),
     ("parametrized-class", "own_minibatch", parametrized, SAMPLES, layers(parametrized)),
     ("parametrized-class", "own_minibatch", parametrized, SAMPLES, from_one),
+    ("data-parallel", "own_minibatch", lambda: nn.DataParallel(nn.Linear(3, 2)), SAMPLES, lambda: nn.Linear(3, 2)),
+    ("scripted", "own_minibatch", scripted, SAMPLES, lambda: nn.Linear(3, 2)),
     ("local-class", "own_minibatch", local_class, SAMPLES, lambda: Computing(torch.tanh)),
     (
         "prelu",

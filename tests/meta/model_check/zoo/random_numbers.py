@@ -69,6 +69,17 @@ class Gumbel(nn.Module):
         return F.gumbel_softmax(self.logits(x), tau=1.0)
 
 
+class Sampler(nn.Module):
+    """Samples of classes: integers."""
+
+    def __init__(self):
+        super().__init__()
+        self.logits = nn.Linear(3, 4)
+
+    def forward(self, x):
+        return torch.distributions.Categorical(logits=self.logits(x)).sample()
+
+
 class PythonNoise(nn.Module):
     """A number of Python's random: one number for all members of an ensemble."""
 

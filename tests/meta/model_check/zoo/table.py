@@ -77,6 +77,7 @@ RANDOM = (
     Row("random_numbers:StochasticDepth", uses={"draws": "yes"}, fixes=("dropout",)),
     Row("random_numbers:NormalLayer", uses={"draws": "yes", "backward": "yes"}, fixes=("dropout",)),
     Row("random_numbers:Gumbel", uses={"draws": "yes"}, fixes=("dropout",)),
+    Row("random_numbers:Sampler", uses={"predict": "yes", "draws": "yes"}, fixes=("dropout",)),
     Row("random_numbers:PythonNoise", fixes=("other-generator",)),
 )
 CAVEATS = (
