@@ -1,7 +1,6 @@
 """A record of the torch functions that a call runs, with two numbers that stand for each function's output."""
 
 import math
-import random
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,16 +9,18 @@ from contextvars import ContextVar
 from types import FrameType
 from typing import Any, Self
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode, resolve_name
 
 from conformance.checks.values import output_tensors
+from conformance.utils.rng import library_states
 
 SECONDS = 20.0
 MAX_FUNCTIONS = 20_000
 HOOK = "torch.Tensor.register_hook"
+# The modules that hold the generators, by the names that `library_states` has for them.
+MODULES = {"Python's random": "random", "NumPy": "numpy.random"}
 Caller = tuple[str, int, nn.Module | None]
 
 
@@ -90,7 +91,7 @@ class OperationTrace(TorchFunctionMode):
         self.summaries.append(_summary(tensors))
         self.drew.append(not torch.equal(before, torch.get_rng_state()))
         others = _other_generators()
-        self.other_draws.append(next((each for each in others if others[each] != self._others[each]), None))
+        self.other_draws.append(next((each for each in others if others[each] != self._others.get(each)), None))
         self._others = others
         if self._taps:
             self.inputs.append({id(each) for each in output_tensors([*args, *(kwargs or {}).values()])})
@@ -99,9 +100,8 @@ class OperationTrace(TorchFunctionMode):
 
 
 def _other_generators() -> dict[str, int]:
-    """Return a number for the state of each generator that is not torch's."""
-    kind, keys, *rest = np.random.get_state()  # noqa: NPY002 - the generator that a model draws from
-    return {"random": hash(random.getstate()), "numpy.random": hash((kind, np.asarray(keys).tobytes(), *rest))}
+    """Return a number for the state of each generator that is not torch's, by the module that holds it."""
+    return {MODULES[name]: hash(state) for name, state in library_states().items()}
 
 
 def _summary(tensors: Sequence[Tensor]) -> Tensor:
