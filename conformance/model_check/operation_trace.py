@@ -91,7 +91,9 @@ class OperationTrace(TorchFunctionMode):
         self.summaries.append(_summary(tensors))
         self.drew.append(not torch.equal(before, torch.get_rng_state()))
         others = _other_generators()
-        self.other_draws.append(next((each for each in others if others[each] != self._others.get(each)), None))
+        self.other_draws.append(
+            next((each for each in others if others[each] != self._others.get(each, others[each])), None)
+        )
         self._others = others
         if self._taps:
             self.inputs.append({id(each) for each in output_tensors([*args, *(kwargs or {}).values()])})
