@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from conformance.utils.pytree import tree_map
+from conformance.utils.pytree import TreeLeaf, tree_map
 
 
 @dataclass(frozen=True)
-class Input:
+class Input(TreeLeaf):
     """One tensor of a minibatch, with samples in dimension 0: `make(generator)` draws it on the CPU in float32.
 
     Floating tensors are converted to the requested dtype; all others keep theirs.
@@ -34,7 +34,7 @@ def draw_minibatches(
     def draw(leaf: Any) -> Any:
         return leaf.draw(generator, device, dtype) if isinstance(leaf, Input) else leaf
 
-    return [tree_map(draw, inputs, is_leaf=lambda each: isinstance(each, Input)) for _ in range(n)]
+    return [tree_map(draw, inputs) for _ in range(n)]
 
 
 def floats(*shape: int) -> Input:

@@ -46,7 +46,7 @@ class Way:
 
     @property
     def is_by_distribution(self) -> bool:
-        """Whether the check compares distributions of results."""
+        """True if the check compares distributions of results."""
         return DISTRIBUTION in self.form
 
     def then(self, check: Check, form: str) -> "Way":

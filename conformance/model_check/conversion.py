@@ -1,4 +1,4 @@
-"""Whether float64 copies of a model give what the model gives; if not, it is checked as it is."""
+"""The form in which a model is checked: as a copy in float64, or as it is where a copy gives another result."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

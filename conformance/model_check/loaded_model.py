@@ -78,12 +78,12 @@ class LoadedModel:
 
     @property
     def copied(self) -> bool:
-        """Whether the checks use copies of the members."""
+        """True if the checks use copies of the members."""
         return self.conversion.copied
 
     @cached_property
     def draws_elsewhere(self) -> bool:
-        """Whether a call draws from a global generator of Python or NumPy; False for a model that does not run."""
+        """True if a call draws from a global generator of Python or NumPy; False for a model that does not run."""
         with seeded_libraries(SEED):
             before = library_states()
             with suppress(Exception):
@@ -163,12 +163,12 @@ class OwnDtype:
 
     @property
     def copied(self) -> bool:
-        """Whether the checks use copies of the members."""
+        """True if the checks use copies of the members."""
         return self.loaded.copied
 
     @property
     def draws_elsewhere(self) -> bool:
-        """Whether a call draws from a global generator of Python or NumPy."""
+        """True if a call draws from a global generator of Python or NumPy."""
         return self.loaded.draws_elsewhere
 
     def plain_loop(self, *args: Any, **options: Any) -> LoopResult:

@@ -63,7 +63,7 @@ class CheckReport:
 
     @property
     def caveats(self) -> list[dict[str, Any]]:
-        """What is wrong with every model in this torch or accepted by the options, and members that are equal.
+        """Known failures of this torch, failures that the options accept, and members that are equal.
 
         Each is {"id", "text", "checks", "accepted"}; "id" is None for what is no known failure.
         """
@@ -116,7 +116,7 @@ class CheckReport:
 
     @property
     def _bad(self) -> list[str]:
-        """What no use makes up for, each word with the names of its steps."""
+        """Results that make every use negative: each word of the verdict with the names of its steps."""
         every = self.checks | self.cost
         wrong = [
             name

@@ -74,7 +74,7 @@ def case_dtype(item: pytest.Item) -> str:
 
 
 class Applicability:
-    """Whether cases apply to this torch and device. Each probe is asked once: thousands of cases share it."""
+    """The cases that apply to this torch and device. Each probe is asked once: thousands of cases share it."""
 
     def __init__(self, device: Any) -> None:
         self.device = device

@@ -16,7 +16,7 @@ INDEX = FIXTURES / "index.json"
 
 @dataclass(frozen=True)
 class Index:
-    """What the suite holds besides requirements.
+    """Faults, cases, implementations and history.
 
     `faults`: by name, each with the requirement that it `breaks` and its `text`. `cases`: names by kind.
     `implementations`: by name, a `text`, and whether a run judges it by `default`. `releases`: by label, the `file` of

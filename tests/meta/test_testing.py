@@ -1,7 +1,6 @@
 """Does `check_ensemble` find what it promises to people's own tests, and say it once?"""
 
 import math
-from contextlib import suppress
 
 import pytest
 import torch
@@ -10,7 +9,7 @@ from torch import nn
 from conformance import testing
 from conformance.cases.networks import TiedNet
 from conformance.model_check.failure_location import locate_failure
-from conformance.testing import EnsembleWarning, check_ensemble, diagnosis, floats, integers
+from conformance.testing import EnsembleWarning, check_ensemble, floats, integers
 
 TIED = {
     "modules.meta_base": "tied weights on meta",
@@ -228,38 +227,3 @@ def test_an_interrupt_while_a_failure_is_located_ends_the_test():
 
 def test_every_public_name_is_there():
     assert all(hasattr(testing, name) for name in testing.__all__)
-
-
-@pytest.mark.parametrize("end", [KeyboardInterrupt, RuntimeError])
-def test_an_interrupt_during_the_search_for_a_place_ends_the_test_and_an_error_does_not(monkeypatch, end):
-    class Ending(Gate):
-        located = False
-
-        def forward(self, x):
-            if Ending.located:
-                raise end
-            return super().forward(x)
-
-    def locate(error, again):
-        Ending.located = True
-        with suppress(BaseException):
-            again()
-        raise error
-
-    monkeypatch.setattr(diagnosis, "locate_failure", locate)
-
-    with pytest.raises(KeyboardInterrupt if end is KeyboardInterrupt else AssertionError):
-        check_ensemble(lambda: nn.Sequential(nn.Linear(3, 2), Ending()), [floats(7, 3)], only=["modules.grad"])
-
-
-def test_a_model_that_can_t_be_looked_at_is_not_applicable(monkeypatch):
-    def fail(asking, name):
-        raise TypeError("no way")
-
-    monkeypatch.setattr(diagnosis.Asking, "ask", fail)
-
-    findings = check_ensemble(mlp, [floats(7, 3)], on_fail=None, only=["modules.grad"])
-
-    assert [(each.status, each.message) for each in findings] == [
-        ("not applicable", "can't copy the members: TypeError: no way")
-    ]
